@@ -1,0 +1,1 @@
+"""Generalization bounds for selective state-space models: symbolic statements and certified numbers."""

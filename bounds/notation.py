@@ -1,0 +1,105 @@
+"""Every symbol of theory.md, once: sympy symbol, meaning, unit and source.
+
+``NOTATION`` is the table; the module attributes are the sympy symbols. Assumptions are the ones that
+theory.md states, so that sympy never simplifies with more than is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """One symbol with what it means, its unit, and where theory.md introduces it."""
+
+    symbol: sympy.Symbol
+    meaning: str
+    unit: str
+    source: str
+
+    @property
+    def latex(self) -> str:
+        return sympy.latex(self.symbol)
+
+
+NOTATION: dict[str, Notation] = {}
+
+
+def _symbol(name: str, meaning: str, *, unit: str = "1", source: str, **assumptions: bool) -> sympy.Symbol:
+    symbol = sympy.Symbol(name, **assumptions)
+    NOTATION[name] = Notation(symbol, meaning, unit, source)
+    return symbol
+
+
+def _count(name: str, meaning: str, source: str = "theory.md 1") -> sympy.Symbol:
+    return _symbol(name, meaning, unit="count", source=source, integer=True, positive=True)
+
+
+def _radius(name: str, meaning: str, unit: str, source: str = "theory.md 1") -> sympy.Symbol:
+    return _symbol(name, meaning, unit=unit, source=source, nonnegative=True)
+
+
+# Sizes
+m = _count("m", "number of i.i.d. training sequences")
+T = _count("T", "largest sequence length")
+d = _count("d", "channels")
+N = _count("N", "states per channel")
+k = _count("k", "outputs")
+V = _count("V", "rows of the embedding", "theory.md 5.4")
+
+# Radii of the class
+B_u = _radius("B_u", "largest l2 norm of an input token u_t", "input")
+B_B = _radius("B_B", "spectral norm of W_B", "state/input")
+M_B = _radius("M_B", "entrywise l1 norm of W_B", "state/input")
+B_C = _radius("B_C", "spectral norm of W_C", "1/(state input)")
+M_C = _radius("M_C", "entrywise l1 norm of W_C", "1/(state input)")
+B_q = _radius("B_q", "l2 norm of the gate weights q", "logit/input")
+M_q = _radius("M_q", "l1 norm of the gate weights q", "logit/input")
+B_A = _radius("B_A", "largest modulus of a diagonal entry a_jn of A", "1/time")
+M_A = _radius("M_A", "entrywise l1 norm of A", "1/time")
+B_w = _radius("B_w", "spectral norm of the readout W", "output/channel")
+M_w = _radius("M_w", "entrywise l1 norm of the readout W", "output/channel")
+s_A = _symbol("s_A", "spectral abscissa: largest entry of A", unit="1/time", source="theory.md 1", real=True)
+p = _symbol("p", "gate bias", unit="logit", source="theory.md 1", real=True)
+p_lo = _symbol("p_lo", "least gate bias of the class", unit="logit", source="theory.md 1", real=True)
+p_hi = _symbol("p_hi", "largest gate bias of the class", unit="logit", source="theory.md 1", real=True)
+
+# Derived constants
+Delta_min = _radius("Delta_min", "softplus of the smallest gate logit", "time")
+M = _radius("M", "largest gate Delta_t of the class (M_Delta in the paper)", "time")
+kappa = _radius("kappa", "B_w B_B B_C B_u^3: largest output of one unit of gated time", "output/time")
+rho = _symbol("rho", "decay of one step, e^{s_A Delta}", source="theory.md 2", positive=True)
+lambda_ = _symbol("lambda", "decay rate -s_A", unit="1/time", source="theory.md 4.4", real=True)
+L = _radius("L", "longest gated time T M", "time", "theory.md 4.5")
+phi = _radius("phi", "loss of the Riemann lemma, lambda M/(1 - e^{-lambda M})", "1", "theory.md 4.4")
+S_1 = _radius("S_1", "sum_{t<T} rho^t", "1", "theory.md 2")
+S_2 = _radius("S_2", "sum_{t<T} t rho^t", "1", "theory.md 2")
+R_1 = _radius("R_1", "largest sum_i c_i e^{s_A tau_i} over gate sequences", "time", "theory.md 4.5")
+R_2 = _radius("R_2", "bound of sum_i c_i tau_i e^{s_A tau_i} over gate sequences", "time^2", "theory.md 4.5")
+B_x = _radius("B_x", "bound of the state in the published chain, M B_B B_u^2 S_1", "state", "theory.md 2")
+
+# Covers
+eps = _symbol("epsilon", "covering radius", unit="of the covered quantity", source="theory.md 3", positive=True)
+n = _count("n", "entries of a covered vector or matrix", "theory.md 3")
+r = _radius("r", "radius (or half-width) of a covered set", "of the covered quantity", "theory.md 3.2")
+M_W = _radius("M_W", "entrywise l1 radius of a covered matrix", "of the covered matrix", "theory.md 3.1")
+a_cover = _radius("a", "(q,s) norm radius of a covered matrix", "of the covered matrix", "theory.md 2, D.1")
+b_cover = _radius("b", "entrywise norm of the data matrix", "of the data matrix", "theory.md 2, D.1")
+d_in = _count("d_1", "rows of a covered matrix", "theory.md 2, D.1")
+d_out = _count("d_2", "columns of a covered matrix", "theory.md 2, D.1")
+gamma = _radius("gamma", "sum_i alpha_i^{1/3} beta_i^{2/3}", "output^{2/3}", "theory.md 2, C.9")
+
+# From entropy to a bound
+c = _symbol("c", "range of the loss", unit="loss", source="theory.md 6", positive=True)
+l = _symbol("l", "Lipschitz constant of the loss", unit="loss/output", source="theory.md 6", positive=True)  # noqa: E741
+delta = _symbol("delta", "failure probability", source="theory.md 6", positive=True)
+a = _symbol("alpha", "lower end of the Dudley integral", unit="loss", source="theory.md 6.1", positive=True)
+H = _radius("H", "bound of the log covering number", "nat", "theory.md 6")
+H_function = sympy.Function("H")
+C_F = _radius("C_F", "published capacity gamma^{3/2}", "output", "theory.md 2")
+rademacher = _radius("R_S", "bound of the empirical Rademacher complexity", "loss", "theory.md 6.1")
+price = _radius("w", "ln(1/pi): price of the grid cell chosen after the data", "nat", "theory.md 7")
+margin = _symbol("g", "margin", unit="output", source="theory.md 6.3", positive=True)
