@@ -1,0 +1,98 @@
+"""A class of models as parameter blocks: each block's cover, in the metric its beta coefficient is stated for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Literal
+
+import sympy
+
+from bounds import notation as sym
+from bounds.constants import ClassConstants, Scalar
+from bounds.enclose import Enclosure, Value, enclose_all
+from bounds.entropy import Box, EntropyBound, LipschitzImage, Maurey, Minimum, Product, Projection, Volume
+from bounds.perturbation import EMBEDDING, REPAIRED, SHARP
+from bounds.sums import DEFINITIONS, RHO
+
+OUTPUT = "output, sup over inputs, l2"
+Metric = Literal["max", "spectral", "l2"]
+
+
+def assignment(
+    constants: ClassConstants, T: int, *, rho: Literal["published", "repaired"] = "repaired"
+) -> dict[sympy.Symbol, Value]:
+    """Values of every symbol that a sum or coefficient of this class contains."""
+    values: dict[sympy.Symbol, Value] = {**DEFINITIONS, sym.rho: RHO[rho], sym.T: T}
+    for name in ("d", "N", "k", "s_A", "B_A", "B_u", "B_B", "B_C", "B_q", "p_lo", "p_hi", "B_w", "M"):
+        value = getattr(constants, name)
+        if value is not None:
+            values[sym.NOTATION[name].symbol] = value
+    for name in ("M_A", "M_B", "M_C", "M_q", "M_w"):
+        if (value := getattr(constants, name)) is not None:
+            values[sym.NOTATION[name].symbol] = value
+    if constants.gate == "none":
+        values |= {sym.M: 1, sym.Delta_min: 1}
+    return values
+
+
+def coefficients(
+    constants: ClassConstants, T: int, chain: Literal["sharp", "repaired"] = "sharp"
+) -> dict[str, Enclosure]:
+    """Enclosed beta of each block: A, B, C, w, g (unless the gate is none), e (if the embedding is in the class)."""
+    table = dict(SHARP if chain == "sharp" else REPAIRED)
+    if constants.gate == "none":
+        del table["g"]
+    if constants.V is not None:
+        table["e"] = EMBEDDING
+    return enclose_all(table, assignment(constants, T))
+
+
+def _with_maurey(volume: EntropyBound, entries: int, l1_radius: Scalar | None, metric: Metric) -> EntropyBound:
+    """The minimum with Maurey's cover when the class constrains the l1 norm (theory.md 3.1, 3.3, 3.5)."""
+    if l1_radius is None:
+        return volume
+    return Minimum((volume, Projection(Maurey(entries, l1_radius), metric)))
+
+
+def covers(constants: ClassConstants) -> dict[str, EntropyBound]:
+    """Covers with centres inside, block by block. Metrics: A maximum, W_B, W_C, W spectral, gate logit, rows l2."""
+    matrix, box = constants.d * constants.N, (Fraction(constants.B_A) + Fraction(constants.s_A)) / 2
+    # midpoints of a box need not have a small l1 norm, so the box is covered by volume when M_A binds
+    decays = Box(matrix, box) if constants.M_A is None else Volume(matrix, box, "max")
+    found: dict[str, EntropyBound] = {
+        "A": _with_maurey(decays, matrix, constants.M_A, "max"),
+        "B": _with_maurey(Volume(matrix, constants.B_B, "spectral"), matrix, constants.M_B, "spectral"),
+        "C": _with_maurey(Volume(matrix, constants.B_C, "spectral"), matrix, constants.M_C, "spectral"),
+        "w": _with_maurey(
+            Volume(constants.k * constants.d, constants.B_w, "spectral"),
+            constants.k * constants.d,
+            constants.M_w,
+            "spectral",
+        ),
+    }
+    if constants.gate == "softplus":
+        found |= _gate_covers(constants)
+    if constants.V is not None:
+        found["e"] = Volume(constants.V * constants.d, constants.B_u, "largest row, l2")
+    return found
+
+
+def _gate_covers(constants: ClassConstants) -> dict[str, EntropyBound]:
+    """theory.md 3.3: one joint block under a cap on M, else the product of an interval and a ball."""
+    half_width = (Fraction(constants.p_hi) - Fraction(constants.p_lo)) / 2
+    if constants.M is not None:
+        radius = half_width + Fraction(constants.B_q) * Fraction(constants.B_u)
+        return {"g": Volume(constants.d + 1, radius, "|dp| + B_u |dq|")}
+    weights = _with_maurey(Volume(constants.d, constants.B_q, "l2"), constants.d, constants.M_q, "l2")
+    return {"p": Box(1, half_width), "q": LipschitzImage(weights, Enclosure.point(constants.B_u), "logit")}
+
+
+def output_entropy(constants: ClassConstants, beta: Mapping[str, Enclosure]) -> Product:
+    """``H(eps)``: bound of the log covering number of the outputs (theory.md 3.4 over the blocks of 5.1 or 5.5)."""
+    return Product(
+        {
+            name: LipschitzImage(cover, beta["g" if name in ("p", "q") else name], OUTPUT)
+            for name, cover in covers(constants).items()
+        }
+    )

@@ -1,0 +1,581 @@
+"""Bounds on log covering numbers, and how they combine. Every object says its convention, its rule and its source.
+
+A bound has two forms that tests compare: ``log_covering`` (certified, from the sympy ``formula`` through arb) and
+``approximate`` (vectorised float64 in log space, used only to choose splits and radii, where any choice is valid).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+import sympy
+from flint import arb
+from numpy.typing import NDArray
+from sympy import Expr, Integer, Max, Piecewise, ceiling, log
+
+from bounds import notation as sym
+from bounds.constants import DomainError, Scalar, require
+from bounds.enclose import Enclosure, Value, enclose, exact, least
+
+Floats = NDArray[np.float64]
+Radius: TypeAlias = Scalar | Enclosure
+Side = Literal["lower", "upper"]
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """What a cover means: in which metric, and whether its centres lie in the covered class (theory.md 3.3)."""
+
+    metric: str
+    centres: Literal["inside", "outside"]
+
+    def __str__(self) -> str:
+        return f"{self.metric}, centres {self.centres}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule applied, for the trace of a report."""
+
+    rule: str
+    source: str
+    value: Enclosure
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """Smooth stand-in for a covering bound, for choosing splits: ``w (g/eps)^2`` or ``w ln(1 + g/eps)``."""
+
+    kind: Literal["power", "logarithm"]
+    weight: float
+    log_scale: float
+
+
+def _radius(eps: Radius) -> Enclosure:
+    interval = eps if isinstance(eps, Enclosure) else Enclosure.point(eps)
+    if not interval.lower > 0:
+        raise DomainError(f"a covering radius is > 0, got {eps}")
+    return interval
+
+
+def _log(value: Enclosure | Scalar) -> float:
+    """Approximate logarithm of a value of any size; -inf for 0."""
+    if isinstance(value, Enclosure):
+        return float(value.upper.log()) if value.upper > 0 else -math.inf
+    if isinstance(value, Fraction):
+        return math.log(value.numerator) - math.log(value.denominator) if value else -math.inf
+    return math.log(value) if value else -math.inf
+
+
+def _ceil(x: Floats) -> Floats:
+    """Ceiling that forgives the rounding of an integer which came through logarithms."""
+    return np.ceil(x * (1 - 1e-12))
+
+
+class EntropyBound(ABC):
+    """A bound on ``ln N(eps)``, decreasing in eps. Units: eps in those of the convention's metric, values in nats."""
+
+    rule: ClassVar[str]
+    source: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def convention(self) -> Convention: ...
+
+    @abstractmethod
+    def end(self, eps: arb, side: Side) -> arb:
+        """The certified lower or upper end of the bound at an exact radius ``eps > 0``."""
+
+    def log_covering(self, eps: Radius) -> Enclosure:
+        """Certified ``[lower, upper]`` of the bound. Raises: DomainError for eps <= 0."""
+        interval = _radius(eps)
+        return Enclosure(self.end(interval.upper, "lower"), self.end(interval.lower, "upper"))
+
+    @abstractmethod
+    def approximate(self, log_eps: Floats) -> Floats:
+        """The bound in float64 at ``ln eps`` (any shape)."""
+
+    @abstractmethod
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        """Alternatives among which a product may choose when it splits its radius; empty for a single point."""
+
+    def frozen(self, log_eps: Floats) -> Sequence[EntropyBound]:
+        """For each of several radii this bound with every choice made as there, so that it is exactly monotone."""
+        return [self] * len(log_eps)
+
+    def trace(self, eps: Radius) -> tuple[Step, ...]:
+        return (Step(self.rule, self.source, self.log_covering(eps)),)
+
+
+class _Leaf(EntropyBound):
+    """A covering lemma in closed form."""
+
+    formula: ClassVar[Expr]
+
+    @abstractmethod
+    def values(self) -> Mapping[sympy.Symbol, Scalar]:
+        """Values of the symbols of ``formula`` other than eps."""
+
+    def end(self, eps: arb, side: Side) -> arb:
+        found: arb = getattr(enclose(self.formula, {**_numbers(self), sym.eps: eps}), side)
+        return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _numbers(leaf: _Leaf) -> Mapping[sympy.Symbol, Value]:
+    """The leaf's values, dyadic ones converted once (others are rounded at each evaluation's precision)."""
+    return {s: v if isinstance(v, Fraction) else exact(v) for s, v in leaf.values().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Maurey(_Leaf):
+    """``ln N <= ceil(B^2 M_W^2/eps^2) ln(2n + 1)`` for ``{v : |v|_1 <= M_W}``; one point for eps >= B M_W.
+
+    A Frobenius cover at radius eps/B, so it holds for all inputs ``|v| <= B`` at once; the centres may leave the class.
+    Shapes: n entries. Raises: DomainError for eps <= 0 or negative radii.
+    Source: theory.md 3.1 (Trauger and Tewari 2024, Lemma 3.6, with the ceiling).
+    """
+
+    entries: int
+    l1_radius: Scalar
+    input_norm: Scalar = 1
+
+    rule = "ln N <= ceil(B^2 M^2/eps^2) ln(2n+1)"
+    source = "theory.md 3.1"
+    formula = Piecewise(
+        (Integer(0), sym.eps >= sym.B_u * sym.M_W),
+        (ceiling((sym.B_u * sym.M_W / sym.eps) ** 2) * log(2 * sym.n + 1), True),
+    )
+
+    def __post_init__(self) -> None:
+        require(self.entries >= 1, f"Maurey: entries >= 1, got {self.entries}")
+        require(self.l1_radius >= 0 and self.input_norm >= 0, f"Maurey: radii >= 0, got {self}")
+
+    @property
+    def convention(self) -> Convention:
+        return Convention("frobenius", "outside")
+
+    def values(self) -> Mapping[sympy.Symbol, Scalar]:
+        return {sym.n: self.entries, sym.M_W: self.l1_radius, sym.B_u: self.input_norm}
+
+    @property
+    def _log_scale(self) -> float:
+        return _log(self.l1_radius) + _log(self.input_norm)
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        ratio = self._log_scale - log_eps
+        with np.errstate(over="ignore"):
+            return np.where(ratio <= 0, 0.0, _ceil(np.exp(2 * ratio)) * math.log(2 * self.entries + 1))
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        return (Surrogate("power", math.log(2 * self.entries + 1), self._log_scale),)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume(_Leaf):
+    """``ln N <= n ln(1 + 2r/eps)`` for any set inside a ball of radius r of a norm on R^n, by points of the set.
+
+    Raises: DomainError for eps <= 0 or r < 0. Source: theory.md 3.2.
+    """
+
+    dimension: int
+    radius: Scalar
+    metric: str
+
+    rule = "ln N <= n ln(1 + 2r/eps)"
+    source = "theory.md 3.2"
+    formula = sym.n * log(1 + 2 * sym.r / sym.eps)
+
+    def __post_init__(self) -> None:
+        require(self.dimension >= 1, f"Volume: dimension >= 1, got {self.dimension}")
+        require(self.radius >= 0, f"Volume: radius >= 0, got {self.radius}")
+
+    @property
+    def convention(self) -> Convention:
+        return Convention(self.metric, "inside")
+
+    def values(self) -> Mapping[sympy.Symbol, Scalar]:
+        return {sym.n: self.dimension, sym.r: self.radius}
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        return self.dimension * np.logaddexp(0.0, math.log(2) + _log(self.radius) - log_eps)
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        return (Surrogate("logarithm", self.dimension, math.log(2) + _log(self.radius)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Box(_Leaf):
+    """``ln N <= n ln max(1, ceil(r/eps))`` for a box of half-width r in the maximum norm, by midpoints of cells.
+
+    Raises: DomainError for eps <= 0 or r < 0. Source: theory.md 3.2.
+    """
+
+    dimension: int
+    half_width: Scalar
+    metric: str = "max"
+
+    rule = "ln N <= n ln max(1, ceil(r/eps))"
+    source = "theory.md 3.2"
+    formula = sym.n * log(Max(1, ceiling(sym.r / sym.eps)))
+
+    def __post_init__(self) -> None:
+        require(self.dimension >= 1, f"Box: dimension >= 1, got {self.dimension}")
+        require(self.half_width >= 0, f"Box: half-width >= 0, got {self.half_width}")
+
+    @property
+    def convention(self) -> Convention:
+        return Convention(self.metric, "inside")
+
+    def values(self) -> Mapping[sympy.Symbol, Scalar]:
+        return {sym.n: self.dimension, sym.r: self.half_width}
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        # beyond 2^53 cells the ceiling is far below the rounding of the logarithm
+        ratio = _log(self.half_width) - log_eps
+        cells = np.log(np.maximum(1.0, _ceil(np.exp(np.minimum(ratio, 36.0)))))
+        return self.dimension * np.where(ratio > 36.0, ratio, cells)
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        return (Surrogate("logarithm", self.dimension, _log(self.half_width)),)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixCover(_Leaf):
+    """``ln N <= ceil(a^2 b^2/eps^2) ln(2 d_1 d_2)`` for ``{X A : |A|_{2,1} <= a}``, A in R^{d_1 x d_2}, ``|X|_F <= b``.
+
+    For a diagonal A = diag(a_jn) of size Nd: X = I, b = sqrt(Nd), d_1 = d_2 = Nd, a = M_A, which is D.2.
+    Source: theory.md 2, D.1 (Bartlett, Foster, Telgarsky 2017, Lemma 3.2, the instance p = q = 2, s = 1).
+    """
+
+    rows: int
+    columns: int
+    radius: Scalar
+    data_norm: Scalar
+
+    rule = "ln N <= ceil(a^2 b^2/eps^2) ln(2 d_1 d_2)"
+    source = "theory.md 2, D.1 (Bartlett et al. 2017, Lemma 3.2)"
+    formula = ceiling((sym.a_cover * sym.b_cover / sym.eps) ** 2) * log(2 * sym.d_in * sym.d_out)
+
+    def __post_init__(self) -> None:
+        require(self.rows >= 1 and self.columns >= 1, f"MatrixCover: sizes >= 1, got {self}")
+        require(self.radius >= 0 and self.data_norm >= 0, f"MatrixCover: radii >= 0, got {self}")
+
+    @property
+    def convention(self) -> Convention:
+        return Convention("frobenius", "outside")
+
+    def values(self) -> Mapping[sympy.Symbol, Scalar]:
+        return {
+            sym.a_cover: self.radius,
+            sym.b_cover: self.data_norm,
+            sym.d_in: self.rows,
+            sym.d_out: self.columns,
+        }
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        with np.errstate(over="ignore"):
+            atoms = _ceil(np.exp(2 * (_log(self.radius) + _log(self.data_norm) - log_eps)))
+        return atoms * math.log(2 * self.rows * self.columns)
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        weight = math.log(2 * self.rows * self.columns)
+        return (Surrogate("power", weight, _log(self.radius) + _log(self.data_norm)),)
+
+
+@dataclass(frozen=True, slots=True)
+class Projection(EntropyBound):
+    """The same bound with its centres moved into the class: projection on a closed convex set is non-expansive.
+
+    The cover must be in the Frobenius metric and the class convex (a ball, a box, an intersection of them).
+    ``metric``: a norm at most the Frobenius norm, in which the projected cover is then used.
+    Source: theory.md 3.3.
+    """
+
+    part: EntropyBound
+    metric: Literal["frobenius", "spectral", "max", "l2"] = "frobenius"
+
+    rule = "project the centres on the convex class: same radius, same number"
+    source = "theory.md 3.3"
+
+    def __post_init__(self) -> None:
+        require(
+            self.part.convention.metric == "frobenius",
+            f"projection ({self.source}) needs a Frobenius cover, got one in {self.part.convention}",
+        )
+
+    @property
+    def convention(self) -> Convention:
+        return Convention(self.metric, "inside")
+
+    def end(self, eps: arb, side: Side) -> arb:
+        return self.part.end(eps, side)
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        return self.part.approximate(log_eps)
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        return self.part.surrogates()
+
+    def trace(self, eps: Radius) -> tuple[Step, ...]:
+        return (*self.part.trace(eps), Step(self.rule, self.source, self.log_covering(eps)))
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum(EntropyBound):
+    """The smaller of several valid bounds on the same ln N, at each eps. Source: theory.md 3.5."""
+
+    parts: tuple[EntropyBound, ...]
+
+    rule = "the smaller of valid bounds"
+    source = "theory.md 3.5"
+
+    def __post_init__(self) -> None:
+        conventions = {part.convention for part in self.parts}
+        require(len(self.parts) >= 1, "minimum of no bounds")
+        require(
+            len(conventions) == 1,
+            f"minimum ({self.source}) of covers in different conventions: {'; '.join(map(str, conventions))}",
+        )
+
+    @property
+    def convention(self) -> Convention:
+        return self.parts[0].convention
+
+    def end(self, eps: arb, side: Side) -> arb:
+        return least(part.end(eps, side) for part in self.parts)
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        return np.min([part.approximate(log_eps) for part in self.parts], axis=0)
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        return tuple(surrogate for part in self.parts for surrogate in part.surrogates())
+
+    def trace(self, eps: Radius) -> tuple[Step, ...]:
+        radius = _radius(eps).lower
+        upper = self.end(radius, "upper")
+        return next(part for part in self.parts if part.end(radius, "upper") == upper).trace(eps)
+
+
+@dataclass(frozen=True, slots=True)
+class LipschitzImage(EntropyBound):
+    """``ln N(f(K), eps) <= ln N(K, eps/beta)`` for f beta-Lipschitz into ``metric``.
+
+    Source: theory.md 2, the inner step of D.4 as repaired.
+    """
+
+    part: EntropyBound
+    constant: Enclosure
+    metric: str
+
+    rule = "ln N(f(K), eps) <= ln N(K, eps/beta)"
+    source = "theory.md 2, D.4 inner step as repaired"
+
+    def __post_init__(self) -> None:
+        require(bool(self.constant.lower >= 0), f"a Lipschitz constant is >= 0, got {self.constant}")
+
+    @property
+    def convention(self) -> Convention:
+        return Convention(self.metric, self.part.convention.centres)
+
+    def end(self, eps: arb, side: Side) -> arb:
+        constant: arb = getattr(self.constant, side)
+        if constant == 0:
+            return arb(0)
+        inner = eps / constant
+        return self.part.end(inner.lower() if side == "upper" else inner.upper(), side)
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        if self.constant.upper == 0:
+            return np.zeros_like(log_eps)
+        return self.part.approximate(log_eps - _log(self.constant))
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        if self.constant.upper == 0:
+            return ()
+        shift = _log(self.constant)
+        return tuple(replace(s, log_scale=s.log_scale + shift) for s in self.part.surrogates())
+
+    def trace(self, eps: Radius) -> tuple[Step, ...]:
+        if self.constant.upper == 0:
+            return (Step("the output does not depend on this block", self.source, Enclosure.point(0)),)
+        inner = Enclosure.of(_radius(eps).lower / self.constant.upper)
+        return (*self.part.trace(inner), Step(self.rule, self.source, self.log_covering(eps)))
+
+
+def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
+    """C.9: ``gamma = sum alpha_i^{1/3} beta_i^{2/3}``, for alpha, beta > 0.
+
+    The least ``sum alpha_i/eps_i^2`` under ``sum beta_i eps_i = eps`` is ``gamma^3/eps^2``, attained at
+    ``eps_i = (eps/gamma)(alpha_i/beta_i)^{1/3}``. Source: theory.md 2, C.9.
+    """
+    third = sympy.Rational(1, 3)
+    return sympy.Add(*(x**third * y ** (2 * third) for x, y in zip(alphas, betas, strict=True)))
+
+
+def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -> Floats:
+    """KKT shares eta (blocks, points) of one radius: minimise ``sum_i h_i(eta_i)`` under ``sum eta_i = 1``.
+
+    ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory.md 3.4):
+    eta = (2 w g^2/mu)^{1/3} and eta = (2 w/mu)/(1 + sqrt(1 + 4 w/(mu g))), mu by Newton's method for
+    ``ln sum eta = 0`` in ln mu, whose slope lies in [-1, -1/3].
+    """
+    log_w = np.log(weight)
+    # the largest multiplier at which some share alone is at most 1: the sum is at least 1 there
+    log_mu = np.where(kind, math.log(2) + log_w + 2 * log_g, log_w - np.logaddexp(0.0, -log_g)).max(axis=0)
+    for _ in range(9):
+        log_root = np.logaddexp(0.0, math.log(4) + log_w - log_mu - log_g) / 2
+        log_eta = np.where(
+            kind,
+            (math.log(2) + log_w + 2 * log_g - log_mu) / 3,
+            math.log(2) + log_w - log_mu - np.logaddexp(0.0, log_root),
+        )
+        slope = np.where(kind, -1 / 3, -(1 + np.exp(-log_root)) / 2)
+        eta = np.exp(log_eta)
+        total = eta.sum(axis=0)
+        log_mu = log_mu - np.log(total) * total / (eta * slope).sum(axis=0)
+    found: Floats = np.maximum(eta, 1e-300)
+    return found / found.sum(axis=0)
+
+
+def _pick(table: NDArray, alternative: NDArray[np.intp]) -> NDArray:
+    """From (blocks, alternatives, points or 1) the entry of each block's alternative at each point."""
+    full = np.broadcast_to(table, (*table.shape[:2], alternative.shape[1]))
+    return np.take_along_axis(full, alternative[:, None, :], axis=1)[:, 0]
+
+
+@dataclass(frozen=True)
+class Product(EntropyBound):
+    """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory.md 3.4).
+
+    ``blocks``: one bound per parameter block, each already in the metric of the output. The shares are chosen near
+    optimally at each eps (any choice is valid); ``shares`` fixes them, as :meth:`frozen` does.
+    """
+
+    blocks: Mapping[str, EntropyBound]
+    shares: Mapping[str, Fraction] | None = None
+
+    rule = "ln N(eps) <= sum_i ln N_i(eta_i eps), sum eta_i = 1"
+    source = "theory.md 3.4"
+
+    def __post_init__(self) -> None:
+        conventions = {block.convention for block in self.blocks.values()}
+        require(len(self.blocks) >= 1, "product of no blocks")
+        require(
+            len(conventions) == 1 and self.convention.centres == "inside",
+            f"product ({self.source}) needs every block covered from inside, in one metric; "
+            f"got {'; '.join(sorted(map(str, conventions)))}",
+        )
+        if self.shares is not None:
+            require(
+                not self.shares or (sum(self.shares.values()) == 1 and min(self.shares.values()) > 0),
+                f"the shares of a product are > 0 and sum to 1, got {self.shares}",
+            )
+
+    @property
+    def convention(self) -> Convention:
+        return next(iter(self.blocks.values())).convention
+
+    @functools.cached_property
+    def _table(self) -> tuple[list[str], NDArray[np.bool_], Floats, Floats]:
+        """Names of the blocks that need a share (not those of radius or coefficient 0), and of each the
+        surrogates' kind, weight and log scale, as arrays (blocks, alternatives, 1)."""
+        options = {
+            name: [s for s in block.surrogates() if s.log_scale > -math.inf] for name, block in self.blocks.items()
+        }
+        options = {name: found for name, found in options.items() if found}
+        width = max(map(len, options.values()), default=0)
+        padded = [found + [found[-1]] * (width - len(found)) for found in options.values()]
+
+        def table(attribute: Callable[[Surrogate], Any]) -> NDArray[Any]:
+            return np.array([[attribute(s) for s in found] for found in padded]).reshape(len(padded), width, 1)
+
+        kind = table(lambda s: s.kind == "power").astype(bool)
+        return list(options), kind, table(lambda s: s.weight), table(lambda s: s.log_scale)
+
+    def _choose(self, log_eps: Floats) -> tuple[list[str], Floats]:
+        """Names of the blocks that need a share, and their shares (blocks, points), alternatives chosen by block."""
+        names, kind, weight, log_scale = self._table
+        if not names:
+            return names, np.empty((0, len(log_eps)))
+        log_g = log_scale - log_eps
+        width = kind.shape[1]
+        best_total = np.full(len(log_eps), np.inf)
+        best = np.empty((len(names), len(log_eps)))
+        # start from the logarithmic alternatives: they stay finite where the power ones explode
+        pick = np.broadcast_to(np.where(kind[:, :, 0], 1, 0).argmin(axis=1)[:, None], best.shape)
+        for _ in range(1 if width == 1 else 4):
+            eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)))
+            ratio = log_g - np.log(eta)[:, None, :]
+            with np.errstate(over="ignore"):
+                value = weight * np.where(kind, np.exp(2 * ratio), np.logaddexp(0.0, ratio))
+            total = value.min(axis=1).sum(axis=0)
+            better = total < best_total
+            best_total, best = np.where(better, total, best_total), np.where(better, eta, best)
+            pick = value.argmin(axis=1)
+        return names, best
+
+    def frozen(self, log_eps: Floats) -> Sequence[Product]:
+        if self.shares is not None:
+            return [self] * len(log_eps)
+        names, eta = self._choose(log_eps)
+        splits = []
+        for column in eta.T:
+            ratios = [Fraction(share) for share in column.tolist()]
+            total = sum(ratios, Fraction(0))
+            splits.append({name: ratio / total for name, ratio in zip(names, ratios, strict=True)})
+        return [replace(self, shares=split) for split in splits]
+
+    def split(self, eps: Radius) -> Product:
+        """This product with the shares chosen at eps."""
+        return self.frozen(np.array([_log(_radius(eps))]))[0]
+
+    def end(self, eps: arb, side: Side) -> arb:
+        fixed = self.split(Enclosure(eps, eps))
+        total = arb(0)
+        for name, share in (fixed.shares or {}).items():
+            part = eps * exact(share)
+            total += fixed.blocks[name].end(part.lower() if side == "upper" else part.upper(), side)
+        found: arb = getattr(total, side)()
+        return found
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        flat = np.atleast_1d(np.asarray(log_eps, dtype=float)).ravel()
+        if self.shares is None:
+            names, eta = self._choose(flat)
+        else:
+            names = list(self.shares)
+            eta = np.array([[float(share)] for share in self.shares.values()]) * np.ones_like(flat)
+        parts = (self.blocks[name].approximate(flat + np.log(eta[i])) for i, name in enumerate(names))
+        return sum(parts, np.zeros_like(flat)).reshape(np.shape(log_eps))
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        raise DomainError("a product of products: give all blocks to one product")
+
+    def by_block(self, eps: Radius) -> dict[str, Enclosure]:
+        """What each block contributes at the shares chosen at eps; blocks of radius 0 contribute 0."""
+        fixed = self.split(eps)
+        zero = dict.fromkeys(self.blocks, Enclosure.point(0))
+        shares = fixed.shares or {}
+        return zero | {name: self.blocks[name].log_covering(_scaled(eps, share)) for name, share in shares.items()}
+
+    def trace(self, eps: Radius) -> tuple[Step, ...]:
+        fixed = self.split(eps)
+        steps = [
+            replace(step, rule=f"{name} (share {float(share):.4f}): {step.rule}")
+            for name, share in (fixed.shares or {}).items()
+            for step in self.blocks[name].trace(_scaled(eps, share))
+        ]
+        return (*steps, Step(self.rule, self.source, fixed.log_covering(eps)))
+
+
+def _scaled(eps: Radius, share: Fraction) -> Enclosure:
+    interval, factor = _radius(eps), exact(share)
+    return Enclosure((interval.lower * factor).lower(), (interval.upper * factor).upper())
