@@ -1,0 +1,106 @@
+"""Tail inversions: ``kl_inv`` (theory.md 6.3) and the binomial upper bound of Clopper and Pearson (8.4).
+
+Both search in float64 and then verify the candidate in arb; what is returned holds at every rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+from flint import arb
+
+from bounds.constants import Scalar, require
+from bounds.enclose import START_BITS, Enclosure, bits, exact
+
+
+def _kl(a: Fraction, x: arb) -> arb:
+    """``kl(a || x) = a ln(a/x) + (1-a) ln((1-a)/(1-x))`` in nats, for x in (0, 1)."""
+    total = arb(0)
+    if a > 0:
+        total += exact(a) * (exact(a) / x).log()
+    if a < 1:
+        total += exact(1 - a) * (exact(1 - a) / (1 - x)).log()
+    return total
+
+
+def _verified(guess: float, beyond: Callable[[arb], bool], within: Callable[[arb], bool]) -> Enclosure:
+    """Ends of the largest admissible probability near ``guess``: certainly too large above, admissible below."""
+
+    def search(step: float, admit: Callable[[arb], bool], limit: float) -> arb:
+        while True:
+            candidate = min(1.0, max(0.0, guess + step))
+            if candidate == limit or admit(arb(candidate)):
+                return arb(candidate)
+            step *= 4
+
+    with bits(START_BITS):
+        start = max(guess, 1e-300) * 2.0**-48
+        return Enclosure(search(-start, within, 0.0), search(start, beyond, 1.0))
+
+
+def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
+    """``sup{x : kl(a||x) <= b}``, 1 for a >= 1; the upper end is the certified one. Source: theory.md 6.3.
+
+    >>> round(kl_inv(Fraction(0), Enclosure.point(Fraction(1, 2))).float_upper(), 6)  # 1 - e^{-1/2}
+    0.393469
+    """
+    require(a >= 0 and bool(b.lower >= 0), f"kl_inv(a, b) needs a >= 0 and b >= 0, got a = {a}, b = {b}")
+    if a >= 1:
+        return Enclosure.point(1)
+    share, level = float(a), float(b.upper)
+    low, high = share, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        gap = (share * math.log(share / middle) if share else 0.0) + (1 - share) * math.log((1 - share) / (1 - middle))
+        low, high = (middle, high) if gap <= level else (low, middle)
+    return _verified(
+        low,
+        beyond=lambda x: x > exact(a) and _kl(a, x) > b.upper,
+        within=lambda x: x <= exact(a) or (x < 1 and _kl(a, x) <= b.lower),
+    )
+
+
+def _binomial_cdf(errors: int, n: int, x: arb) -> arb:
+    """``P(Bin(n, x) <= errors)`` for x in (0, 1), as an exact sum of ball terms."""
+    term = total = (1 - x) ** n
+    odds = x / (1 - x)
+    for i in range(errors):
+        term = term * odds * (n - i) / (i + 1)
+        total += term
+    return total
+
+
+def _log_cdf(errors: int, n: int, x: float) -> float:
+    """Float64 ``ln P(Bin(n, x) <= errors)`` by summed log-pmf terms: common libraries underflow here."""
+    i = np.arange(errors)
+    steps = np.log((n - i) / (i + 1.0)) + math.log(x) - math.log1p(-x)
+    terms = n * math.log1p(-x) + np.concatenate([[0.0], np.cumsum(steps)])
+    top = float(terms.max())
+    return top + math.log(float(np.exp(terms - top).sum()))
+
+
+def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
+    """``sup{x : P(Bin(n, x) <= errors) >= delta}``: upper confidence limit of Clopper and Pearson.
+
+    Source: theory.md 8.1 and 8.4. Raises: DomainError.
+
+    >>> round(binomial_upper(0, 100, 0.05).float_upper(), 6)  # 1 - 0.05^{1/100}
+    0.029513
+    """
+    require(0 <= errors <= n and n >= 1, f"binomial_upper: needs 0 <= errors <= n, got {errors} of {n}")
+    require(0 < delta < 1, f"binomial_upper: needs 0 < delta < 1, got {delta}")
+    if errors == n:
+        return Enclosure.point(1)
+    low, high = errors / n, 1.0
+    level = Fraction(delta)
+    target = math.log(level.numerator) - math.log(level.denominator)  # far below the double range for small priors
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _log_cdf(errors, n, middle) >= target else (low, middle)
+    return _verified(
+        low,
+        beyond=lambda x: _binomial_cdf(errors, n, x) < exact(level),
+        within=lambda x: x == 0 or _binomial_cdf(errors, n, x) >= exact(level),
+    )
