@@ -1,0 +1,1 @@
+"""Trained models: their weights, how they are read from files, and how they are measured."""

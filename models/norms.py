@@ -1,0 +1,202 @@
+"""From weights to the constants of theory.md 1. Every norm is an upper bound of the exact one, as a float64.
+
+Exact steps use integers: a float64 is an integer times a power of two. Where that is too slow (the embedding's rows),
+float64 arithmetic with a proven error margin first leaves the few rows that can be the largest.
+Where no closed form exists (the spectral norm), a float64 guess is raised until arb balls prove it.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import count
+from operator import mul
+
+import flint
+import numpy as np
+
+from bounds.constants import DomainError, Gate, MeasuredConstants, require
+from models.weights import Array, Weights
+
+_EPS = 2.0**-52
+
+
+def measure(weights: Weights, *, gate: Gate, input_bound: float | None = None) -> MeasuredConstants:
+    """Constants of one model. ``input_bound`` is B_u for real-valued inputs; an embedding has its own.
+
+    Radii are rounded up; s_A, p and B_A are exact; gate "none" (Delta = 1) leaves p and q out.
+    Source: theory.md 1. Raises: DomainError for an input bound that is missing, superfluous or not above 0, and for
+    norms beyond the float64 range.
+    """
+    embedding, gated = weights.embedding, gate != "none"
+    return MeasuredConstants(
+        d=weights.d,
+        N=weights.N,
+        k=weights.k,
+        V=weights.V,
+        gate=gate,
+        s_A=float(weights.A.max()),
+        B_A=float(np.abs(weights.A).max()),
+        M_A=entrywise_l1(weights.A),
+        B_u=_input_radius(embedding, input_bound),
+        B_B=spectral(weights.W_B),
+        M_B=entrywise_l1(weights.W_B),
+        B_C=spectral(weights.W_C),
+        M_C=entrywise_l1(weights.W_C),
+        B_q=l2(weights.q) if gated else 0.0,
+        M_q=entrywise_l1(weights.q) if gated else 0.0,
+        p=weights.p if gated else 0.0,
+        B_w=spectral(weights.W),
+        M_w=entrywise_l1(weights.W),
+        logit_max=max_logit(embedding, weights.q, weights.p) if gated and embedding is not None else None,
+    )
+
+
+def entrywise_l1(array: Array) -> float:
+    """The least float64 that is at least ``sum |x|`` over all entries.
+
+    >>> entrywise_l1(np.array([[1.0, -(2.0**-60)]])) == 1 + 2.0**-52
+    True
+    """
+    numerators, unit = _integers(array)
+    return _round_up(sum(map(abs, numerators)) * unit)
+
+
+def l2(vector: Array) -> float:
+    """The least float64 that is at least ``|vector|_2``.
+
+    >>> l2(np.array([3.0, 4.0]))
+    5.0
+    """
+    return _sqrt_up(_square(vector))
+
+
+def spectral(matrix: Array) -> float:
+    """Upper bound of the largest singular value of a matrix (n, m), proven with arb balls; relative slack about 1e-15.
+
+    >>> 4 < spectral(np.array([[3.0, 0.0], [0.0, -4.0]])) < 4 + 1e-14
+    True
+    """
+    if min(matrix.shape) == 1 or not matrix.any():
+        return l2(matrix)
+    scale = _exponent(matrix)  # the guess must neither overflow nor vanish
+    guess = Fraction(float(np.linalg.svd(np.ldexp(matrix, -scale), compute_uv=False)[0])) * Fraction(2) ** scale
+    bounds = (_round_up(guess * (1 + Fraction(2) ** power)) for power in count(-52))
+    return next(bound for bound in bounds if exceeds_spectral(bound, matrix))
+
+
+def exceeds_spectral(bound: float, matrix: Array) -> bool:
+    """True only if ``bound`` is proven to exceed the spectral norm of a matrix (n, m): ``bound^2 I - W W^T`` > 0.
+
+    Balls contain the exact values at any precision; this one resolves relative gaps of 1e-16. False proves nothing.
+    """
+    short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    n = len(short)
+    with flint.ctx.workprec(128 + n):
+        w, square = flint.arb_mat(short.tolist()), flint.arb(bound) ** 2
+        diagonal = flint.arb_mat([[square if i == j else 0 for j in range(n)] for i in range(n)])
+        return _positive_definite(diagonal - w * w.transpose())
+
+
+def _positive_definite(matrix: flint.arb_mat) -> bool:
+    """True only if proven: of [[P, Q], [Q^T, R]], both P and the Schur complement R - Q^T P^-1 Q are."""
+    if (n := matrix.nrows()) == 1:
+        return bool(matrix[0, 0] > 0)
+    rows, low, high = matrix.tolist(), slice(n // 2), slice(n // 2, n)
+    P, Q, R = (
+        flint.arb_mat([row[across] for row in rows[down]]) for down, across in ((low, low), (low, high), (high, high))
+    )
+    if not _positive_definite(P):
+        return False
+    try:
+        return _positive_definite(R - Q.transpose() * P.solve(Q))
+    except ZeroDivisionError:  # P is regular, but not provably so in the order in which solve eliminates
+        return False
+
+
+def max_row_l2(rows: Array) -> float:
+    """The least float64 that is at least the l2 norm of every row of a matrix (V, d).
+
+    Float64 finds the rows that can be largest: d squares, summed in any order, come out within a factor 1 +- d eps, so
+    that of a largest row is at least 1 - 2 d eps of the largest computed (what underflows after scaling is far below).
+    Those rows are then squared exactly.
+    """
+    if not rows.any():
+        return 0.0
+    scaled = _scaled(rows)
+    squares = np.einsum("vd,vd->v", scaled, scaled)
+    near = rows[squares >= squares.max() * (1 - 4 * rows.shape[1] * _EPS)]
+    distinct = np.unique(np.sort(np.abs(near), axis=1), axis=0)  # all one-hot rows are one
+    return _sqrt_up(max(map(_square, distinct)))
+
+
+def max_logit(rows: Array, q: Array, p: float) -> float:
+    """The least float64 that is at least ``p + q.e_v`` for every row e_v of a matrix (V, d).
+
+    Float64 finds the rows that can be largest: q.e_v, summed in any order, is off by at most ``d eps |q|.|e_v|``, plus
+    2^-1000 for what underflows after scaling. Those rows are then multiplied exactly.
+    """
+    if not q.any() or not rows.any():
+        return p
+    scaled, scaled_q = _scaled(rows), _scaled(q)
+    logits = np.einsum("vd,d->v", scaled, scaled_q)
+    margin = 2 * len(q) * _EPS * np.einsum("vd,d->v", np.abs(scaled), np.abs(scaled_q)) + 2.0**-1000
+    near = rows[logits + margin >= (logits - margin).max()]
+    factors, q_unit = _integers(q)
+    best = max(
+        sum(map(mul, factors, numerators)) * unit
+        for numerators, unit in map(_integers, np.unique(near * (q != 0), axis=0))
+    )
+    return _round_up(Fraction(p) + best * q_unit)
+
+
+def _input_radius(embedding: Array | None, input_bound: float | None) -> float:
+    if embedding is not None:
+        require(input_bound is None, f"input_bound: the embedding's rows bound the inputs, got {input_bound!r} as well")
+        return max_row_l2(embedding)
+    if input_bound is None or not 0 < input_bound < math.inf:
+        raise DomainError(
+            f"input_bound: real-valued inputs need a bound of their l2 norm, finite and above 0, got {input_bound!r}"
+        )
+    return input_bound
+
+
+def _exponent(array: Array) -> int:
+    """The power of two that the largest absolute entry is next below."""
+    return int(np.frexp(max(array.max(), -array.min()))[1])
+
+
+def _scaled(array: Array) -> Array:
+    """The array times a power of two that brings its largest absolute entry into [2^-75, 1), or [1/2, 1) if normal."""
+    return array * 2.0 ** min(1000, -_exponent(array))
+
+
+def _integers(array: Array) -> tuple[list[int], Fraction]:
+    """The entries, exactly, as integers in one common unit, a power of two."""
+    ratios = [value.as_integer_ratio() for value in array.ravel().tolist()]
+    common = max(denominator for _, denominator in ratios)
+    return [numerator * (common // denominator) for numerator, denominator in ratios], Fraction(1, common)
+
+
+def _square(array: Array) -> Fraction:
+    """``sum x^2``, exactly."""
+    numerators, unit = _integers(array)
+    return sum(x * x for x in numerators) * unit**2
+
+
+def _sqrt_up(square: Fraction) -> float:
+    """The least float64 that is at least the square root: a root of over 64 bits, rounded up, then again to 53."""
+    shift = max(0, 66 + (square.denominator.bit_length() - square.numerator.bit_length()) // 2)
+    root = math.isqrt(max(0, math.ceil(square * 4**shift) - 1)) + 1 if square else 0
+    return _round_up(Fraction(root, 2**shift))
+
+
+def _round_up(exact: Fraction) -> float:
+    """The least float64 that is at least ``exact``; the division of integers is correctly rounded to the nearest."""
+    try:
+        nearest = float(exact)
+    except OverflowError:
+        nearest = math.inf
+    rounded = nearest if nearest >= exact else math.nextafter(nearest, math.inf)
+    require(rounded < math.inf, "a norm of these weights exceeds the largest float64, 1.8e308; rescale the model")
+    return rounded
