@@ -10,8 +10,9 @@ import sympy
 
 from bounds import notation as sym
 from bounds.constants import ClassConstants, Scalar
+from bounds.covering import Box, Maurey, Volume
 from bounds.enclose import Enclosure, Value, enclose_all
-from bounds.entropy import Box, EntropyBound, LipschitzImage, Maurey, Minimum, Product, Projection, Volume
+from bounds.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection
 from bounds.perturbation import EMBEDDING, REPAIRED, SHARP
 from bounds.sums import DEFINITIONS, RHO
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -50,6 +51,7 @@ PUBLISHED_CONDITION: Expr = _ratio
 DUDLEY_RTOL = 1e-3
 _OCTAVES = 60
 _MAX_CELLS = 1 << 14
+_RUN = 8  # cells that share one split of a product
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,47 +67,54 @@ def dudley(entropy: EntropyBound, *, lipschitz: Enclosure, c: Scalar, m: int) ->
     """``inf_a 4a + (12/sqrt m) int_a^{c/2} sqrt(H(e/l)) de`` at a near-optimal a, enclosed by monotone sums.
 
     Any a and any partition give a valid upper end, because ln N decreases; they are chosen in float64 so that the
-    two sums differ by at most ``DUDLEY_RTOL``, relative. Splits of products are frozen at the left end of a cell.
+    two sums differ by at most ``DUDLEY_RTOL``, relative. Splits of products are frozen over runs of cells.
     Units: those of the loss. Raises: DomainError (m < 1 or c <= 0). Source: theory.md 6.1.
     """
     require(m >= 1 and c > 0, f"Dudley integral: needs m >= 1 and c > 0, got m = {m}, c = {c}")
     half = Enclosure.point(Fraction(c) / 2)
-    log_lipschitz = float(lipschitz.upper.log())
-    nodes = _partition(entropy, float(half.upper), log_lipschitz, m)
-    ends = [Enclosure(x, x) for x in map(arb, nodes[:-1].tolist())] + [half]
+    last = Enclosure((half.lower / lipschitz.upper).lower(), (half.upper / lipschitz.lower).upper())
+    nodes = _partition(entropy, float(last.lower), m)
+    # radii of outputs are exact; the losses e = l r they stand for are enclosed
+    radii = [Enclosure(x, x) for x in map(arb, nodes[:-1].tolist())] + [last]
+    losses = [Enclosure((r.lower * lipschitz.lower).lower(), (r.upper * lipschitz.upper).upper()) for r in radii[:-1]]
+    losses.append(half)
     lower = upper = arb(0)
-    splits = entropy.frozen(np.log(nodes[:-1]) - log_lipschitz)
-    for split, left, right in zip(splits, ends[:-1], ends[1:], strict=True):
-        lower += (right.lower - left.upper) * split.end((right.upper / lipschitz.lower).upper(), "lower").sqrt()
-        upper += (right.upper - left.lower) * split.end((left.lower / lipschitz.upper).lower(), "upper").sqrt()
-    alpha, factor = ends[0], 12 / arb(m).sqrt()
+    starts = range(0, len(radii) - 1, _RUN)
+    for start, split in zip(starts, entropy.frozen(np.log(nodes[starts])), strict=True):
+        stop = min(start + _RUN, len(radii) - 1)
+        heights = [split.log_covering(radius) for radius in radii[start : stop + 1]]
+        for i, (left, right) in enumerate(itertools.pairwise(heights), start):
+            width = losses[i + 1].lower - losses[i].upper, losses[i + 1].upper - losses[i].lower
+            lower += width[0] * right.lower.sqrt()
+            upper += width[1] * left.upper.sqrt()
+    alpha, factor = losses[0], 12 / arb(m).sqrt()
     return Chaining(
         Enclosure((4 * alpha.lower + factor * lower).lower(), (4 * alpha.upper + factor * upper).upper()),
         alpha,
-        len(splits),
+        len(radii) - 1,
     )
 
 
-def _partition(entropy: EntropyBound, half: float, log_lipschitz: float, m: int) -> NDArray[np.float64]:
-    """Increasing nodes from a near-optimal alpha to ``half``, refined until the sums are close. Float64: no claim."""
-    factor = 12 / math.sqrt(m)
+def _partition(entropy: EntropyBound, last: float, m: int) -> NDArray[np.float64]:
+    """Increasing radii from a near-optimal alpha/l to ``last``, refined until the sums are close. Float64: no claim."""
+    factor = 3 / math.sqrt(m)  # of 4 alpha + (12/sqrt m) integral, in units of 4 l
 
-    def height(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
-        return factor * np.sqrt(entropy.approximate(np.log(nodes) - log_lipschitz))
+    def height(radii: NDArray[np.float64]) -> NDArray[np.float64]:
+        return factor * np.sqrt(entropy.approximate(np.log(radii)))
 
-    nodes = half * 2.0 ** np.linspace(-_OCTAVES, 0, 4 * _OCTAVES + 1)
+    nodes = last * 2.0 ** np.linspace(-_OCTAVES, 0, 4 * _OCTAVES + 1)
     heights = height(nodes)
     tail = np.append(np.cumsum((np.diff(nodes) * heights[:-1])[::-1])[::-1], 0.0)
-    total = 4 * nodes + tail
+    total = nodes + tail
     # the largest alpha within DUDLEY_RTOL/10 of the best: smaller ones only add cells
     first = int(np.flatnonzero(total <= (1 + DUDLEY_RTOL / 10) * np.nanmin(total))[-1])
     nodes, heights = nodes[first:], heights[first:]
     while 1 < len(nodes) < _MAX_CELLS:
         gaps = np.diff(nodes) * -np.diff(heights)
-        value = 4 * nodes[0] + float(np.diff(nodes) @ heights[1:])
+        value = nodes[0] + float(np.diff(nodes) @ heights[1:])
         if gaps.sum() <= 0.8 * DUDLEY_RTOL * value:
             break
-        wide = np.flatnonzero(gaps > 0.3 * DUDLEY_RTOL * value / len(gaps))
+        wide = np.flatnonzero(gaps > 0.5 * gaps.mean())
         middles = (nodes[wide] + nodes[wide + 1]) / 2
         nodes, heights = np.insert(nodes, wide + 1, middles), np.insert(heights, wide + 1, height(middles))
     return nodes

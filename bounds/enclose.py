@@ -72,6 +72,14 @@ class Enclosure:
         with bits(START_BITS):
             return cls.of(exact(value))
 
+    def ball(self) -> arb:
+        """The ball of both ends."""
+        return self.lower if self.lower == self.upper else self.lower.union(self.upper)
+
+    def worst(self) -> Enclosure:
+        """The upper end alone, as an exact number."""
+        return Enclosure(self.upper, self.upper)
+
     def relative_width(self) -> float:
         """(upper - lower)/min(|lower|, |upper|); 0 for an exact 0, infinity when the sign is not known."""
         return _relative_width(self.lower, self.upper)
@@ -337,15 +345,21 @@ def enclose_all(
 
 def enclose(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value], *, rtol: float = 1e-9) -> Enclosure:
     """Certified ``[lower, upper]`` of one expression; see :func:`enclose_all`."""
+    return glance(expression, values) or enclose_all({None: expression}, values, rtol=rtol)[None]
+
+
+def glance(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value]) -> Enclosure | None:
+    """One evaluation at the starting precision; None unless it comes out accurate to about 1e-12.
+
+    Values may be balls of positive radius here, which no higher precision would narrow.
+    """
     closure = _ARB.compile(expression)
-    with bits(START_BITS):  # the common case, without the bookkeeping of several expressions
+    with bits(START_BITS):
         try:
             ball = closure(dict(values))
         except _UndecidedError:
-            ball = arb.nan()
-        if ball.rel_accuracy_bits() > 60 or ball.is_exact():
-            return Enclosure.of(ball)
-    return enclose_all({None: expression}, values, rtol=rtol)[None]
+            return None
+        return Enclosure.of(ball) if ball.rel_accuracy_bits() > 40 or ball.is_zero() else None
 
 
 def evaluate(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value], *, digits: int = 30) -> mpmath.mpf:

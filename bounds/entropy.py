@@ -18,15 +18,13 @@ import numpy as np
 import sympy
 from flint import arb
 from numpy.typing import NDArray
-from sympy import Expr, Integer, Max, Piecewise, ceiling, log
+from sympy import Expr
 
-from bounds import notation as sym
 from bounds.constants import DomainError, Scalar, require
-from bounds.enclose import Enclosure, Value, enclose, exact, least
+from bounds.enclose import Enclosure, exact, least
 
 Floats = NDArray[np.float64]
 Radius: TypeAlias = Scalar | Enclosure
-Side = Literal["lower", "upper"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +56,20 @@ class Surrogate:
     log_scale: float
 
 
-def _radius(eps: Radius) -> Enclosure:
+def positive_radius(eps: Radius) -> Enclosure:
     interval = eps if isinstance(eps, Enclosure) else Enclosure.point(eps)
     if not interval.lower > 0:
         raise DomainError(f"a covering radius is > 0, got {eps}")
     return interval
 
 
-def _log(value: Enclosure | Scalar) -> float:
+def logarithm(value: Enclosure | Scalar) -> float:
     """Approximate logarithm of a value of any size; -inf for 0."""
     if isinstance(value, Enclosure):
         return float(value.upper.log()) if value.upper > 0 else -math.inf
     if isinstance(value, Fraction):
         return math.log(value.numerator) - math.log(value.denominator) if value else -math.inf
     return math.log(value) if value else -math.inf
-
-
-def _ceil(x: Floats) -> Floats:
-    """Ceiling that forgives the rounding of an integer which came through logarithms."""
-    return np.ceil(x * (1 - 1e-12))
 
 
 class EntropyBound(ABC):
@@ -90,13 +83,8 @@ class EntropyBound(ABC):
     def convention(self) -> Convention: ...
 
     @abstractmethod
-    def end(self, eps: arb, side: Side) -> arb:
-        """The certified lower or upper end of the bound at an exact radius ``eps > 0``."""
-
     def log_covering(self, eps: Radius) -> Enclosure:
         """Certified ``[lower, upper]`` of the bound. Raises: DomainError for eps <= 0."""
-        interval = _radius(eps)
-        return Enclosure(self.end(interval.upper, "lower"), self.end(interval.lower, "upper"))
 
     @abstractmethod
     def approximate(self, log_eps: Floats) -> Floats:
@@ -112,182 +100,6 @@ class EntropyBound(ABC):
 
     def trace(self, eps: Radius) -> tuple[Step, ...]:
         return (Step(self.rule, self.source, self.log_covering(eps)),)
-
-
-class _Leaf(EntropyBound):
-    """A covering lemma in closed form."""
-
-    formula: ClassVar[Expr]
-
-    @abstractmethod
-    def values(self) -> Mapping[sympy.Symbol, Scalar]:
-        """Values of the symbols of ``formula`` other than eps."""
-
-    def end(self, eps: arb, side: Side) -> arb:
-        found: arb = getattr(enclose(self.formula, {**_numbers(self), sym.eps: eps}), side)
-        return found
-
-
-@functools.lru_cache(maxsize=1024)
-def _numbers(leaf: _Leaf) -> Mapping[sympy.Symbol, Value]:
-    """The leaf's values, dyadic ones converted once (others are rounded at each evaluation's precision)."""
-    return {s: v if isinstance(v, Fraction) else exact(v) for s, v in leaf.values().items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Maurey(_Leaf):
-    """``ln N <= ceil(B^2 M_W^2/eps^2) ln(2n + 1)`` for ``{v : |v|_1 <= M_W}``; one point for eps >= B M_W.
-
-    A Frobenius cover at radius eps/B, so it holds for all inputs ``|v| <= B`` at once; the centres may leave the class.
-    Shapes: n entries. Raises: DomainError for eps <= 0 or negative radii.
-    Source: theory.md 3.1 (Trauger and Tewari 2024, Lemma 3.6, with the ceiling).
-    """
-
-    entries: int
-    l1_radius: Scalar
-    input_norm: Scalar = 1
-
-    rule = "ln N <= ceil(B^2 M^2/eps^2) ln(2n+1)"
-    source = "theory.md 3.1"
-    formula = Piecewise(
-        (Integer(0), sym.eps >= sym.B_u * sym.M_W),
-        (ceiling((sym.B_u * sym.M_W / sym.eps) ** 2) * log(2 * sym.n + 1), True),
-    )
-
-    def __post_init__(self) -> None:
-        require(self.entries >= 1, f"Maurey: entries >= 1, got {self.entries}")
-        require(self.l1_radius >= 0 and self.input_norm >= 0, f"Maurey: radii >= 0, got {self}")
-
-    @property
-    def convention(self) -> Convention:
-        return Convention("frobenius", "outside")
-
-    def values(self) -> Mapping[sympy.Symbol, Scalar]:
-        return {sym.n: self.entries, sym.M_W: self.l1_radius, sym.B_u: self.input_norm}
-
-    @property
-    def _log_scale(self) -> float:
-        return _log(self.l1_radius) + _log(self.input_norm)
-
-    def approximate(self, log_eps: Floats) -> Floats:
-        ratio = self._log_scale - log_eps
-        with np.errstate(over="ignore"):
-            return np.where(ratio <= 0, 0.0, _ceil(np.exp(2 * ratio)) * math.log(2 * self.entries + 1))
-
-    def surrogates(self) -> tuple[Surrogate, ...]:
-        return (Surrogate("power", math.log(2 * self.entries + 1), self._log_scale),)
-
-
-@dataclass(frozen=True, slots=True)
-class Volume(_Leaf):
-    """``ln N <= n ln(1 + 2r/eps)`` for any set inside a ball of radius r of a norm on R^n, by points of the set.
-
-    Raises: DomainError for eps <= 0 or r < 0. Source: theory.md 3.2.
-    """
-
-    dimension: int
-    radius: Scalar
-    metric: str
-
-    rule = "ln N <= n ln(1 + 2r/eps)"
-    source = "theory.md 3.2"
-    formula = sym.n * log(1 + 2 * sym.r / sym.eps)
-
-    def __post_init__(self) -> None:
-        require(self.dimension >= 1, f"Volume: dimension >= 1, got {self.dimension}")
-        require(self.radius >= 0, f"Volume: radius >= 0, got {self.radius}")
-
-    @property
-    def convention(self) -> Convention:
-        return Convention(self.metric, "inside")
-
-    def values(self) -> Mapping[sympy.Symbol, Scalar]:
-        return {sym.n: self.dimension, sym.r: self.radius}
-
-    def approximate(self, log_eps: Floats) -> Floats:
-        return self.dimension * np.logaddexp(0.0, math.log(2) + _log(self.radius) - log_eps)
-
-    def surrogates(self) -> tuple[Surrogate, ...]:
-        return (Surrogate("logarithm", self.dimension, math.log(2) + _log(self.radius)),)
-
-
-@dataclass(frozen=True, slots=True)
-class Box(_Leaf):
-    """``ln N <= n ln max(1, ceil(r/eps))`` for a box of half-width r in the maximum norm, by midpoints of cells.
-
-    Raises: DomainError for eps <= 0 or r < 0. Source: theory.md 3.2.
-    """
-
-    dimension: int
-    half_width: Scalar
-    metric: str = "max"
-
-    rule = "ln N <= n ln max(1, ceil(r/eps))"
-    source = "theory.md 3.2"
-    formula = sym.n * log(Max(1, ceiling(sym.r / sym.eps)))
-
-    def __post_init__(self) -> None:
-        require(self.dimension >= 1, f"Box: dimension >= 1, got {self.dimension}")
-        require(self.half_width >= 0, f"Box: half-width >= 0, got {self.half_width}")
-
-    @property
-    def convention(self) -> Convention:
-        return Convention(self.metric, "inside")
-
-    def values(self) -> Mapping[sympy.Symbol, Scalar]:
-        return {sym.n: self.dimension, sym.r: self.half_width}
-
-    def approximate(self, log_eps: Floats) -> Floats:
-        # beyond 2^53 cells the ceiling is far below the rounding of the logarithm
-        ratio = _log(self.half_width) - log_eps
-        cells = np.log(np.maximum(1.0, _ceil(np.exp(np.minimum(ratio, 36.0)))))
-        return self.dimension * np.where(ratio > 36.0, ratio, cells)
-
-    def surrogates(self) -> tuple[Surrogate, ...]:
-        return (Surrogate("logarithm", self.dimension, _log(self.half_width)),)
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixCover(_Leaf):
-    """``ln N <= ceil(a^2 b^2/eps^2) ln(2 d_1 d_2)`` for ``{X A : |A|_{2,1} <= a}``, A in R^{d_1 x d_2}, ``|X|_F <= b``.
-
-    For a diagonal A = diag(a_jn) of size Nd: X = I, b = sqrt(Nd), d_1 = d_2 = Nd, a = M_A, which is D.2.
-    Source: theory.md 2, D.1 (Bartlett, Foster, Telgarsky 2017, Lemma 3.2, the instance p = q = 2, s = 1).
-    """
-
-    rows: int
-    columns: int
-    radius: Scalar
-    data_norm: Scalar
-
-    rule = "ln N <= ceil(a^2 b^2/eps^2) ln(2 d_1 d_2)"
-    source = "theory.md 2, D.1 (Bartlett et al. 2017, Lemma 3.2)"
-    formula = ceiling((sym.a_cover * sym.b_cover / sym.eps) ** 2) * log(2 * sym.d_in * sym.d_out)
-
-    def __post_init__(self) -> None:
-        require(self.rows >= 1 and self.columns >= 1, f"MatrixCover: sizes >= 1, got {self}")
-        require(self.radius >= 0 and self.data_norm >= 0, f"MatrixCover: radii >= 0, got {self}")
-
-    @property
-    def convention(self) -> Convention:
-        return Convention("frobenius", "outside")
-
-    def values(self) -> Mapping[sympy.Symbol, Scalar]:
-        return {
-            sym.a_cover: self.radius,
-            sym.b_cover: self.data_norm,
-            sym.d_in: self.rows,
-            sym.d_out: self.columns,
-        }
-
-    def approximate(self, log_eps: Floats) -> Floats:
-        with np.errstate(over="ignore"):
-            atoms = _ceil(np.exp(2 * (_log(self.radius) + _log(self.data_norm) - log_eps)))
-        return atoms * math.log(2 * self.rows * self.columns)
-
-    def surrogates(self) -> tuple[Surrogate, ...]:
-        weight = math.log(2 * self.rows * self.columns)
-        return (Surrogate("power", weight, _log(self.radius) + _log(self.data_norm)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +127,8 @@ class Projection(EntropyBound):
     def convention(self) -> Convention:
         return Convention(self.metric, "inside")
 
-    def end(self, eps: arb, side: Side) -> arb:
-        return self.part.end(eps, side)
+    def log_covering(self, eps: Radius) -> Enclosure:
+        return self.part.log_covering(eps)
 
     def approximate(self, log_eps: Floats) -> Floats:
         return self.part.approximate(log_eps)
@@ -349,8 +161,9 @@ class Minimum(EntropyBound):
     def convention(self) -> Convention:
         return self.parts[0].convention
 
-    def end(self, eps: arb, side: Side) -> arb:
-        return least(part.end(eps, side) for part in self.parts)
+    def log_covering(self, eps: Radius) -> Enclosure:
+        found = [part.log_covering(eps) for part in self.parts]
+        return Enclosure(least(e.lower for e in found), least(e.upper for e in found))
 
     def approximate(self, log_eps: Floats) -> Floats:
         return np.min([part.approximate(log_eps) for part in self.parts], axis=0)
@@ -359,9 +172,8 @@ class Minimum(EntropyBound):
         return tuple(surrogate for part in self.parts for surrogate in part.surrogates())
 
     def trace(self, eps: Radius) -> tuple[Step, ...]:
-        radius = _radius(eps).lower
-        upper = self.end(radius, "upper")
-        return next(part for part in self.parts if part.end(radius, "upper") == upper).trace(eps)
+        upper = self.log_covering(eps).upper
+        return next(part for part in self.parts if part.log_covering(eps).upper == upper).trace(eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,28 +197,33 @@ class LipschitzImage(EntropyBound):
     def convention(self) -> Convention:
         return Convention(self.metric, self.part.convention.centres)
 
-    def end(self, eps: arb, side: Side) -> arb:
-        constant: arb = getattr(self.constant, side)
-        if constant == 0:
-            return arb(0)
-        inner = eps / constant
-        return self.part.end(inner.lower() if side == "upper" else inner.upper(), side)
+    def _inner(self, eps: Radius) -> Enclosure:
+        interval, constant = positive_radius(eps), self.constant
+        return Enclosure((interval.lower / constant.upper).lower(), (interval.upper / constant.lower).upper())
+
+    def log_covering(self, eps: Radius) -> Enclosure:
+        if self.constant.upper == 0:
+            return Enclosure.point(0)
+        if self.constant.lower == 0:
+            low = Enclosure.point(0)
+            return Enclosure(low.lower, replace(self, constant=self.constant.worst()).log_covering(eps).upper)
+        return self.part.log_covering(self._inner(eps))
 
     def approximate(self, log_eps: Floats) -> Floats:
         if self.constant.upper == 0:
             return np.zeros_like(log_eps)
-        return self.part.approximate(log_eps - _log(self.constant))
+        return self.part.approximate(log_eps - logarithm(self.constant))
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         if self.constant.upper == 0:
             return ()
-        shift = _log(self.constant)
+        shift = logarithm(self.constant)
         return tuple(replace(s, log_scale=s.log_scale + shift) for s in self.part.surrogates())
 
     def trace(self, eps: Radius) -> tuple[Step, ...]:
         if self.constant.upper == 0:
             return (Step("the output does not depend on this block", self.source, Enclosure.point(0)),)
-        inner = Enclosure.of(_radius(eps).lower / self.constant.upper)
+        inner = replace(self, constant=self.constant.worst())._inner(eps)
         return (*self.part.trace(inner), Step(self.rule, self.source, self.log_covering(eps)))
 
 
@@ -535,16 +352,13 @@ class Product(EntropyBound):
 
     def split(self, eps: Radius) -> Product:
         """This product with the shares chosen at eps."""
-        return self.frozen(np.array([_log(_radius(eps))]))[0]
+        return self.frozen(np.array([logarithm(positive_radius(eps))]))[0]
 
-    def end(self, eps: arb, side: Side) -> arb:
-        fixed = self.split(Enclosure(eps, eps))
-        total = arb(0)
-        for name, share in (fixed.shares or {}).items():
-            part = eps * exact(share)
-            total += fixed.blocks[name].end(part.lower() if side == "upper" else part.upper(), side)
-        found: arb = getattr(total, side)()
-        return found
+    def log_covering(self, eps: Radius) -> Enclosure:
+        fixed = self.split(eps)
+        parts = [fixed.blocks[name].log_covering(_scaled(eps, share)) for name, share in (fixed.shares or {}).items()]
+        zero = arb(0)
+        return Enclosure(sum((p.lower for p in parts), zero).lower(), sum((p.upper for p in parts), zero).upper())
 
     def approximate(self, log_eps: Floats) -> Floats:
         flat = np.atleast_1d(np.asarray(log_eps, dtype=float)).ravel()
@@ -577,5 +391,5 @@ class Product(EntropyBound):
 
 
 def _scaled(eps: Radius, share: Fraction) -> Enclosure:
-    interval, factor = _radius(eps), exact(share)
+    interval, factor = positive_radius(eps), exact(share)
     return Enclosure((interval.lower * factor).lower(), (interval.upper * factor).upper())

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bounds import chaining
 from bounds import notation as sym
 from bounds.chaining import dudley
+from bounds.covering import Box, Maurey, Volume
 from bounds.enclose import Enclosure, enclose
-from bounds.entropy import Box, LipschitzImage, Maurey, Product, Volume
+from bounds.entropy import LipschitzImage, Product
 from tests import oracle
 
 ONE = Enclosure.point(1)

@@ -14,19 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounds.constants import DomainError
+from bounds.covering import Box, MatrixCover, Maurey, Volume
 from bounds.enclose import Enclosure, enclose
-from bounds.entropy import (
-    Box,
-    EntropyBound,
-    LipschitzImage,
-    MatrixCover,
-    Maurey,
-    Minimum,
-    Product,
-    Projection,
-    Volume,
-    allocation,
-)
+from bounds.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection, allocation
 
 POINT = Enclosure.point
 RADII = [1.3e-6, 1.3e-3, 0.07, 0.3, 0.9, 1.0, 1.7, 40.0]

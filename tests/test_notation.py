@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy
 
-from bounds import chaining, entropy, notation, perturbation, sums
+from bounds import chaining, covering, notation, perturbation, sums
 from bounds.notation import NOTATION
 
 FORMULAS = {
@@ -21,7 +21,7 @@ FORMULAS = {
     "single scale": chaining.SINGLE_SCALE,
     "margin excess": chaining.MARGIN_EXCESS,
     "published Rademacher": chaining.PUBLISHED_RADEMACHER,
-    **{leaf.__name__: leaf.formula for leaf in (entropy.Maurey, entropy.Volume, entropy.Box, entropy.MatrixCover)},
+    **{leaf.__name__: leaf.formula for leaf in (covering.Maurey, covering.Volume, covering.Box, covering.MatrixCover)},
 }
 
 

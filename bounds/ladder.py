@@ -1,0 +1,465 @@
+"""The ladder of theory.md 6.5: named bounds as rungs, each with its verdict, and the certificate that collects them.
+
+A new bound is one function here that composes existing parts into a :class:`Rung`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+import sympy
+from flint import arb
+
+from bounds import chaining
+from bounds import notation as sym
+from bounds.blocks import assignment, coefficients, output_entropy
+from bounds.constants import ClassConstants, DomainError, MeasuredConstants, Sample, Scalar, require
+from bounds.enclose import Enclosure, Value, enclose, enclose_all
+from bounds.entropy import Product, Step, allocation
+from bounds.inversion import binomial_upper, kl_inv
+from bounds.losses import Loss, Ramp, margin_lipschitz, rational
+from bounds.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
+from bounds.selection import SelectedClass, measured_class, selected_classes
+from bounds.sums import RHO
+
+Embedding = Literal["fixed", "trained", "none"]
+Evidence = Literal["recorded", "stated", "assumed"]
+
+
+class Verdict(StrEnum):
+    """theory.md 6.5: CERTIFIED when every hypothesis is checked or is one of the two named assumptions."""
+
+    CERTIFIED = "CERTIFIED"
+    CONDITIONAL = "CONDITIONAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a certificate is asked for. ``margin``: g of the margin rung, fixed before the data unless it was chosen
+    by :func:`choose_margin`. ``embedding``: "trained" puts it in the class; ``evidence`` says who vouches for "fixed".
+    """
+
+    measured: MeasuredConstants
+    sample: Sample
+    loss: Loss
+    margin: Scalar
+    delta: Fraction = Fraction(1, 20)
+    vocabulary: bool = False
+    embedding: Embedding = "none"
+    evidence: Evidence = "assumed"
+
+    def __post_init__(self) -> None:
+        require(0 < self.delta < 1, f"delta is a failure probability in (0, 1), got {float(self.delta):g}")
+        require(self.margin > 0, f"the margin must be > 0, got {self.margin!r}")
+        require(
+            (self.embedding == "none") == (self.measured.V is None),
+            f"embedding {self.embedding!r} does not fit a model with {self.measured.V or 'no'} embedding rows",
+        )
+        require(
+            not (self.vocabulary and self.embedding != "fixed"),
+            "vocabulary inputs need a fixed embedding: with a trained one the constraint on (p, q) and the embedding "
+            "is bilinear, hence not convex (theory.md 3.3); use ball inputs",
+        )
+
+    @property
+    def in_class(self) -> bool:
+        return self.embedding == "trained"
+
+    @property
+    def loss_lipschitz(self) -> sympy.Expr:
+        return self.loss.lipschitz(self.measured.k)
+
+    def measured_class(self) -> ClassConstants:
+        return measured_class(self.measured, embedding_in_class=self.in_class, vocabulary=self.vocabulary)
+
+    def classes(self, scale: Scalar) -> list[SelectedClass]:
+        return list(
+            selected_classes(
+                self.measured,
+                self.sample,
+                margin=scale,
+                embedding_in_class=self.in_class,
+                vocabulary=self.vocabulary,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the program scored on n rows: mean loss, errors (margin <= 0), margin errors (margin <= g)."""
+
+    n: int
+    loss: float
+    errors: int
+    margin_errors: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One bound. ``value.upper`` is the number; ``kind``: gap (of the loss), excess over emp_g, or risk."""
+
+    name: str
+    kind: Literal["gap", "excess", "risk"]
+    two_sided: bool
+    value: Enclosure
+    ceiling: Scalar
+    verdict: Verdict
+    why: str
+    applies: bool = True
+    before_selection: Enclosure | None = None
+    selected: SelectedClass | None = None
+    trace: tuple[Step, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def vacuous(self) -> bool:
+        """At least the range of what it bounds."""
+        return not self.value.upper < _exact(self.ceiling)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The ladder of one model, its best selected rung recomputed at delta over the number compared, and what is
+    left unchecked."""
+
+    setting: Setting
+    rungs: tuple[Rung, ...]
+    best: Rung
+    compared: int
+    train: Tally | None
+    train_risk: Enclosure | None
+    test: Tally | None
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.best.verdict
+
+
+def _exact(value: Scalar) -> arb:
+    return Enclosure.point(value).upper
+
+
+def _scalars(setting: Setting, delta: Fraction) -> dict[sympy.Symbol, Value]:
+    return {
+        sym.m: setting.sample.m,
+        sym.delta: delta,
+        sym.c: setting.loss.range,
+        sym.l: setting.loss_lipschitz,
+    }
+
+
+# --- rungs at the measured constants: for comparison -------------------------------------------------------------
+
+
+def published(setting: Setting) -> Rung:
+    """Our explicit-constant reading of the printed route. Source: theory.md 2 (C.9, D.4, E.2)."""
+    constants = replace(
+        measured_class(setting.measured, embedding_in_class=False, vocabulary=False), p_lo=setting.measured.p
+    )
+    values = assignment(constants, setting.sample.T, rho="published") | {sym.B_x: PUBLISHED_STATE}
+    blocks = [name for name in PUBLISHED if not (name == "q" and constants.gate == "none")]
+    alpha, beta = ({name: table[name] for name in blocks} for table in (PUBLISHED_ALPHA, PUBLISHED))
+    found = enclose_all(
+        {("alpha", name): alpha[name] for name in blocks} | {("beta", name): beta[name] for name in blocks}, values
+    )
+    # C.9 needs alpha, beta > 0; a block of radius or coefficient 0 costs nothing
+    active = [name for name in blocks if found["alpha", name].upper > 0 and found["beta", name].upper > 0]
+    capacity = allocation([alpha[name] for name in active], [beta[name] for name in active]) ** sympy.Rational(3, 2)
+    scalars = values | _scalars(setting, setting.delta) | {sym.C_F: capacity}
+    details: dict[str, Any] = {}
+    if active:
+        result = enclose_all(
+            {"C_F": sym.C_F, "ratio": chaining.PUBLISHED_CONDITION, "value": chaining.PUBLISHED_GAP}, scalars
+        )
+        value, ratio = result["value"], result["ratio"]
+        details = {"C_F": result["C_F"], "ratio": ratio}
+        applies = bool(ratio.upper <= 1)
+        threshold = enclose(sym.l * sym.C_F * 3, scalars), enclose(sym.c * sympy.sqrt(sym.m), scalars)
+        details |= {"3 l C_F": threshold[0], "c sqrt(m)": threshold[1]}
+    else:
+        applies, value = True, enclose(chaining.GAP.subs(sym.rademacher, 0), scalars)
+    if applies:
+        why = "applies, but at measured constants (not paid for) and resting on C.3 and E.3, refuted in general"
+    else:
+        sign = "negative there" if value.upper < 0 else "below the true infimum there"
+        why = (
+            f"does not apply: 3 l C_F = {approximately(details['3 l C_F'])} exceeds c sqrt(m) = "
+            f"{approximately(details['c sqrt(m)'])}, the printed formula is {sign}"
+        )
+    details |= {"alpha": {n: found["alpha", n] for n in blocks}, "beta": {n: found["beta", n] for n in blocks}}
+    return Rung(
+        "published", "gap", True, value, setting.loss.range, Verdict.CONDITIONAL, why, applies=applies, details=details
+    )
+
+
+def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str) -> Rung:
+    constants = setting.measured_class()
+    beta = coefficients(constants, setting.sample.T, chain)
+    entropy = output_entropy(constants, beta)
+    scalars = _scalars(setting, setting.delta)
+    lipschitz = enclose(sym.l, scalars)
+    found = chaining.dudley(entropy, lipschitz=lipschitz, c=setting.loss.range, m=setting.sample.m)
+    ends = [
+        enclose(chaining.GAP, scalars | {sym.rademacher: end})
+        for end in (found.rademacher.lower, found.rademacher.upper)
+    ]
+    half = Enclosure.of(_exact(Fraction(setting.loss.range) / 2) / lipschitz.upper)
+    at_half = entropy.split(half)
+    details: dict[str, Any] = {
+        "rademacher": found.rademacher,
+        "alpha": found.alpha,
+        "cells": found.cells,
+        "log_covering_at_half_range": at_half.log_covering(half),
+        "beta": beta,
+    }
+    if chain == "repaired":
+        details |= enclose_all(
+            {"rho": RHO["repaired"], "S_1": sym.S_1, "S_2": sym.S_2}, assignment(constants, setting.sample.T)
+        )
+    why = f"{source} with the Dudley integral, at the measured constants: not paid for, for comparison only"
+    if not found.cells:
+        why += "; the entropy at half range exceeds m/9, so the integral is best left out (Rad <= 2c)"
+    return Rung(
+        chain,
+        "gap",
+        True,
+        Enclosure(ends[0].lower, ends[1].upper),
+        setting.loss.range,
+        Verdict.CONDITIONAL,
+        why,
+        trace=at_half.trace(half),
+        details=details,
+    )
+
+
+def repaired(setting: Setting) -> Rung:
+    """The published route with its false steps replaced. Source: theory.md 5.5, 6.1."""
+    return _chained(setting, "repaired", "5.5")
+
+
+def sharp(setting: Setting) -> Rung:
+    """The sharp perturbation theorem under the Dudley integral. Source: theory.md 5.1, 6.1."""
+    return _chained(setting, "sharp", "5.1")
+
+
+# --- rungs of a class paid for -----------------------------------------------------------------------------------
+
+
+def _conditional(setting: Setting) -> tuple[Verdict, str]:
+    if setting.embedding == "fixed" and setting.evidence != "recorded":
+        return Verdict.CONDITIONAL, "the embedding is taken as fixed before the data, which nothing in the file shows"
+    return Verdict.CERTIFIED, "every constant chosen after the data is paid for"
+
+
+def _entropy_of(constants: ClassConstants, T: int) -> Product:
+    return output_entropy(constants, coefficients(constants, T))
+
+
+@functools.lru_cache(maxsize=16)
+def _candidates(setting: Setting, scale: Scalar) -> tuple[tuple[SelectedClass, Product], ...]:
+    """The classes of the family that contain the model, with their entropies; both rungs and both deltas ask."""
+    return tuple((s, _entropy_of(s.constants, setting.sample.T)) for s in setting.classes(scale))
+
+
+def _selected_rung(
+    name: str,
+    kind: Literal["gap", "excess"],
+    setting: Setting,
+    ceiling: Scalar,
+    candidates: Sequence[tuple[SelectedClass, Product]],
+    best: int,
+    value: Enclosure,
+    before: Enclosure,
+    eps: Enclosure,
+) -> Rung:
+    selected, product = candidates[best]
+    entropy = product.split(eps)
+    verdict, why = _conditional(setting)
+    covering = entropy.log_covering(eps)
+    return Rung(
+        name,
+        kind,
+        kind == "gap",
+        value,
+        ceiling,
+        verdict,
+        why,
+        before_selection=before,
+        selected=selected,
+        trace=entropy.trace(eps),
+        details={
+            "epsilon": eps,
+            "log_covering": covering,
+            "parameter_count": selected.constants.parameters,
+            "price": selected.price,
+            "by_block": entropy.by_block(eps),
+        },
+    )
+
+
+def _best_radius(entropy: Product, *, c: float, l_: float, m: int, extra: float) -> float:
+    """Radius that nearly minimises ``2 l eps + c sqrt((H(eps) + extra)/(2m))``: a function of class, m and delta."""
+    low, high = math.log(1e-9 * c / l_), math.log(4 * c / l_)
+    for _ in range(4):
+        points = np.linspace(low, high, 33)
+        values = 2 * l_ * np.exp(points) + c * np.sqrt((entropy.approximate(points) + extra) / (2 * m))
+        best = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
+        low, high = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
+    return math.exp(points[best])
+
+
+def _single_scale(
+    setting: Setting, entropy: Product, price: Enclosure, lipschitz: sympy.Expr, delta: Fraction
+) -> tuple[Enclosure, Enclosure]:
+    """Value of 6.2 and its radius."""
+    scalars = _scalars(setting, delta) | {sym.l: lipschitz}
+    constants = enclose_all({"c": sym.c, "l": sym.l, "log": sympy.log(2 / sym.delta)}, scalars)
+    c, l_, log_delta = (float(constants[key].upper) for key in ("c", "l", "log"))
+    extra = float(price.upper) + log_delta
+    eps = Enclosure.point(_best_radius(entropy, c=c, l_=l_, m=setting.sample.m, extra=extra))
+    covering = entropy.log_covering(eps)
+    ends = [
+        enclose(chaining.SINGLE_SCALE, scalars | {sym.eps: eps.upper, sym.H: h, sym.price: w})
+        for h, w in ((covering.lower, price.lower), (covering.upper, price.upper))
+    ]
+    return Enclosure(ends[0].lower, ends[1].upper), eps
+
+
+def _cheapest(candidates: Sequence[tuple[SelectedClass, Product]], eps: float) -> int:
+    """The class of least ``H(eps) + price``: all of them hold at once, so this choice is free."""
+    costs = [
+        float(entropy.approximate(np.array([math.log(eps)]))[0]) + float(selected.price.upper)
+        for selected, entropy in candidates
+    ]
+    return int(np.argmin(costs))
+
+
+def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
+    """Sharp perturbation at one scale, section 7 paid, two-sided. Source: theory.md 5.1, 6.2, 7."""
+    delta = delta or setting.delta
+    ramp = isinstance(setting.loss, Ramp)
+    g: Scalar = setting.loss.margin if isinstance(setting.loss, Ramp) else 1
+    lipschitz = margin_lipschitz(setting.measured.k) if ramp else setting.loss_lipschitz
+    candidates = _candidates(setting, g)
+    probe = float(Fraction(setting.loss.range)) / (16 * float(lipschitz))
+    best = _cheapest(candidates, probe)
+    selected, entropy = candidates[best]
+    value, eps = _single_scale(setting, entropy, selected.price, lipschitz, delta)
+    measured = _entropy_of(setting.measured_class(), setting.sample.T)
+    before, _ = _single_scale(setting, measured, Enclosure.point(0), setting.loss_lipschitz, delta)
+    return _selected_rung("scale", "gap", setting, setting.loss.range, candidates, best, value, before, eps)
+
+
+def margin_radius(k: int) -> sympy.Expr:
+    """Covering radius of 6.3 at margin 1: 1/2 for one output, 1/(2 sqrt 2) in l2 for k > 1."""
+    return 1 / (2 * margin_lipschitz(k))
+
+
+def _margin_excess(
+    setting: Setting, entropy: Product, price: Enclosure, eps: Enclosure, delta: Fraction
+) -> tuple[Enclosure, Enclosure]:
+    """The excess of 6.3 (by Pinsker) and the exponent of its kl form."""
+    covering = entropy.log_covering(eps)
+    scalars = _scalars(setting, delta)
+    ends = [
+        enclose_all(
+            {"excess": chaining.MARGIN_EXCESS, "exponent": chaining.MARGIN_EXPONENT},
+            scalars | {sym.H: h, sym.price: w},
+        )
+        for h, w in ((covering.lower, price.lower), (covering.upper, price.upper))
+    ]
+    excess, exponent = (Enclosure(ends[0][key].lower, ends[1][key].upper) for key in ("excess", "exponent"))
+    return excess, exponent
+
+
+def margin(setting: Setting, delta: Fraction | None = None) -> Rung:
+    """Sharp perturbation at half the margin, section 7 paid, one-sided. Source: theory.md 5.1, 6.3, 7."""
+    delta = delta or setting.delta
+    eps = enclose(margin_radius(setting.measured.k), {})
+    candidates = _candidates(setting, setting.margin)
+    best = _cheapest(candidates, float(eps.lower))
+    selected, entropy = candidates[best]
+    value, exponent = _margin_excess(setting, entropy, selected.price, eps, delta)
+    raw = enclose(margin_radius(setting.measured.k) * rational(setting.margin), {})
+    measured = _entropy_of(setting.measured_class(), setting.sample.T)
+    before, _ = _margin_excess(setting, measured, Enclosure.point(0), raw, delta)
+    rung = _selected_rung("margin", "excess", setting, 1, candidates, best, value, before, eps)
+    return replace(rung, details={**rung.details, "exponent": exponent, "delta": delta})
+
+
+def margin_risk(rung: Rung, train: Tally) -> Enclosure:
+    """Certified risk of 6.3 in kl form: ``kl_inv(emp_g, (H + ln(1/pi) + ln(1/delta))/m)``."""
+    if train.margin_errors is None:
+        raise DomainError("the certified risk needs the number of training margins at most g")
+    exponent: Enclosure = rung.details["exponent"]
+    return kl_inv(Fraction(train.margin_errors, train.n), exponent)
+
+
+def holdout(test: Tally, delta: Fraction) -> Rung:
+    """Clopper-Pearson on fresh test data: the number to beat. Source: theory.md 8.4."""
+    return Rung(
+        "holdout",
+        "risk",
+        False,
+        binomial_upper(test.errors, test.n, delta),
+        1,
+        Verdict.CERTIFIED,
+        f"{test.errors} errors on {test.n} test rows, assumed fresh and drawn from the training distribution",
+        details={"n": test.n, "errors": test.errors},
+    )
+
+
+def choose_margin(setting: Setting, margins: np.ndarray) -> Scalar:
+    """Margin of least certified risk, among one per cell of ``B_product/g``: free, because that cell is paid anyway.
+
+    Shapes: margins (n,) of the training rows. Raises: DomainError when no margin is positive.
+    Source: theory.md 7 (rescaling W by 1/g).
+    """
+    positive = np.sort(margins[margins > 0])
+    if not len(positive):
+        raise DomainError("--margin auto: no training row has a positive margin; there is no margin to choose")
+    unit = setting.classes(1)[0].cell("B_product")
+    product = Fraction(unit.value) if unit else Fraction(1)
+    # g = B/2^{j/8} over the positive margins; the largest double below it would need the next cell
+    low, high = (8 * math.log2(float(product) / float(end)) for end in (positive[-1], positive[0]))
+    best: tuple[float, Scalar] = (math.inf, 1)
+    for j in range(math.floor(low), min(math.ceil(high), math.floor(low) + 160) + 1, 2):
+        g = float(product) * 2.0 ** (-j / 8)
+        trial = margin(replace(setting, margin=g))
+        tally = Tally(len(margins), 0.0, 0, int((margins <= g).sum()))
+        best = min(best, (margin_risk(trial, tally).float_upper(), g))
+    return best[1]
+
+
+def certify(setting: Setting, *, train: Tally | None = None, test: Tally | None = None) -> Certificate:
+    """All rungs of one model. ``train`` adds the certified risk, ``test`` the hold-out rung. Source: theory.md 6.5."""
+    if train is not None:
+        require(
+            train.n == setting.sample.m,
+            f"the training data has {train.n} rows but m = {setting.sample.m}: the bound is about the sample that "
+            "the model was trained on",
+        )
+    compared = (scale, margin)
+    rungs = [published(setting), repaired(setting), sharp(setting), *(rung(setting) for rung in compared)]
+    share = setting.delta / len(compared)
+    best = min(
+        (rung(setting, share) for rung in compared), key=lambda rung: float(rung.value.upper / _exact(rung.ceiling))
+    )
+    train_risk = None
+    if train is not None:
+        train_risk = margin_risk(next(rung for rung in rungs if rung.name == "margin"), train)
+    if test is not None:
+        rungs.append(holdout(test, setting.delta))
+    return Certificate(setting, tuple(rungs), best, len(compared), train, train_risk, test)
+
+
+def approximately(value: Enclosure) -> str:
+    """A short decimal of the upper end, for messages: rounded to three digits, of any size."""
+    return str(value.upper.str(3, radius=False))

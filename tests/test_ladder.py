@@ -1,0 +1,206 @@
+"""The rungs: reference numbers on the authors' models, verdicts, kinds, and what must not change a bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from bounds import ladder
+from bounds.blocks import assignment, coefficients, output_entropy
+from bounds.chaining import dudley
+from bounds.constants import DomainError, Sample
+from bounds.enclose import Enclosure, enclose
+from bounds.ladder import Setting, Tally, Verdict, certify
+from bounds.losses import ClippedCrossEntropy, Ramp
+from bounds.notation import R_1, kappa
+from tests import oracle
+from tests.test_selection import MODEL
+
+SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed", evidence="assumed")
+
+
+def rung(certificate: ladder.Certificate, name: str) -> ladder.Rung:
+    return next(r for r in certificate.rungs if r.name == name)
+
+
+@pytest.fixture(scope="module")
+def imdb(shared):
+    from models.checkpoint import read
+    from models.norms import measure
+
+    weights = read(shared / "checkpoints" / "imdb_T500_m25000_seed1.pth").weights
+    measured = measure(weights, gate="softplus")
+    return certify(Setting(measured, Sample(25000, 500), Ramp(1), 1, embedding="fixed"))
+
+
+class TestImdb:
+    """theory.md 6.5 and the numbers to reach: m = 25000, T = 500, ramp, margin 1, ball, embedding fixed."""
+
+    def test_published_does_not_apply_and_is_negative(self, imdb):
+        published = rung(imdb, "published")
+        assert not published.applies
+        assert published.value.upper < -1e14
+        assert "negative" in published.why
+
+    @pytest.mark.parametrize(("name", "before", "ceiling"), [("scale", 0.337, 0.345), ("margin", 0.294, 0.305)])
+    def test_reference_values(self, imdb, name, before, ceiling):
+        found = rung(imdb, name)
+        assert round(found.before_selection.float_upper(), 3) == before
+        assert found.before_selection.upper < found.value.upper < ceiling
+        assert found.value.relative_width() < 1e-9
+
+    def test_verdict_and_best(self, imdb):
+        assert imdb.verdict is Verdict.CONDITIONAL
+        assert imdb.best.name == "margin"
+        assert imdb.best.value.upper > rung(imdb, "margin").value.upper  # at delta/2
+        assert imdb.best.details["parameter_count"] == 3 * 64 + 16 + 17
+
+    def test_comparison_rungs_are_vacuous(self, imdb):
+        for name in ("repaired", "sharp"):
+            assert rung(imdb, name).vacuous and rung(imdb, name).applies
+
+    def test_longer_sequences_cost_nothing_for_stable_models(self, imdb):
+        """Length independence: between T = 2000 and T = 10^6 the excess grows by less than 1e-3."""
+        far = [ladder.margin(replace(imdb.setting, sample=Sample(25000, T))).value.float_upper() for T in (2000, 10**6)]
+        assert far[0] - rung(imdb, "margin").value.float_upper() < 2e-3
+        assert far[1] - far[0] < 1e-3
+
+
+def test_sharp_dudley_bounds_the_exact_complexity():
+    """theory.md 9: on the constant input of norm B_u the ball class has Rad = Z E|sum sigma|/m, Z = kappa R_1."""
+    for s_A in (-0.1, 0.0, 0.05):
+        constants = replace(SETTING, measured=replace(MODEL, s_A=s_A)).measured_class()
+        m, T = 1000, 50
+        Z = enclose(kappa * R_1, assignment(constants, T))
+        entropy = output_entropy(constants, coefficients(constants, T))
+        found = dudley(entropy, lipschitz=Enclosure.point(1), c=2 * Z.float_upper(), m=m).rademacher
+        exact = oracle.rademacher_of_interval(Z.float_upper(), m)
+        assert exact <= found.float_upper() <= 600 * exact
+
+
+@pytest.mark.parametrize("name", ["repaired", "sharp", "scale", "margin"])
+def test_bounds_shrink_with_the_sample_and_grow_with_confidence(name):
+    function = getattr(ladder, name)
+    value = function(SETTING).value.upper
+    assert function(replace(SETTING, sample=Sample(10**8, 50))).value.upper < value
+    assert function(replace(SETTING, delta=Fraction(1, 10**6))).value.upper > value
+
+
+def test_repaired_is_at_least_sharp():
+    """Each coefficient of 5.1 is at most that of 5.5."""
+    for s_A in (-2.0, -0.1, 0.0, 0.05):
+        constants = replace(SETTING, measured=replace(MODEL, s_A=s_A)).measured_class()
+        sharp, repaired = (coefficients(constants, 50, chain) for chain in ("sharp", "repaired"))
+        assert all(sharp[name].lower <= repaired[name].upper for name in sharp)
+
+
+def test_values_are_enclosed():
+    certificate = certify(SETTING)
+    for found in certificate.rungs:
+        assert found.value.lower <= found.value.upper
+        assert found.value.relative_width() <= (2e-3 if found.name in ("repaired", "sharp") else 1e-9)
+
+
+def test_published_applies_for_small_capacity():
+    tame = replace(MODEL, B_w=1e-12, M_w=1e-12, B_B=1e-9, M_B=1e-9, M_A=0.4, B_A=0.1)
+    found = ladder.published(replace(SETTING, measured=tame))
+    assert found.applies and found.value.upper > 0
+    assert found.verdict is Verdict.CONDITIONAL
+
+
+def test_published_with_every_block_zero():
+    still = replace(MODEL, B_w=0, M_w=0, B_B=0, M_B=0, B_C=0, M_C=0, B_q=0, M_q=0)
+    found = ladder.published(replace(SETTING, measured=still))
+    assert found.applies
+    assert found.value.float_upper() == pytest.approx(math.sqrt(math.log(40) / 2e6))
+
+
+class TestVerdicts:
+    def test_trained_embedding_in_the_class_is_certified(self):
+        certificate = certify(replace(SETTING, embedding="trained"))
+        assert certificate.verdict is Verdict.CERTIFIED
+        assert certificate.best.details["parameter_count"] == 3 * 12 + 4 + 5 + 20
+        assert "e" in certificate.best.details["by_block"]
+
+    def test_fixed_embedding_is_certified_only_when_recorded(self):
+        assert certify(SETTING).verdict is Verdict.CONDITIONAL
+        assert certify(replace(SETTING, evidence="stated")).verdict is Verdict.CONDITIONAL
+        assert certify(replace(SETTING, evidence="recorded")).verdict is Verdict.CERTIFIED
+
+    def test_comparison_rungs_are_never_certified_nor_best(self):
+        certificate = certify(replace(SETTING, embedding="trained"))
+        for name in ("published", "repaired", "sharp"):
+            assert rung(certificate, name).verdict is Verdict.CONDITIONAL
+        assert certificate.best.name in ("scale", "margin")
+
+    def test_vocabulary_and_trained_is_refused(self):
+        with pytest.raises(DomainError, match="not convex"):
+            replace(SETTING, embedding="trained", vocabulary=True)
+
+
+def test_vocabulary_inputs_are_sharper():
+    ball, words = ladder.margin(SETTING), ladder.margin(replace(SETTING, vocabulary=True))
+    assert words.before_selection.upper < ball.before_selection.upper
+
+
+def test_margin_of_the_ramp_rescales_the_readout():
+    """margin g with W is margin 1 with W/g."""
+    doubled = replace(MODEL, B_w=MODEL.B_w * 2, M_w=MODEL.M_w * 2)
+    one = certify(SETTING)
+    two = certify(replace(SETTING, measured=doubled, margin=2, loss=Ramp(2)))
+    for name in ("scale", "margin"):
+        assert rung(one, name).value == rung(two, name).value
+
+
+def test_clipped_cross_entropy():
+    found = ladder.scale(replace(SETTING, loss=ClippedCrossEntropy(4)))
+    assert found.kind == "gap" and found.ceiling == 4
+    assert ladder.scale(SETTING).value.upper < found.value.upper
+
+
+def test_no_gate():
+    model = replace(MODEL, gate="none", p=0, B_q=0, M_q=0, logit_max=None)
+    certificate = certify(replace(SETTING, measured=model))
+    assert set(certificate.best.details["by_block"]) == {"A", "B", "C", "w"}
+
+
+@pytest.mark.parametrize("s_A", [-1e-15, 0.0, 1e-15, 3.0])
+def test_every_abscissa_gives_a_number(s_A):
+    model = replace(MODEL, s_A=s_A)
+    certificate = certify(replace(SETTING, measured=model, sample=Sample(1000, 10**6)))
+    assert all(r.value.upper.is_finite() for r in certificate.rungs)
+
+
+class TestData:
+    TRAIN = Tally(10**6, 0.1, 500, 1000)
+
+    def test_certified_risk(self):
+        certificate = certify(SETTING, train=self.TRAIN, test=Tally(2000, 0.1, 10))
+        excess = rung(certificate, "margin").value.float_upper()
+        assert 1e-3 < certificate.train_risk.float_upper() < 1e-3 + excess
+        assert rung(certificate, "holdout").kind == "risk"
+        assert 0.005 < rung(certificate, "holdout").value.float_upper() < 0.01
+        assert certificate.best.name != "holdout"
+
+    def test_rows_must_be_the_sample(self):
+        with pytest.raises(DomainError, match="20 rows but m = 1000000"):
+            certify(SETTING, train=Tally(20, 0.1, 1, 1))
+
+    def test_automatic_margin_is_at_least_as_good(self):
+        margins = np.random.default_rng(0).normal(6.0, 1.0, size=2000)
+        setting = replace(SETTING, sample=Sample(2000, 50))
+
+        def risk(g) -> float:
+            tally = Tally(2000, 0.0, 0, int((margins <= g).sum()))
+            return ladder.margin_risk(ladder.margin(replace(setting, margin=g)), tally).float_upper()
+
+        chosen = ladder.choose_margin(setting, margins)
+        assert risk(chosen) <= min(risk(g) for g in (0.5, 1, 2, 4, 8)) * 1.01
+
+    def test_automatic_margin_needs_a_positive_one(self):
+        with pytest.raises(DomainError, match="no training row has a positive margin"):
+            ladder.choose_margin(SETTING, np.array([-1.0, 0.0]))
