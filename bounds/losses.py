@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bounds.constants import DomainError, Scalar, require
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
+Floats = NDArray[np.floating]
+Labels = NDArray[np.integer]
 
 
 class Loss(Protocol):
@@ -37,13 +37,18 @@ def rational(value: Scalar) -> sympy.Rational:
 
 
 def margins(z: Floats, y: Labels) -> Floats:
-    """Margins of logits z (n, k) at labels y (n,); positive means correct.
+    """Margins of logits z (n, k) at labels y (n,); positive means correct, so a tie is an error.
+
+    Raises: DomainError for a label without an output. Source: theory.md 6.3.
 
     >>> margins(np.array([[2.0], [2.0]]), np.array([1, 0])).tolist()
     [2.0, -2.0]
     """
-    if z.shape[1] == 1:
-        return (2.0 * y - 1.0) * z[:, 0]
+    k = z.shape[1]
+    if y.max() >= max(k, 2) or y.min() < 0:
+        raise DomainError(f"labels lie in {y.min()}..{y.max()}, but the model has {k} output{'s' * (k > 1)}")
+    if k == 1:
+        return np.where(y == 1, z[:, 0], -z[:, 0])
     rows = np.arange(len(y))
     others = z.copy()
     others[rows, y] = -np.inf

@@ -49,6 +49,11 @@ def test_lipschitz_constant_is_attained(loss, k):
 def test_margins():
     z = np.array([[3.0, 1.0, 2.0], [3.0, 1.0, 2.0]])
     assert margins(z, np.array([0, 2])).tolist() == [1.0, -1.0]
+    for labels in ([0, 3], [-1, 0]):
+        with pytest.raises(DomainError, match="but the model has 3 outputs"):
+            margins(z, np.array(labels))
+    with pytest.raises(DomainError, match="but the model has 1 output"):
+        margins(z[:, :1], np.array([0, 2]))
 
 
 @pytest.mark.parametrize(

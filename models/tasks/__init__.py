@@ -1,0 +1,1 @@
+"""Tasks: labelled sequences to train on and to evaluate a certificate with."""
