@@ -257,6 +257,8 @@ def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -
         slope = np.where(kind, -1 / 3, -(1 + np.exp(-log_root)) / 2)
         eta = np.exp(log_eta)
         total = eta.sum(axis=0)
+        if abs(total - 1).max() < 1e-9:
+            break
         log_mu = log_mu - np.log(total) * total / (eta * slope).sum(axis=0)
     found: Floats = np.maximum(eta, 1e-300)
     return found / found.sum(axis=0)
@@ -320,15 +322,14 @@ class Product(EntropyBound):
     def _choose(self, log_eps: Floats) -> tuple[list[str], Floats]:
         """Names of the blocks that need a share, and their shares (blocks, points), alternatives chosen by block."""
         names, kind, weight, log_scale = self._table
-        if not names:
-            return names, np.empty((0, len(log_eps)))
+        if not (names and len(log_eps)):
+            return names, np.empty((len(names), len(log_eps)))
         log_g = log_scale - log_eps
-        width = kind.shape[1]
         best_total = np.full(len(log_eps), np.inf)
         best = np.empty((len(names), len(log_eps)))
         # start from the logarithmic alternatives: they stay finite where the power ones explode
         pick = np.broadcast_to(np.where(kind[:, :, 0], 1, 0).argmin(axis=1)[:, None], best.shape)
-        for _ in range(1 if width == 1 else 4):
+        for _ in range(4):
             eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)))
             ratio = log_g - np.log(eta)[:, None, :]
             with np.errstate(over="ignore"):
@@ -336,7 +337,9 @@ class Product(EntropyBound):
             total = value.min(axis=1).sum(axis=0)
             better = total < best_total
             best_total, best = np.where(better, total, best_total), np.where(better, eta, best)
-            pick = value.argmin(axis=1)
+            previous, pick = pick, value.argmin(axis=1)
+            if (previous == pick).all():
+                break
         return names, best
 
     def frozen(self, log_eps: Floats) -> Sequence[Product]:

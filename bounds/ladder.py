@@ -22,7 +22,7 @@ from bounds import notation as sym
 from bounds.blocks import assignment, coefficients, output_entropy
 from bounds.constants import ClassConstants, DomainError, MeasuredConstants, Sample, Scalar, require
 from bounds.enclose import Enclosure, Value, enclose, enclose_all
-from bounds.entropy import Product, Step, allocation
+from bounds.entropy import EntropyBound, Product, Step, allocation
 from bounds.inversion import binomial_upper, kl_inv
 from bounds.losses import Loss, Ramp, margin_lipschitz, rational
 from bounds.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
@@ -115,8 +115,14 @@ class Rung:
     applies: bool = True
     before_selection: Enclosure | None = None
     selected: SelectedClass | None = None
-    trace: tuple[Step, ...] = ()
+    entropy: EntropyBound | None = None
+    radius: Enclosure | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trace(self) -> tuple[Step, ...]:
+        """The covering argument, rule by rule, at the radius that the rung uses."""
+        return () if self.entropy is None or self.radius is None else self.entropy.trace(self.radius)
 
     @property
     def vacuous(self) -> bool:
@@ -223,9 +229,10 @@ def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str)
         details |= enclose_all(
             {"rho": RHO["repaired"], "S_1": sym.S_1, "S_2": sym.S_2}, assignment(constants, setting.sample.T)
         )
-    why = f"{source} with the Dudley integral, at the measured constants: not paid for, for comparison only"
+    why = f"{source} under the Dudley integral, at the measured constants (not paid for)"
     if not found.cells:
-        why += "; the entropy at half range exceeds m/9, so the integral is best left out (Rad <= 2c)"
+        covering = approximately(details["log_covering_at_half_range"])
+        why += f"; ln N = {covering} at half range exceeds m/9, so no alpha below c/2 helps"
     return Rung(
         chain,
         "gap",
@@ -234,7 +241,8 @@ def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str)
         setting.loss.range,
         Verdict.CONDITIONAL,
         why,
-        trace=at_half.trace(half),
+        entropy=at_half,
+        radius=half,
         details=details,
     )
 
@@ -254,7 +262,7 @@ def sharp(setting: Setting) -> Rung:
 
 def _conditional(setting: Setting) -> tuple[Verdict, str]:
     if setting.embedding == "fixed" and setting.evidence != "recorded":
-        return Verdict.CONDITIONAL, "the embedding is taken as fixed before the data, which nothing in the file shows"
+        return Verdict.CONDITIONAL, "if the embedding was fixed before the data"
     return Verdict.CERTIFIED, "every constant chosen after the data is paid for"
 
 
@@ -282,7 +290,6 @@ def _selected_rung(
     selected, product = candidates[best]
     entropy = product.split(eps)
     verdict, why = _conditional(setting)
-    covering = entropy.log_covering(eps)
     return Rung(
         name,
         kind,
@@ -293,10 +300,11 @@ def _selected_rung(
         why,
         before_selection=before,
         selected=selected,
-        trace=entropy.trace(eps),
+        entropy=entropy,
+        radius=eps,
         details={
             "epsilon": eps,
-            "log_covering": covering,
+            "log_covering": entropy.log_covering(eps),
             "parameter_count": selected.constants.parameters,
             "price": selected.price,
             "by_block": entropy.by_block(eps),
@@ -332,11 +340,12 @@ def _single_scale(
     return Enclosure(ends[0].lower, ends[1].upper), eps
 
 
-def _cheapest(candidates: Sequence[tuple[SelectedClass, Product]], eps: float) -> int:
-    """The class of least ``H(eps) + price``: all of them hold at once, so this choice is free."""
+@functools.lru_cache(maxsize=16)
+def _cheapest(setting: Setting, scale: Scalar, eps: float) -> int:
+    """The candidate of least ``H(eps) + price``: all of them hold at once, so this choice is free."""
     costs = [
         float(entropy.approximate(np.array([math.log(eps)]))[0]) + float(selected.price.upper)
-        for selected, entropy in candidates
+        for selected, entropy in _candidates(setting, scale)
     ]
     return int(np.argmin(costs))
 
@@ -349,7 +358,7 @@ def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
     lipschitz = margin_lipschitz(setting.measured.k) if ramp else setting.loss_lipschitz
     candidates = _candidates(setting, g)
     probe = float(Fraction(setting.loss.range)) / (16 * float(lipschitz))
-    best = _cheapest(candidates, probe)
+    best = _cheapest(setting, g, probe)
     selected, entropy = candidates[best]
     value, eps = _single_scale(setting, entropy, selected.price, lipschitz, delta)
     measured = _entropy_of(setting.measured_class(), setting.sample.T)
@@ -384,7 +393,7 @@ def margin(setting: Setting, delta: Fraction | None = None) -> Rung:
     delta = delta or setting.delta
     eps = enclose(margin_radius(setting.measured.k), {})
     candidates = _candidates(setting, setting.margin)
-    best = _cheapest(candidates, float(eps.lower))
+    best = _cheapest(setting, setting.margin, float(eps.lower))
     selected, entropy = candidates[best]
     value, exponent = _margin_excess(setting, entropy, selected.price, eps, delta)
     raw = enclose(margin_radius(setting.measured.k) * rational(setting.margin), {})
@@ -446,18 +455,16 @@ def certify(setting: Setting, *, train: Tally | None = None, test: Tally | None 
             f"the training data has {train.n} rows but m = {setting.sample.m}: the bound is about the sample that "
             "the model was trained on",
         )
-    compared = (scale, margin)
-    rungs = [published(setting), repaired(setting), sharp(setting), *(rung(setting) for rung in compared)]
-    share = setting.delta / len(compared)
-    best = min(
-        (rung(setting, share) for rung in compared), key=lambda rung: float(rung.value.upper / _exact(rung.ceiling))
-    )
+    selected = {rung: rung(setting) for rung in (scale, margin)}
+    rungs = [published(setting), repaired(setting), sharp(setting), *selected.values()]
+    leader = min(selected, key=lambda rung: float(selected[rung].value.upper / _exact(selected[rung].ceiling)))
+    best = leader(setting, setting.delta / len(selected))
     train_risk = None
     if train is not None:
-        train_risk = margin_risk(next(rung for rung in rungs if rung.name == "margin"), train)
+        train_risk = margin_risk(selected[margin], train)
     if test is not None:
         rungs.append(holdout(test, setting.delta))
-    return Certificate(setting, tuple(rungs), best, len(compared), train, train_risk, test)
+    return Certificate(setting, tuple(rungs), best, len(selected), train, train_risk, test)
 
 
 def approximately(value: Enclosure) -> str:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bounds.blocks import coefficients
 from bounds.constants import ClassConstants
-from bounds.covers import coefficients
 from tests.oracle import Model
 
 

@@ -1,0 +1,31 @@
+# Two commands for a fresh machine: `make certify` (the main job) and `make test`.
+PYTHON ?= python3
+BIN = .venv/bin
+RUN = runs/majority
+
+.PHONY: certify test check bench clean
+
+certify: .venv/.ready
+	mkdir -p runs
+	$(BIN)/ssm-bounds train majority --out $(RUN).safetensors --save-data $(RUN).npz
+	$(BIN)/ssm-bounds certify $(RUN).safetensors --data $(RUN).npz
+
+test: check
+	$(BIN)/python -m pytest
+
+check: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.ready
+	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv runs

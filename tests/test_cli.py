@@ -1,0 +1,270 @@
+"""The command as a person meets it: the documented JSON, many files, every format, and bad input in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from bounds.cli import main
+from models.checkpoint import Metadata, write
+from models.weights import Weights
+
+TOP = ["checkpoint", "setting", "constants", "class", "sums", "beta", "ladder", "verdict", "best", "empirical",
+       "unchecked", "trace"]  # fmt: skip
+CONSTANTS = ["s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w", "Delta_min",
+             "M_Delta", "M_Delta_ball"]  # fmt: skip
+RUNG = ["rung", "kind", "sided", "value", "lower", "applies", "vacuous", "verdict", "why", "before_selection",
+        "details"]  # fmt: skip
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def document(*arguments: object) -> dict:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def weights(d: int = 3, N: int = 2, k: int = 1, V: int | None = 4, seed: int = 0) -> Weights:
+    rng = np.random.default_rng(seed)
+    return Weights(
+        A=-rng.uniform(0.1, 2, size=(d, N)),
+        W_B=rng.normal(size=(N, d)),
+        W_C=rng.normal(size=(N, d)),
+        q=0.1 * rng.normal(size=d),
+        p=-0.5,
+        W=rng.normal(size=(k, d)),
+        embedding=None if V is None else rng.normal(size=(V, d)),
+    )
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    write(path, weights(), Metadata(task="toy", m=400, T=6, gate="softplus", convention="code", embedding="trained"))
+    return path
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(1)
+    path = tmp_path / "data.npz"
+    np.savez(path, x_train=rng.integers(0, 4, (400, 6)), y_train=rng.integers(0, 2, 400),
+             x_test=rng.integers(0, 4, (50, 6)), y_test=rng.integers(0, 2, 50))  # fmt: skip
+    return path
+
+
+class TestJson:
+    def test_keys_are_the_documented_ones(self, model, data):
+        found = document("certify", model, "--data", data)
+        assert list(found) == TOP
+        assert list(found["checkpoint"]) == ["path", "format", "sha256"]
+        assert list(found["setting"]) == ["m", "T", "d", "N", "k", "V", "gate", "convention", "delta", "loss", "inputs",
+                                          "embedding"]  # fmt: skip
+        assert list(found["setting"]["loss"]) == ["name", "margin", "c", "l"]
+        assert list(found["constants"]) == CONSTANTS
+        assert list(found["class"]) == [*CONSTANTS, "p_lo", "p_hi", "B_product", "margin", "log_inverse_weight"]
+        assert list(found["sums"]) == ["rho", "S_1", "S_2", "R_1", "R_2"]
+        assert list(found["beta"]) == ["A", "B", "C", "g", "w", "e"]
+        assert [rung["rung"] for rung in found["ladder"]] == ["published", "repaired", "sharp", "scale", "margin",
+                                                              "holdout"]  # fmt: skip
+        assert all(list(rung) == RUNG for rung in found["ladder"])
+        assert list(found["best"]) == ["rung", "kind", "value", "epsilon", "log_covering", "parameter_count"]
+        assert list(found["empirical"]["train"]) == ["n", "loss", "error", "margin_error", "risk_upper"]
+        assert list(found["empirical"]["test"]) == ["n", "loss", "error", "risk_upper"]
+
+    def test_values(self, model):
+        found = document("certify", model)
+        assert found["setting"] | {"loss": None} == {
+            "m": 400, "T": 6, "d": 3, "N": 2, "k": 1, "V": 4, "gate": "softplus", "convention": "code", "delta": 0.05,
+            "loss": None, "inputs": "ball", "embedding": "trained",
+        }  # fmt: skip
+        assert found["verdict"] == "CERTIFIED"
+        assert found["empirical"] is None
+        for rung in found["ladder"]:
+            assert rung["lower"] <= rung["value"]
+            assert rung["vacuous"] == (rung["value"] >= 1)
+        # R_1 is at the measured constants: M (1 - r^T)/(1 - r)
+        r = math.exp(found["constants"]["s_A"] * found["constants"]["M_Delta"])
+        assert found["sums"]["R_1"] == pytest.approx(found["constants"]["M_Delta"] * (1 - r**6) / (1 - r))
+        assert found["sums"]["rho"] == pytest.approx(
+            math.exp(found["constants"]["s_A"] * found["constants"]["Delta_min"])
+        )
+        assert found["beta"]["A"] == pytest.approx(
+            math.prod(found["constants"][n] for n in ("B_w", "B_B", "B_C")) * found["constants"]["B_u"] ** 3
+            * found["sums"]["R_2"]
+        )  # fmt: skip
+
+    def test_values_beyond_the_double_range_are_strings(self, tmp_path):
+        wild = weights()
+        path = tmp_path / "wild.safetensors"
+        write(path, Weights(A=wild.A + 40, W_B=wild.W_B, W_C=wild.W_C, q=wild.q, p=wild.p, W=wild.W,
+                            embedding=wild.embedding), Metadata())  # fmt: skip
+        found = document("certify", path, "--m", 100, "--T", 5000)
+        assert found["sums"]["R_2"].split("e+")[1].isdigit()
+        assert isinstance(found["beta"]["A"], str)
+        assert isinstance(found["ladder"][3]["value"], float)
+
+    def test_many_paths_give_a_list(self, model, tmp_path):
+        result = run("certify", model, model, "--format", "json")
+        assert [entry["checkpoint"]["path"] for entry in json.loads(result.stdout)] == [str(model)] * 2
+
+    def test_no_gate(self, model, tmp_path):
+        path = tmp_path / "none.safetensors"
+        write(path, weights(), Metadata())
+        found = document("certify", path, "--m", 10, "--T", 5, "--gate", "none")
+        assert found["beta"]["g"] is None and found["constants"]["M_Delta"] == 1.0
+        assert not any("softplus" in line for line in found["unchecked"])
+
+
+class TestEmbedding:
+    def test_default_follows_the_metadata(self, model, tmp_path):
+        assert document("certify", model)["setting"]["embedding"] == "trained"
+        bare = tmp_path / "bare.safetensors"
+        write(bare, weights(), Metadata())
+        found = document("certify", bare, "--m", 10, "--T", 5)
+        assert found["setting"]["embedding"] == "fixed"
+        assert found["verdict"] == "CONDITIONAL"
+        assert any("embedding was fixed" in line for line in found["unchecked"])
+        assert any("gate is softplus" in line for line in found["unchecked"])
+
+    def test_a_recorded_fixed_embedding_is_certified(self, tmp_path):
+        path = tmp_path / "fixed.safetensors"
+        write(path, weights(), Metadata(m=10, T=5, gate="softplus", embedding="fixed"))
+        assert document("certify", path)["verdict"] == "CERTIFIED"
+
+    def test_real_valued_inputs(self, tmp_path):
+        path = tmp_path / "real.safetensors"
+        write(path, weights(V=None), Metadata(m=10, T=5, gate="softplus", embedding="none"))
+        found = document("certify", path, "--input-bound", 2)
+        assert found["setting"]["embedding"] == "none" and found["constants"]["B_u"] == 2.0
+        assert any("l2 norm at most B_u = 2" in line for line in found["unchecked"])
+        assert "--input-bound" in run("certify", path).stderr
+        far = tmp_path / "far.npz"
+        np.savez(far, x_train=np.full((10, 5, 3), 9.0), y_train=np.arange(10) % 2)
+        assert "reach norm" in run("certify", path, "--input-bound", 2, "--data", far).stderr
+
+
+class TestTextForms:
+    @pytest.mark.parametrize("form", ["table", "markdown", "latex"])
+    @pytest.mark.parametrize("copies", [1, 3])
+    def test_formats_print_every_rung(self, model, form, copies):
+        result = run("certify", *[model] * copies, "--format", form)
+        assert result.exit_code == 0
+        for name in ("published", "repaired", "sharp", "scale", "margin", "CERTIFIED"):
+            assert name in result.stdout
+
+    def test_out_writes_the_file(self, model, tmp_path):
+        for form in ("table", "json", "markdown", "latex"):
+            out = tmp_path / f"report.{form}"
+            result = run("certify", model, "--format", form, "--out", out)
+            assert result.exit_code == 0 and result.stdout == ""
+            assert "margin" in out.read_text()
+
+    def test_certified_risk_stands_beside_the_test_error(self, model, data):
+        shown = run("certify", model, "--data", data).stdout
+        assert "error rate <=" in shown and "holdout" in shown
+
+    def test_automatic_margin(self, model, data):
+        found = document("certify", model, "--data", data, "--margin", "auto")
+        assert found["setting"]["loss"]["margin"] != 1.0
+
+
+BAD = {
+    "no m": (["--T", "5"], "give --m"),
+    "no T": (["--m", "5"], "give --T"),
+    "plain cross-entropy": (["--m", "5", "--T", "5", "--loss", "cross-entropy"], "unbounded"),
+    "no clip": (["--m", "5", "--T", "5", "--loss", "clipped-ce"], "--clip"),
+    "vocabulary and trained": (["--m", "5", "--T", "5", "--inputs", "vocabulary", "--embedding", "trained"], "convex"),
+    "auto without data": (["--m", "5", "--T", "5", "--margin", "auto"], "--data"),
+    "test without data": (["--m", "5", "--T", "5", "--test", "x.npz"], "--data"),
+    "bound with embedding": (["--m", "5", "--T", "5", "--input-bound", "2"], "embedding"),
+    "missing data": (["--m", "5", "--T", "5", "--data", "absent.npz"], "absent.npz"),
+}
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("name", BAD)
+    def test_one_line_and_exit_code_two(self, name, tmp_path):
+        path = tmp_path / "bare.safetensors"
+        write(path, weights(), Metadata())
+        options, message = BAD[name]
+        result = run("certify", path, *options)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+        assert result.stdout == ""
+
+    @pytest.mark.parametrize("value", ["0", "1", "-3", "abc", "nan", "1/0"])
+    def test_delta_outside_the_unit_interval(self, model, value):
+        result = run("certify", model, "--delta", value)
+        assert result.exit_code == 2 and "strictly between 0 and 1" in result.stderr
+
+    def test_contradictions_of_the_record(self, model):
+        assert "contradicts the file" in run("certify", model, "--m", 399).stderr
+        assert "contradicts the file" in run("certify", model, "--T", 5).stderr
+        assert "contradicts the file" in run("certify", model, "--gate", "none").stderr
+        assert run("certify", model, "--T", 7).exit_code == 0
+
+    def test_rows_must_equal_m(self, model, tmp_path):
+        few = tmp_path / "few.npz"
+        np.savez(few, x_train=np.zeros((3, 6), dtype=int), y_train=np.array([0, 1, 0]))
+        assert "3 rows but m = 400" in run("certify", model, "--data", few).stderr
+
+    def test_the_good_are_printed_and_the_bad_named(self, model, tmp_path):
+        broken = tmp_path / "broken.pth"
+        broken.write_bytes(b"broken")
+        result = run("certify", broken, model, tmp_path / "absent.pth", "--format", "json")
+        assert result.exit_code == 2
+        assert [entry["checkpoint"]["path"] for entry in json.loads(result.stdout)] == [str(model)]
+        assert len(result.stderr.splitlines()) == 2
+        assert "broken.pth" in result.stderr and "absent.pth" in result.stderr
+
+    def test_unwritable_output(self, model, tmp_path):
+        result = run("certify", model, "--format", "json", "--out", tmp_path / "no" / "where.json")
+        assert result.exit_code == 2 and "cannot write" in result.stderr
+
+    def test_no_traceback_from_a_real_process(self, tmp_path):
+        broken = tmp_path / "broken.pth"
+        broken.write_bytes(b"broken")
+        command = [sys.executable, "-c", "from bounds.cli import main; main()", "certify", str(broken)]
+        done = subprocess.run([*command, "--m", "10", "--T", "10"], capture_output=True, text=True)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_authors_models(shared):
+    """The second of the issue's commands: three models in one table, s_A >= 0 among them."""
+    paths = sorted((shared / "checkpoints").glob("*.pth"))
+    result = run("certify", *paths, "--T", 500, "--m", 1000, "--format", "json")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert [entry["setting"]["k"] for entry in found] == [1, 10, 1]
+    assert found[2]["constants"]["s_A"] > 0
+    assert all(not entry["ladder"][0]["applies"] and entry["ladder"][0]["value"] < 0 for entry in found)
+
+
+def test_authors_listops_with_its_data(shared):
+    folder = shared / "data" / "listops_T100"
+    found = document(
+        "certify", shared / "checkpoints" / "listops_T100_m1000_seed1.pth", "--T", 105, "--m", 1000,
+        "--data", folder / "train.tsv", "--test", folder / "test.tsv",
+    )  # fmt: skip
+    assert found["empirical"]["train"]["n"] == 1000
+    assert found["empirical"]["train"]["error"] < 0.85
+    assert found["empirical"]["test"]["risk_upper"] < 0.9
+
+
+def test_help_has_examples():
+    assert "ssm-bounds certify" in run("certify", "--help").output
+    assert "ssm-bounds train majority" in run("--help").output
+    assert "0.1.0" in run("--version").output
