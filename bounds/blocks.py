@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Literal
 
@@ -39,8 +41,14 @@ def assignment(
 
 def coefficients(
     constants: ClassConstants, T: int, chain: Literal["sharp", "repaired"] = "sharp"
-) -> dict[str, Enclosure]:
+) -> Mapping[str, Enclosure]:
     """Enclosed beta of each block: A, B, C, w, g (unless the gate is none), e (if the embedding is in the class)."""
+    # no coefficient depends on an l1 radius, so classes that differ in those alone share them
+    return _coefficients(replace(constants, M_A=None, M_B=None, M_C=None, M_q=None, M_w=None), T, chain)
+
+
+@functools.lru_cache(maxsize=64)
+def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "repaired"]) -> Mapping[str, Enclosure]:
     table = dict(SHARP if chain == "sharp" else REPAIRED)
     if constants.gate == "none":
         del table["g"]

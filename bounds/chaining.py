@@ -102,7 +102,7 @@ def _partition(entropy: EntropyBound, last: float, m: int) -> NDArray[np.float64
     def height(radii: NDArray[np.float64]) -> NDArray[np.float64]:
         return factor * np.sqrt(entropy.approximate(np.log(radii)))
 
-    nodes = last * 2.0 ** np.linspace(-_OCTAVES, 0, 4 * _OCTAVES + 1)
+    nodes = last * 2.0 ** np.linspace(-_OCTAVES, 0, 2 * _OCTAVES + 1)
     heights = height(nodes)
     tail = np.append(np.cumsum((np.diff(nodes) * heights[:-1])[::-1])[::-1], 0.0)
     total = nodes + tail

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -111,12 +112,12 @@ def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any
     """
     reports = []
     failed = False
-    for path in _tracked(paths):
-        try:
-            reports.append(_report(path, **options))
-        except (ValueError, OSError) as problem:
-            click.echo(f"ssm-bounds: {_located(path, problem)}", err=True)
+    for path, outcome in _outcomes(paths, options):
+        if isinstance(outcome, Exception):
+            click.echo(f"ssm-bounds: {_located(path, outcome)}", err=True)
             failed = True
+        else:
+            reports.append(outcome)
     if reports:
         try:
             _emit(reports, form, out, single=len(paths) == 1)
@@ -130,14 +131,22 @@ def _located(path: Path, problem: Exception) -> str:
     return text if str(path) in text else f"{path}: {text}"
 
 
-def _tracked(paths: tuple[Path, ...]) -> Any:
-    """A progress bar on an interactive stderr when there are many files."""
-    if len(paths) < 4 or not sys.stderr.isatty():
-        return paths
+def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """What became of each path, in order: a report, or why there is none; with a progress bar for many."""
+    work = zip(paths, map(partial(_attempt, options), paths), strict=True)
+    if len(paths) < 8 or not sys.stderr.isatty():
+        return work
     from rich.console import Console
     from rich.progress import track
 
-    return track(paths, description="certifying", console=Console(stderr=True), transient=True)
+    return iter(track(work, description="certifying", total=len(paths), console=Console(stderr=True), transient=True))
+
+
+def _attempt(options: dict[str, Any], path: Path) -> tuple[Certificate, Subject] | Exception:
+    try:
+        return _report(path, **options)
+    except (ValueError, OSError) as problem:
+        return problem
 
 
 def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | None, *, single: bool) -> None:
@@ -214,7 +223,12 @@ def _report(
             else "--input-bound is for real-valued inputs; this model's embedding gives B_u"
         )
     bound = None if input_bound is None else _outward(input_bound)
-    measured = measure(weights, gate=chosen_gate, input_bound=bound)  # type: ignore[arg-type]
+    measured = measure(
+        weights,
+        gate=chosen_gate,  # type: ignore[arg-type]
+        input_bound=bound,
+        vocabulary=inputs == "vocabulary",
+    )
     if kind == "none" and inputs == "vocabulary":
         raise DomainError("--inputs vocabulary needs an embedding: this model has real-valued inputs")
     if kind == "fixed" and recorded.embedding == "trained":

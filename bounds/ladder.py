@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
@@ -208,7 +208,7 @@ def published(setting: Setting) -> Rung:
 def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str) -> Rung:
     constants = setting.measured_class()
     beta = coefficients(constants, setting.sample.T, chain)
-    entropy = output_entropy(constants, beta)
+    entropy = _measured(setting) if chain == "sharp" else output_entropy(constants, beta)
     scalars = _scalars(setting, setting.delta)
     lipschitz = enclose(sym.l, scalars)
     found = chaining.dudley(entropy, lipschitz=lipschitz, c=setting.loss.range, m=setting.sample.m)
@@ -271,6 +271,12 @@ def _entropy_of(constants: ClassConstants, T: int) -> Product:
 
 
 @functools.lru_cache(maxsize=16)
+def _measured(setting: Setting) -> Product:
+    """Entropy of the class before section 7."""
+    return _entropy_of(setting.measured_class(), setting.sample.T)
+
+
+@functools.lru_cache(maxsize=16)
 def _candidates(setting: Setting, scale: Scalar) -> tuple[tuple[SelectedClass, Product], ...]:
     """The classes of the family that contain the model, with their entropies; both rungs and both deltas ask."""
     return tuple((s, _entropy_of(s.constants, setting.sample.T)) for s in setting.classes(scale))
@@ -281,14 +287,12 @@ def _selected_rung(
     kind: Literal["gap", "excess"],
     setting: Setting,
     ceiling: Scalar,
-    candidates: Sequence[tuple[SelectedClass, Product]],
-    best: int,
+    selected: SelectedClass,
+    entropy: Product,
     value: Enclosure,
     before: Enclosure,
     eps: Enclosure,
 ) -> Rung:
-    selected, product = candidates[best]
-    entropy = product.split(eps)
     verdict, why = _conditional(setting)
     return Rung(
         name,
@@ -315,8 +319,8 @@ def _selected_rung(
 def _best_radius(entropy: Product, *, c: float, l_: float, m: int, extra: float) -> float:
     """Radius that nearly minimises ``2 l eps + c sqrt((H(eps) + extra)/(2m))``: a function of class, m and delta."""
     low, high = math.log(1e-9 * c / l_), math.log(4 * c / l_)
-    for _ in range(4):
-        points = np.linspace(low, high, 33)
+    for _ in range(2):
+        points = np.linspace(low, high, 97)
         values = 2 * l_ * np.exp(points) + c * np.sqrt((entropy.approximate(points) + extra) / (2 * m))
         best = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
         low, high = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
@@ -325,29 +329,32 @@ def _best_radius(entropy: Product, *, c: float, l_: float, m: int, extra: float)
 
 def _single_scale(
     setting: Setting, entropy: Product, price: Enclosure, lipschitz: sympy.Expr, delta: Fraction
-) -> tuple[Enclosure, Enclosure]:
-    """Value of 6.2 and its radius."""
+) -> tuple[Enclosure, Enclosure, Product]:
+    """Value of 6.2, its radius, and the entropy with its split there."""
     scalars = _scalars(setting, delta) | {sym.l: lipschitz}
     constants = enclose_all({"c": sym.c, "l": sym.l, "log": sympy.log(2 / sym.delta)}, scalars)
     c, l_, log_delta = (float(constants[key].upper) for key in ("c", "l", "log"))
     extra = float(price.upper) + log_delta
     eps = Enclosure.point(_best_radius(entropy, c=c, l_=l_, m=setting.sample.m, extra=extra))
-    covering = entropy.log_covering(eps)
+    fixed = entropy.split(eps)
+    covering = fixed.log_covering(eps)
     ends = [
         enclose(chaining.SINGLE_SCALE, scalars | {sym.eps: eps.upper, sym.H: h, sym.price: w})
         for h, w in ((covering.lower, price.lower), (covering.upper, price.upper))
     ]
-    return Enclosure(ends[0].lower, ends[1].upper), eps
+    return Enclosure(ends[0].lower, ends[1].upper), eps, fixed
 
 
 @functools.lru_cache(maxsize=16)
-def _cheapest(setting: Setting, scale: Scalar, eps: float) -> int:
-    """The candidate of least ``H(eps) + price``: all of them hold at once, so this choice is free."""
-    costs = [
-        float(entropy.approximate(np.array([math.log(eps)]))[0]) + float(selected.price.upper)
-        for selected, entropy in _candidates(setting, scale)
-    ]
-    return int(np.argmin(costs))
+def _cheapest(setting: Setting, scale: Scalar) -> tuple[SelectedClass, Product]:
+    """The candidate of least ``H(eps) + price`` at the radius of 6.3: all hold at once, so this choice is free."""
+    log_eps = np.array([math.log(float(margin_radius(setting.measured.k)))])
+
+    def cost(candidate: tuple[SelectedClass, Product]) -> float:
+        selected, entropy = candidate
+        return float(entropy.approximate(log_eps)[0]) + float(selected.price.upper)
+
+    return min(_candidates(setting, scale), key=cost)
 
 
 def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
@@ -356,14 +363,10 @@ def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
     ramp = isinstance(setting.loss, Ramp)
     g: Scalar = setting.loss.margin if isinstance(setting.loss, Ramp) else 1
     lipschitz = margin_lipschitz(setting.measured.k) if ramp else setting.loss_lipschitz
-    candidates = _candidates(setting, g)
-    probe = float(Fraction(setting.loss.range)) / (16 * float(lipschitz))
-    best = _cheapest(setting, g, probe)
-    selected, entropy = candidates[best]
-    value, eps = _single_scale(setting, entropy, selected.price, lipschitz, delta)
-    measured = _entropy_of(setting.measured_class(), setting.sample.T)
-    before, _ = _single_scale(setting, measured, Enclosure.point(0), setting.loss_lipschitz, delta)
-    return _selected_rung("scale", "gap", setting, setting.loss.range, candidates, best, value, before, eps)
+    selected, entropy = _cheapest(setting, g)
+    value, eps, fixed = _single_scale(setting, entropy, selected.price, lipschitz, delta)
+    before, *_ = _single_scale(setting, _measured(setting), Enclosure.point(0), setting.loss_lipschitz, delta)
+    return _selected_rung("scale", "gap", setting, setting.loss.range, selected, fixed, value, before, eps)
 
 
 def margin_radius(k: int) -> sympy.Expr:
@@ -392,14 +395,12 @@ def margin(setting: Setting, delta: Fraction | None = None) -> Rung:
     """Sharp perturbation at half the margin, section 7 paid, one-sided. Source: theory.md 5.1, 6.3, 7."""
     delta = delta or setting.delta
     eps = enclose(margin_radius(setting.measured.k), {})
-    candidates = _candidates(setting, setting.margin)
-    best = _cheapest(setting, setting.margin, float(eps.lower))
-    selected, entropy = candidates[best]
-    value, exponent = _margin_excess(setting, entropy, selected.price, eps, delta)
+    selected, entropy = _cheapest(setting, setting.margin)
+    fixed = entropy.split(eps)
+    value, exponent = _margin_excess(setting, fixed, selected.price, eps, delta)
     raw = enclose(margin_radius(setting.measured.k) * rational(setting.margin), {})
-    measured = _entropy_of(setting.measured_class(), setting.sample.T)
-    before, _ = _margin_excess(setting, measured, Enclosure.point(0), raw, delta)
-    rung = _selected_rung("margin", "excess", setting, 1, candidates, best, value, before, eps)
+    before, _ = _margin_excess(setting, _measured(setting), Enclosure.point(0), raw, delta)
+    rung = _selected_rung("margin", "excess", setting, 1, selected, fixed, value, before, eps)
     return replace(rung, details={**rung.details, "exponent": exponent, "delta": delta})
 
 
@@ -447,6 +448,7 @@ def choose_margin(setting: Setting, margins: np.ndarray) -> Scalar:
     return best[1]
 
 
+@functools.lru_cache(maxsize=64)
 def certify(setting: Setting, *, train: Tally | None = None, test: Tally | None = None) -> Certificate:
     """All rungs of one model. ``train`` adds the certified risk, ``test`` the hold-out rung. Source: theory.md 6.5."""
     if train is not None:

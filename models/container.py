@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
+import math
+import pickle
 import pickletools
 import stat
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import safetensors
@@ -28,13 +29,26 @@ MAX_OPCODES = 50_000
 
 SAVE = "save it with torch.save(model.state_dict(), path)"
 _LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # torch.serialization.MAGIC_NUMBER, pickled
-_FLOATS = ("Float", "Double", "Half", "BFloat16", "ComplexFloat", "ComplexDouble")
-_INTEGERS = ("Long", "Int", "Short", "Char", "Byte", "Bool")
+_NAMES = {
+    "Float": "float32",
+    "Double": "float64",
+    "Half": "float16",
+    "BFloat16": "bfloat16",
+    "ComplexFloat": "complex64",
+    "ComplexDouble": "complex128",
+    "Long": "int64",
+    "Int": "int32",
+    "Short": "int16",
+    "Char": "int8",
+    "Byte": "uint8",
+    "Bool": "bool",
+}
+_NUMPY = {element: None if name == "bfloat16" else np.dtype(name) for element, name in _NAMES.items()}
 _GLOBALS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
-    *(f"torch {element}Storage" for element in _FLOATS + _INTEGERS),
+    *(f"torch {element}Storage" for element in _NAMES),
 }
 _CONTAINER_OPCODES = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS"}
 
@@ -108,38 +122,110 @@ def _safetensors(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _zip(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """``torch.load`` gets a copy of the archive as checked here: zip readers can disagree about crafted files."""
-    checked = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(checked, "w") as target:
-        records = source.infolist()
-        names = [record.filename for record in records]
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [record.filename for record in archive.infolist()]
         pickles = [name for name in names if name.endswith("/data.pkl")]
         if any(name.endswith("/constants.pkl") for name in names):
             raise CheckpointError(f"is a TorchScript program, expected a state dict; {SAVE}")
         if len(pickles) != 1 or len(set(names)) != len(names):
             raise CheckpointError(f"is a zip file that torch.save did not write, expected one data.pkl; {SAVE}")
-        if (size := sum(record.file_size for record in records)) > MAX_BYTES:
+        if (size := sum(record.file_size for record in archive.infolist())) > MAX_BYTES:
             raise CheckpointError(f"unpacks to {size:,} bytes, expected at most {MAX_BYTES:,}; {SAVE}")
-        _inspect(io.BytesIO(source.read(pickles[0])))
-        for record in records:
-            target.writestr(record.filename, source.read(record))
-    return _load(checked), {}
+        folder = pickles[0].removesuffix("data.pkl")
+        if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
+            raise CheckpointError(f"was saved on a big-endian machine, expected little-endian numbers; {SAVE}")
+        program = archive.read(pickles[0])
+        _inspect(io.BytesIO(program))
+        loaded = _StateDict(io.BytesIO(program)).load()
+        return _named(loaded, lambda storage: archive.read(f"{folder}data/{storage.key}"), len(data)), {}
 
 
 def _legacy(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not data.startswith(_LEGACY_MAGIC):
         raise CheckpointError(f"is a pickle that torch.save did not write, expected a state dict; {SAVE}")
     stream = io.BytesIO(data)
+    parts = []
     for _ in ("magic number", "protocol", "system", "state dict", "storage keys"):
+        start = stream.tell()
         _inspect(stream)
-    return _load(io.BytesIO(data)), {}
+        parts.append(_StateDict(io.BytesIO(data[start : stream.tell()])))
+    machine, state, keys = (parts[index].load() for index in (2, 3, 4))
+    if not machine["little_endian"]:
+        raise CheckpointError(f"was saved on a big-endian machine, expected little-endian numbers; {SAVE}")
+    bodies = {}
+    for key in keys:
+        size = int.from_bytes(stream.read(8), "little") * parts[3].element_bytes(key)
+        if size > len(data):
+            raise ValueError(f"storage {key!r} announces {size} bytes")
+        bodies[key] = stream.read(size)
+    return _named(state, lambda storage: bodies[storage.key], len(data)), {}
+
+
+class _Storage(NamedTuple):
+    """A storage the pickle refers to: its element type in torch's words, its key, and how many elements it has."""
+
+    element: str
+    key: str
+    elements: int
+
+
+class _View(NamedTuple):
+    """A tensor as the pickle describes it: a window on a storage."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    negated: bool
+
+
+class _StateDict(pickle.Unpickler):
+    """Unpickles names and descriptions of tensors, and nothing else: whatever a pickle calls is one of two methods
+    here, or OrderedDict. Faster to start than torch, which would only be needed for this.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(stream)
+        self._elements: dict[str, str] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return self._tensor
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return self._parameter
+        if module == "torch" and name.removesuffix("Storage") in _NUMPY:
+            return name.removesuffix("Storage")
+        raise CheckpointError(f"its pickle asks for {quote(f'{module}.{name}')}, expected only dense tensors; {SAVE}")
+
+    def persistent_load(self, identifier: Any) -> _Storage:
+        kind, element, key, _, elements = identifier[:5]
+        if kind != "storage" or element not in _NUMPY or not isinstance(key, str) or any(identifier[5:]):
+            raise ValueError(f"unknown storage {quote(identifier)}")
+        self._elements[key] = element
+        return _Storage(element, key, elements)
+
+    def element_bytes(self, key: str) -> int:
+        return np.dtype(_NUMPY[self._elements[key]] or np.uint16).itemsize
+
+    def _tensor(
+        self, storage: _Storage, offset: int, shape: Any, stride: Any, _grad: Any, _hooks: Any, bits: Any = None
+    ) -> _View:
+        bits = bits or {}
+        if bits.get("conj"):
+            raise CheckpointError(f"holds a lazily conjugated tensor, expected real ones; {SAVE}")
+        return _View(storage, int(offset), tuple(map(int, shape)), tuple(map(int, stride)), bool(bits.get("neg")))
+
+    def _parameter(self, tensor: _View, _grad: Any, _hooks: Any) -> _View:
+        return tensor
 
 
 def _inspect(stream: IO[bytes]) -> None:
     """Read the opcodes of one pickle without running them; refuse all that a plain state dict does not need.
 
-    ``torch.load(weights_only=True)`` runs no foreign code, but allows constructors that take any amount of memory, and
-    containers that share their parts, so that hashing or printing them takes exponential time.
+    Inert constructors are not enough: containers that share their parts take exponential time to hash or to print, and
+    a tuple nested 10^6 deep ends the process.
     """
     containers: set[int] = set()
     previous = ""
@@ -152,6 +238,8 @@ def _inspect(stream: IO[bytes]) -> None:
         if opcode.name == "GLOBAL" and argument not in _GLOBALS:
             wanted = quote(argument.replace(" ", "."))
             raise CheckpointError(f"its pickle asks for {wanted}, expected only plain dense tensors; {SAVE}")
+        if opcode.name in ("PUT", "LONG_BINPUT") and argument > MAX_OPCODES:  # the memo is an array
+            raise CheckpointError(f"its pickle has a memo entry {argument:,}, expected one small model; {SAVE}")
         if opcode.name in ("BINPUT", "LONG_BINPUT"):
             (containers.add if previous in _CONTAINER_OPCODES else containers.discard)(argument)
         if opcode.name in ("BINGET", "LONG_BINGET") and argument in containers:
@@ -159,32 +247,41 @@ def _inspect(stream: IO[bytes]) -> None:
         previous = opcode.name
 
 
-def _load(stream: IO[bytes]) -> dict[str, Tensor]:
-    import torch
-
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    try:
-        loaded = torch.load(stream, map_location="cpu", weights_only=True, mmap=False)
-    except UnpicklingError:  # its message recommends weights_only=False
-        raise CheckpointError(f"its pickle does more than store tensors, expected a state dict; {SAVE}") from None
+def _named(loaded: Any, body: Callable[[_Storage], bytes], limit: int) -> dict[str, Tensor]:
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
-        raise CheckpointError(f"holds an object of type {type(loaded).__name__}, expected a state dict; {SAVE}")
+        raise CheckpointError(f"holds an object of type {_type(loaded)}, expected a state dict; {SAVE}")
     tensors = {}
     for name, value in loaded.items():
         if not isinstance(name, str):
             raise CheckpointError(f"has the key {quote(name)}, expected names of tensors; {SAVE}")
-        if not isinstance(value, torch.Tensor):
-            raise CheckpointError(f"{quote(name)} is of type {type(value).__name__}, expected a tensor; {SAVE}")
-        if value.numel() * value.element_size() > size:  # stride 0 repeats one number any number of times
-            raise CheckpointError(
-                f"tensor {quote(name)}: has {value.numel():,} elements, expected no more than the file holds; {SAVE}"
-            )
-        dtype = str(value.dtype).removeprefix("torch.")
-        tensors[name] = Tensor(dtype, tuple(value.shape), value.detach().resolve_neg().numpy)
+        if not isinstance(value, _View):
+            raise CheckpointError(f"{quote(name)} is of type {_type(value)}, expected a tensor; {SAVE}")
+        tensors[name] = _tensor(name, value, body, limit)
     return tensors
+
+
+def _tensor(name: str, view: _View, body: Callable[[_Storage], bytes], limit: int) -> Tensor:
+    elements, code = view.storage.elements, _NUMPY[view.storage.element]
+    size = math.prod(view.shape)
+    if size * (code.itemsize if code else 2) > limit:  # stride 0 repeats one number any number of times
+        raise CheckpointError(
+            f"tensor {quote(name)}: has {size:,} elements, expected no more than the file holds; {SAVE}"
+        )
+    if code is None:  # no tensor of this type is accepted
+        return Tensor(_NAMES[view.storage.element], view.shape, lambda: np.empty(0))
+    storage = np.frombuffer(body(view.storage), code)
+    last = view.offset + sum((size - 1) * step for size, step in zip(view.shape, view.stride, strict=True))
+    if len(storage) != elements or min((view.offset, *view.stride)) < 0 or (size and last >= elements):
+        raise ValueError(f"tensor {quote(name)} does not fit its storage")
+    strides = [step * storage.itemsize for step in view.stride]
+    window = np.lib.stride_tricks.as_strided(storage[view.offset :], view.shape, strides, writeable=False)
+    return Tensor(_NAMES[view.storage.element], view.shape, lambda: -window if view.negated else window)
+
+
+def _type(value: object) -> str:
+    return "Tensor" if isinstance(value, _View) else type(value).__name__
 
 
 def quote(value: object) -> str:

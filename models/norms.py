@@ -21,14 +21,18 @@ from models.weights import Array, Weights
 _EPS = 2.0**-52
 
 
-def measure(weights: Weights, *, gate: Gate, input_bound: float | None = None) -> MeasuredConstants:
+def measure(
+    weights: Weights, *, gate: Gate, input_bound: float | None = None, vocabulary: bool = True
+) -> MeasuredConstants:
     """Constants of one model. ``input_bound`` is B_u for real-valued inputs; an embedding has its own.
+    ``vocabulary=False`` skips ``logit_max``, a pass over the embedding that only vocabulary inputs need.
 
     Radii are rounded up; s_A, p and B_A are exact; gate "none" (Delta = 1) leaves p and q out.
     Source: theory.md 1. Raises: DomainError for an input bound that is missing, superfluous or not above 0, and for
     norms beyond the float64 range.
     """
     embedding, gated = weights.embedding, gate != "none"
+    words = vocabulary and gated
     return MeasuredConstants(
         d=weights.d,
         N=weights.N,
@@ -48,7 +52,7 @@ def measure(weights: Weights, *, gate: Gate, input_bound: float | None = None) -
         p=weights.p if gated else 0.0,
         B_w=spectral(weights.W),
         M_w=entrywise_l1(weights.W),
-        logit_max=max_logit(embedding, weights.q, weights.p) if gated and embedding is not None else None,
+        logit_max=max_logit(embedding, weights.q, weights.p) if words and embedding is not None else None,
     )
 
 

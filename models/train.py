@@ -210,6 +210,8 @@ def _watched(task: Task, settings: Settings, console: Console) -> TrainResult:
         TextColumn("loss {task.fields[loss]:.4f}  s_A {task.fields[s_A]:+.4f}"),
         TimeRemainingColumn(),
     )
+    # these tensors are too small to share: a second thread gains 10 %, and spins for minutes on a busy machine
+    torch.set_num_threads(1)
     with Progress(*columns, console=console) as bars:
         bar = bars.add_task("", total=settings.epochs, loss=math.nan, s_A=settings.s_A)
 
