@@ -384,3 +384,17 @@ def evaluate(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value], *, di
         raise PrecisionError(f"{expression}: mpmath values do not settle to {digits} digits")
     with mpmath.workdps(digits):
         return +current
+
+
+def range_over(expression: sympy.Expr, box: Mapping[sympy.Symbol, tuple[Scalar, Scalar]]) -> Enclosure | None:
+    """An interval that contains every value of the expression over a box; None where it cannot be evaluated.
+
+    For branch and bound (``proofs.solvers``): no attempt to narrow, which only smaller boxes can.
+    """
+    with bits(START_BITS):
+        state = {symbol: exact(low).union(exact(high)) for symbol, (low, high) in box.items()}
+        try:
+            ball = _ARB(expression, state)
+        except _UndecidedError:
+            return None
+        return Enclosure.of(ball) if ball.is_finite() else None

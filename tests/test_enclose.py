@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from bounds import notation as sym
 from bounds.constants import DomainError
-from bounds.enclose import Enclosure, PrecisionError, enclose, enclose_all, evaluate, float_above, float_below
+from bounds.enclose import (
+    Enclosure,
+    PrecisionError,
+    enclose,
+    enclose_all,
+    evaluate,
+    float_above,
+    float_below,
+    range_over,
+)
 from bounds.sums import DEFINITIONS, RHO
 from tests import oracle
 
@@ -135,3 +144,13 @@ def test_undecided_branches_raise_the_precision():
     """exp(1e-60) differs from 1 only beyond the starting precision."""
     found = enclose(DEFINITIONS[sym.S_1], {sym.rho: sympy.exp(sym.s_A), sym.s_A: 1e-60, sym.T: 4})
     assert np.nextafter(4, 0) <= found.float_lower() <= found.float_upper() <= np.nextafter(4, 5)
+
+
+def test_range_over_a_box_contains_every_value():
+    x, y = sympy.symbols("x y", real=True)
+    expression = sympy.exp(x) * y - x**2
+    found = range_over(expression, {x: (-1, Fraction(1, 2)), y: (0, 3)})
+    corners = [math.exp(a) * b - a * a for a in np.linspace(-1, 0.5, 31) for b in np.linspace(0, 3, 31)]
+    assert found.float_lower() <= min(corners) and max(corners) <= found.float_upper()
+    assert range_over(sympy.log(x), {x: (-1, 1)}) is None
+    assert range_over(DEFINITIONS[sym.S_1], {sym.rho: (Fraction(1, 2), 2), sym.T: (3, 3)}) is None
