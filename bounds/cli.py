@@ -351,6 +351,49 @@ def _tally(setting: Setting, z: Any, y: Any) -> Tally:
     )
 
 
+@main.command()
+@click.argument("labels", nargs=-1, metavar="[LABEL]...")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
+def verify(labels: tuple[str, ...], form: str) -> None:
+    """Check the statements of the theory, or those with the given labels; published ones are labelled paper:...
+
+    \b
+    Examples:
+      ssm-bounds verify
+      ssm-bounds verify paper:C.3 4.4 --format markdown
+      ssm-bounds verify --format latex > ledger.tex
+
+    The exit code is 1 when a verdict differs from the recorded one.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from bounds.constants import DomainError
+    from proofs import ledger
+
+    try:
+        chosen = ledger.select(labels)
+    except DomainError as problem:
+        _fail(problem)
+    console = Console(stderr=True)
+    running = track(chosen, "verifying", console=console, transient=True, disable=not sys.stderr.isatty())
+    entries = [ledger.check(statement) for statement in running]
+    if form == "table":
+        ledger.table(entries, Console())
+    elif form == "json":
+        click.echo(json.dumps([entry.as_dict() for entry in entries], indent=2))
+    else:
+        click.echo({"markdown": ledger.markdown, "latex": ledger.latex}[form](entries), nl=False)
+    differing = [entry for entry in entries if not entry.as_recorded]
+    for entry in differing:
+        click.echo(
+            f"ssm-bounds: {entry.statement.label}: found {entry.verdict}, recorded {entry.statement.recorded}"
+            f" ({'; '.join(entry.remarks)})",
+            err=True,
+        )
+    sys.exit(1 if differing else 0)
+
+
 @main.group()
 def train() -> None:
     """Train a model whose checkpoint records everything that certify needs."""

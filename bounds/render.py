@@ -122,7 +122,7 @@ _LATEX_SPECIAL = {
 }
 
 
-def _tex(text: str) -> str:
+def tex(text: str) -> str:
     return "".join(_LATEX_SPECIAL.get(char, char) for char in text)
 
 
@@ -130,12 +130,12 @@ def latex(reports: Sequence[Report]) -> str:
     """Standalone tabular environments (booktabs), one per checkpoint, or one for several."""
 
     def tabular(spec: str, header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-        lines = [" & ".join(map(_tex, cells)) + r" \\" for cells in body]
+        lines = [" & ".join(map(tex, cells)) + r" \\" for cells in body]
         return "\n".join(
             [
                 rf"\begin{{tabular}}{{{spec}}}",
                 r"\toprule",
-                " & ".join(map(_tex, header)) + r" \\",
+                " & ".join(map(tex, header)) + r" \\",
                 r"\midrule",
                 *lines,
                 r"\bottomrule",
@@ -151,6 +151,6 @@ def latex(reports: Sequence[Report]) -> str:
         parts.append("% " + _title(subject, certificate))
         parts.append(tabular("lrllp{8cm}", _COLUMNS, [_cells(r) for r in rows(certificate)]))
         parts.append(r"\begin{description}")
-        parts += [rf"\item[{_tex(label)}] {_tex(text)}" for label, text in _labelled(certificate, subject)]
+        parts += [rf"\item[{tex(label)}] {tex(text)}" for label, text in _labelled(certificate, subject)]
         parts.append(r"\end{description}")
     return "\n".join(parts) + "\n"

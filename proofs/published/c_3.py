@@ -1,0 +1,44 @@
+"""Claim: exponentials are Lipschitz with the larger of their norms. False for non-normal matrices."""
+
+import sympy
+from flint import arb, arb_mat
+
+from bounds.enclose import START_BITS, Enclosure, bits
+from proofs.statement import Counterexample, Kind, Statement, Verdict
+
+difference = sympy.Symbol("n_exp", nonnegative=True)  # |e^X - e^Y|_2
+distance = sympy.Symbol("n_dist", nonnegative=True)  # |X - Y|_2
+rho = sympy.Symbol("rho", positive=True)
+
+
+def spectral(matrix: arb_mat) -> arb:
+    """Spectral norm of a 2 x 2 matrix: sigma^2 is the larger root of x^2 - tr(M^T M) x + det(M)^2."""
+    trace = (matrix.transpose() * matrix).trace()
+    determinant = matrix.det()
+    return ((trace + (trace**2 - 4 * determinant**2).nonnegative_part().sqrt()) / 2).sqrt()
+
+
+def sides() -> tuple[Enclosure, Enclosure]:
+    with bits(START_BITS):
+        X = arb_mat([[0, -20 * arb.pi()], [arb.pi() / 5, 0]])
+        step = arb_mat([[0, 0], [arb(1) / 1000, 0]])
+        first, second = X.exp(), (X + step).exp()
+        bound = arb.max(spectral(first), spectral(second))
+        return Enclosure.of(spectral(first - second)), Enclosure.of(bound * spectral(step))
+
+
+STATEMENT = Statement(
+    label="paper:C.3",
+    title="Lipschitz constant of the matrix exponential",
+    claim=sympy.Le(difference, rho * distance),
+    source="theory.md 2, C.3 (arXiv:2502.01473v3, Lemma C.3)",
+    kind=Kind.UPPER,
+    recorded=Verdict.REPAIRED,
+    prose=("|e^X|_2 <= rho and |e^Y|_2 <= rho; n_exp = |e^X - e^Y|_2, n_dist = |X - Y|_2",),
+    witness={difference: 0, distance: 0, rho: 1},
+    counterexample=Counterexample(
+        "X = [[0, -20 pi], [pi/5, 0]], Y = X + 10^-3 [[0, 0], [1, 0]]: e^X = I, and e^Y has turned far from it", sides
+    ),
+    repaired_by="4.2",
+    not_claimed=("Nothing against normal matrices, for which the statement is true.",),
+)

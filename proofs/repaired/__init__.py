@@ -1,0 +1,1 @@
+"""Our statements (theory.md 3 to 11), one file each."""

@@ -1,0 +1,28 @@
+"""6.3, margins: a margin <= 0 puts the centre's margin at <= g/2, which puts the member's at <= g."""
+
+import sympy
+from sympy import And, Implies, Le
+
+from proofs.solvers import Z3, Axiom
+from proofs.statement import Kind, Statement, Step, Verdict
+
+mu, mu_0 = sympy.symbols("mu mu_0", real=True)  # margins of a member and of its centre on one example
+g, eps, L = sympy.symbols("g epsilon L_mu", positive=True)  # L_mu: Lipschitz constant of the margin, 1 or sqrt 2
+claim = And(Implies(Le(mu, 0), Le(mu_0, g / 2)), Implies(Le(mu_0, g / 2), Le(mu, g)))
+
+STATEMENT = Statement(
+    label="6.3",
+    title="Margin form: two implications between a member and its centre",
+    claim=claim,
+    source="theory.md 6.3",
+    kind=Kind.TIGHT,
+    recorded=Verdict.PROVED_FROM_AXIOMS,
+    hypotheses=(Le(L * eps, g / 2),),
+    prose=("the outputs of member and centre differ by at most eps; the margin is L_mu-Lipschitz in them",),
+    witness={mu: 0, mu_0: 0, g: 1, eps: sympy.Rational(1, 2), L: 1},
+    derivation=(
+        Step("close", And(Le(mu - mu_0, L * eps), Le(mu_0 - mu, L * eps)), Axiom("Lipschitz margin", "theory.md 6.3")),
+        Step("implications", claim, Z3(), ("close",)),
+    ),
+    not_claimed=("Chernoff's bound per centre and the union bound, which turn this into kl_inv, are cited in 6.3.",),
+)

@@ -1,0 +1,137 @@
+"""A statement as frozen data: claim, hypotheses, source, witness, derivation, verdict.
+
+A claim is a sympy Boolean, universally quantified over its symbols under the hypotheses. A derivation is a sequence of
+steps, each decided by one solver (``proofs.solvers``); the last step's claim must be the statement's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import sympy
+from sympy.logic.boolalg import Boolean
+
+from bounds.constants import require
+from bounds.enclose import Enclosure, Value, enclose
+
+
+class Kind(StrEnum):
+    """Which test a statement gets: a tight one may not be lowered by 3 %, an upper one records its slack."""
+
+    TIGHT = "tight"
+    UPPER = "upper"
+    LOWER = "lower"
+    IDENTITY = "identity"
+    LIMIT = "limit"
+
+
+class Verdict(StrEnum):
+    """What the machine found, strongest first; REPAIRED is REFUTED with the label of what replaces it."""
+
+    PROVED = "PROVED"
+    PROVED_FROM_AXIOMS = "PROVED FROM AXIOMS"
+    CHECKED = "CHECKED"
+    REFUTED = "REFUTED"
+    REPAIRED = "REPAIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a solver said of one step. ``basis``: decided (a proof), axiom (cited), assumed (cited, below a proof)."""
+
+    holds: bool
+    basis: str
+    remark: str = ""
+
+
+class Decision(Protocol):
+    """How one step is decided: a solver with its parameters, an axiom, or an assumption."""
+
+    @property
+    def method(self) -> str: ...
+    def decide(self, claim: Boolean, facts: tuple[Boolean, ...]) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One claim of a derivation and who decides it, from the hypotheses and the named earlier steps in ``using``."""
+
+    name: str
+    claim: Boolean
+    by: Decision
+    using: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """Two sides, evaluated anew at every run in rational or interval arithmetic; it refutes when left > right."""
+
+    description: str
+    sides: Callable[[], tuple[Enclosure, Enclosure]]
+
+    def refutes(self) -> bool:
+        left, right = self.sides()
+        return bool(left.lower > right.upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of the theory. ``witness``: values that satisfy the hypotheses and the claim, so that neither is
+    vacuous; checked at construction in ball arithmetic. ``prose``: hypotheses that no formula states.
+
+    Raises: DomainError when the witness fails, the derivation does not end in the claim, or names repeat.
+    """
+
+    label: str
+    title: str
+    claim: Boolean
+    source: str
+    kind: Kind
+    recorded: Verdict
+    hypotheses: tuple[Boolean, ...] = ()
+    prose: tuple[str, ...] = ()
+    witness: Mapping[sympy.Symbol, Value] = field(default_factory=dict)
+    derivation: tuple[Step, ...] = ()
+    not_claimed: tuple[str, ...] = ()
+    counterexample: Counterexample | None = None
+    repaired_by: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [step.name for step in self.derivation]
+        require(len(set(names)) == len(names), f"{self.label}: two steps have one name: {names}")
+        for index, step in enumerate(self.derivation):
+            missing = set(step.using) - set(names[:index])
+            require(not missing, f"{self.label}, step {step.name}: uses {sorted(missing)}, which do not come before it")
+        if self.derivation:
+            require(
+                self.derivation[-1].claim == self.claim,
+                f"{self.label}: the derivation ends in {self.derivation[-1].claim}, not in the claim {self.claim}",
+            )
+        for condition in (*self.hypotheses, *(() if self.counterexample else (self.claim,))):
+            require(
+                holds_at(condition, self.witness),
+                f"{self.label}: the witness {dict(self.witness)} does not satisfy {condition}",
+            )
+
+
+def holds_at(condition: Boolean, values: Mapping[sympy.Symbol, Value]) -> bool:
+    """Whether ball arithmetic shows that a condition holds at a point; equalities up to the enclosure's width."""
+    if condition in (sympy.true, True):
+        return True
+    if isinstance(condition, sympy.And):
+        return all(holds_at(part, values) for part in condition.args)
+    if isinstance(condition, sympy.Implies):
+        premise, conclusion = condition.args
+        return not holds_at(premise, values) or holds_at(conclusion, values)
+    if isinstance(condition, sympy.Or):
+        return any(holds_at(part, values) for part in condition.args)
+    if isinstance(condition, sympy.Eq):
+        left, right = (enclose(side, values) for side in condition.args)
+        return bool(left.lower <= right.upper and right.lower <= left.upper)
+    left, right = (enclose(side, values) for side in (condition.lts, condition.gts))
+    if isinstance(condition, sympy.StrictLessThan | sympy.StrictGreaterThan):
+        return bool(left.upper < right.lower)
+    return bool(left.upper <= right.lower) or bool(left.lower <= right.upper and left.relative_width() < 1e-9)
