@@ -1,0 +1,36 @@
+"""6.4, binary cross-entropy clipped at c: its slope in the margin is at most 1 - e^{-c} where it is not clipped."""
+
+import sympy
+from sympy import Eq, Le, exp, log
+
+from proofs.solvers import Z3, Axiom, Identity
+from proofs.statement import Kind, Statement, Step, Verdict
+
+z = sympy.Symbol("z", real=True)
+c, H = sympy.symbols("c H", positive=True)  # H: the cross-entropy itself
+slope = 1 - exp(-H)
+claim = Le(slope, 1 - exp(-c))
+
+STATEMENT = Statement(
+    label="6.4",
+    title="Lipschitz constant of the clipped cross-entropy, one output",
+    claim=claim,
+    source="theory.md 6.4",
+    kind=Kind.TIGHT,
+    recorded=Verdict.PROVED_FROM_AXIOMS,
+    hypotheses=(Le(H, c),),
+    prose=("H = ln(1 + e^{-z}) at margin z, below the clip c; the slope is |dH/dz|",),
+    witness={H: 1, c: 2},
+    derivation=(
+        Step(
+            "slope",
+            Eq(-sympy.Derivative(log(1 + exp(-z)), z), 1 - exp(-log(1 + exp(-z)))),
+            Identity(),
+        ),
+        Step("decreasing", Le(exp(-c), exp(-H)), Axiom("exp is increasing and H <= c", "calculus")),
+        Step("below the clip", claim, Z3(), ("decreasing",)),
+    ),
+    not_claimed=(
+        "k > 1: the gradient is softmax - e_y, of l2 norm at most sqrt 2 (1 - p_y); tested in tests/test_losses.py.",
+    ),
+)
