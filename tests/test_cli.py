@@ -6,15 +6,20 @@ import json
 import math
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from bounds.cli import main
+from bounds.cli import _outward, _tally, main
+from bounds.constants import Sample
+from bounds.ladder import Setting
+from bounds.losses import Ramp
 from models.checkpoint import Metadata, write
 from models.weights import Weights
+from tests.test_selection import MODEL
 
 TOP = ["checkpoint", "setting", "constants", "class", "sums", "beta", "ladder", "verdict", "best", "empirical",
        "unchecked", "trace"]  # fmt: skip
@@ -149,9 +154,25 @@ class TestEmbedding:
         assert found["setting"]["embedding"] == "none" and found["constants"]["B_u"] == 2.0
         assert any("l2 norm at most B_u = 2" in line for line in found["unchecked"])
         assert "--input-bound" in run("certify", path).stderr
-        far = tmp_path / "far.npz"
-        np.savez(far, x_train=np.full((10, 5, 3), 9.0), y_train=np.arange(10) % 2)
-        assert "reach norm" in run("certify", path, "--input-bound", 2, "--data", far).stderr
+        for norm, accepted in ((2.0, True), (2.0000001, False)):
+            data = tmp_path / "data.npz"
+            x = np.zeros((10, 5, 3))
+            x[3, 2, 1] = norm
+            np.savez(data, x_train=x, y_train=np.arange(10) % 2)
+            result = run("certify", path, "--input-bound", 2, "--data", data)
+            assert (result.exit_code == 0) == accepted
+            assert accepted or "reach norm" in result.stderr
+
+    def test_a_claim_against_the_record_is_not_believed(self, model):
+        """The file says that the embedding was trained; a person who says 'fixed' gets a condition, and is told."""
+        found = document("certify", model, "--embedding", "fixed")
+        assert found["verdict"] == "CONDITIONAL"
+        assert any("records that the embedding was trained" in line for line in found["unchecked"])
+
+    def test_an_input_bound_is_rounded_up(self):
+        for text in ("0.3", "0.1", "2", "1e-300"):
+            assert Fraction(_outward(Fraction(text))) >= Fraction(text)
+        assert _outward(Fraction(2)) == 2.0
 
 
 class TestTextForms:
@@ -177,6 +198,13 @@ class TestTextForms:
     def test_automatic_margin(self, model, data):
         found = document("certify", model, "--data", data, "--margin", "auto")
         assert found["setting"]["loss"]["margin"] != 1.0
+
+
+def test_ties_and_near_ties_are_errors():
+    """A margin of 0 is no correct answer; a margin of g is a margin error; nor may rounding hide either."""
+    setting = Setting(MODEL, Sample(4, 50), Ramp(1), 1, embedding="fixed")
+    tally = _tally(setting, np.array([[0.0], [1e-12], [1.0], [1.1]]), np.array([1, 1, 1, 1]))
+    assert (tally.n, tally.errors, tally.margin_errors) == (4, 2, 3)
 
 
 BAD = {

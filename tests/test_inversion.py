@@ -43,6 +43,13 @@ def test_kl_inverse_cannot_be_lowered():
     assert high == pytest.approx(1 - mpmath.exp(-0.1), rel=1e-12)
 
 
+def test_kl_inverse_of_an_enclosure_takes_its_worst_end():
+    level = Enclosure(Enclosure.point(0.1).lower, Enclosure.point(0.2).upper)
+    found = kl_inv(Fraction(1, 5), level)
+    assert kl(Fraction(1, 5), found.float_upper()) > 0.2
+    assert kl(Fraction(1, 5), found.float_lower()) <= 0.1
+
+
 def test_kl_inverse_of_everything_wrong():
     assert kl_inv(Fraction(1), Enclosure.point(0.1)).float_upper() == 1
     assert kl_inv(Fraction(3, 2), Enclosure.point(0.1)).float_upper() == 1
