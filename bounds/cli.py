@@ -145,7 +145,7 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
 def _attempt(options: dict[str, Any], path: Path) -> tuple[Certificate, Subject] | Exception:
     try:
         return _report(path, **options)
-    except (ValueError, OSError) as problem:
+    except (ValueError, ArithmeticError, OSError) as problem:
         return problem
 
 
@@ -206,14 +206,15 @@ def _report(
     checkpoint = read(path)
     recorded = checkpoint.metadata
     sample = Sample(_stated("m", m, recorded.m), _stated("T", T, recorded.T, at_least=True))
-    notes = []
+    notes, conditions = [], []
     if gate is not None and recorded.gate not in (None, gate):
         raise DomainError(f"--gate {gate} contradicts the file, which records gate {recorded.gate}")
     chosen_gate = gate or recorded.gate or "softplus"
     if gate is None and recorded.gate is None:
-        notes.append("the gate is softplus (the file does not record it; --gate none for Delta = 1)")
-    if recorded.extra.get("paper_noise", "0") not in ("0", "0.0"):
-        notes.append("the ones of the training set were flipped after labelling: test data is differently distributed")
+        conditions.append("the gate is softplus (the file does not record it: say --gate softplus or none)")
+    shifted = recorded.extra.get("paper_noise", "0") not in ("0", "0.0")
+    if shifted:
+        notes.append("ones of the training set were flipped after labelling: the risk is under that distribution")
     kind, evidence = _embedding(checkpoint, embedding)
     weights = checkpoint.weights
     if (input_bound is None) == (kind == "none"):
@@ -243,13 +244,15 @@ def _report(
         inputs == "vocabulary",
         kind,  # type: ignore[arg-type]
         evidence,  # type: ignore[arg-type]
+        tuple(conditions),
+        shifted,
     )
     subject = Subject(str(path), checkpoint.format, checkpoint.sha256, recorded.convention or "code", tuple(notes))
     if data is None:
         return ladder.certify(setting), subject
     if data.suffix == ".tsv":
-        note = "rows are padded to the longest of their file: the padded length is taken as fixed before the data"
-        subject = replace(subject, notes=(*subject.notes, note))
+        condition = "the length to which rows are padded, that of the longest of their file, was fixed before the data"
+        setting = replace(setting, conditions=(*setting.conditions, condition))
     setting, train, tested = _evaluate(checkpoint, setting, subject, data, test, auto=margin == "auto")
     return ladder.certify(setting, train=train, test=tested), subject
 
@@ -329,6 +332,8 @@ def _evaluate(
                     f"above --input-bound {float(setting.measured.B_u):g}"
                 )
         scored[name] = (logits(model, split), split.y)
+    if task.test is not None and np.array_equal(task.train.x, task.test.x):
+        raise DomainError(f"{test or data}: the test rows are the training rows; a hold-out needs fresh ones")
     z, y = scored["train"]
     if auto:
         g = ladder.choose_margin(setting, losses.margins(z, y))
@@ -339,10 +344,12 @@ def _evaluate(
 
 def _tally(setting: Setting, z: Any, y: Any) -> Tally:
     from bounds import ladder, losses
+    from bounds.blocks import coefficients
 
     margins = losses.margins(z, y)
-    # rounding of the float64 forward pass must not hide a margin error: far above its error, far below any margin
-    slack = 1e-9 * (1.0 + float(abs(z).max()))
+    # rounding of the float64 forward pass must not hide a margin error: outputs are sums of terms of size up to Z
+    largest = coefficients(setting.measured_class(), setting.sample.T)["w"].float_upper() * float(setting.measured.B_w)
+    slack = 1e-9 * (1.0 + float(abs(z).max())) + 1e-12 * largest
     return ladder.Tally(
         len(y),
         float(setting.loss.values(z, y).mean()),

@@ -26,7 +26,7 @@ from bounds.constants import DomainError, Scalar
 Value: TypeAlias = Scalar | arb | sympy.Expr
 K = TypeVar("K")
 START_BITS = 128
-MAX_BITS = 1 << 16
+MAX_BITS = 1 << 18
 
 
 class PrecisionError(ArithmeticError):
@@ -166,6 +166,9 @@ class _Arithmetic:
             above = self.compile(sympy.Mul(*(f for f in node.args if not _is_reciprocal(f))))
             below = self.compile(sympy.Mul(*(1 / f for f in node.args if _is_reciprocal(f))))
             return lambda state: above(state) / below(state)
+        if isinstance(node, sympy.log) and node.args[0].is_Add and sympy.S.One in node.args[0].args:
+            above_one = self.compile(node.args[0] - 1)  # softplus of a very negative logit would need its digits twice
+            return lambda state: self.log1p(above_one(state))
         function = self.functions.get(node.func)
         if function is None:
             raise TypeError(f"{type(self).__name__} cannot evaluate {node.func.__name__}: {node}")
@@ -224,6 +227,10 @@ class _Arithmetic:
         return choose
 
     @staticmethod
+    def log1p(x: Any) -> Any:
+        raise NotImplementedError
+
+    @staticmethod
     def from_rational(p: int, q: int) -> Any:
         raise NotImplementedError
 
@@ -254,6 +261,10 @@ class _ArbArithmetic(_Arithmetic):
         sympy.Min: arb.min,
         sympy.Max: arb.max,
     }
+
+    @staticmethod
+    def log1p(x: arb) -> arb:
+        return x.log1p()
 
     @staticmethod
     def from_rational(p: int, q: int) -> arb:
@@ -294,6 +305,10 @@ class _MpmathArithmetic(_Arithmetic):
         sympy.Min: min,
         sympy.Max: max,
     }
+
+    @staticmethod
+    def log1p(x: Any) -> Any:
+        return mpmath.log1p(x)
 
     @staticmethod
     def from_rational(p: int, q: int) -> Any:

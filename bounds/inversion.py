@@ -96,8 +96,7 @@ def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
     low, high = errors / n, 1.0
     level = Fraction(delta)
     target = math.log(level.numerator) - math.log(level.denominator)  # far below the double range for small priors
-    for _ in range(60):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if _log_cdf(errors, n, middle) >= target else (low, middle)
     return _verified(
         low,

@@ -44,6 +44,8 @@ class Verdict(StrEnum):
 class Setting:
     """What a certificate is asked for. ``margin``: g of the margin rung, fixed before the data unless it was chosen
     by :func:`choose_margin`. ``embedding``: "trained" puts it in the class; ``evidence`` says who vouches for "fixed".
+    ``conditions``: further hypotheses that nobody checked; ``shifted``: training and test data are known to differ in
+    distribution.
     """
 
     measured: MeasuredConstants
@@ -54,6 +56,8 @@ class Setting:
     vocabulary: bool = False
     embedding: Embedding = "none"
     evidence: Evidence = "assumed"
+    conditions: tuple[str, ...] = ()
+    shifted: bool = False
 
     def __post_init__(self) -> None:
         require(0 < self.delta < 1, f"delta is a failure probability in (0, 1), got {float(self.delta):g}")
@@ -261,8 +265,13 @@ def sharp(setting: Setting) -> Rung:
 
 
 def _conditional(setting: Setting) -> tuple[Verdict, str]:
+    conditions = list(setting.conditions)
     if setting.embedding == "fixed" and setting.evidence != "recorded":
-        return Verdict.CONDITIONAL, "if the embedding was fixed before the data"
+        conditions.insert(0, "the embedding was fixed before the data")
+    if setting.embedding == "none":
+        conditions.insert(0, f"every input has l2 norm at most {float(setting.measured.B_u):g}")
+    if conditions:
+        return Verdict.CONDITIONAL, "if " + ", and ".join(conditions)
     return Verdict.CERTIFIED, "every constant chosen after the data is paid for"
 
 
@@ -412,16 +421,17 @@ def margin_risk(rung: Rung, train: Tally) -> Enclosure:
     return kl_inv(Fraction(train.margin_errors, train.n), exponent)
 
 
-def holdout(test: Tally, delta: Fraction) -> Rung:
+def holdout(test: Tally, delta: Fraction, *, shifted: bool = False) -> Rung:
     """Clopper-Pearson on fresh test data: the number to beat. Source: theory.md 8.4."""
+    origin = "but training and test data differ in distribution" if shifted else "drawn from the training distribution"
     return Rung(
         "holdout",
         "risk",
         False,
         binomial_upper(test.errors, test.n, delta),
         1,
-        Verdict.CERTIFIED,
-        f"{test.errors} errors on {test.n} test rows, assumed fresh and drawn from the training distribution",
+        Verdict.CONDITIONAL if shifted else Verdict.CERTIFIED,
+        f"{test.errors} errors on {test.n} test rows, assumed fresh, {origin}",
         details={"n": test.n, "errors": test.errors},
     )
 
@@ -465,7 +475,7 @@ def certify(setting: Setting, *, train: Tally | None = None, test: Tally | None 
     if train is not None:
         train_risk = margin_risk(selected[margin], train)
     if test is not None:
-        rungs.append(holdout(test, setting.delta))
+        rungs.append(holdout(test, setting.delta, shifted=setting.shifted))
     return Certificate(setting, tuple(rungs), best, len(selected), train, train_risk, test)
 
 

@@ -89,13 +89,22 @@ def unchecked(certificate: Certificate, subject: Subject) -> list[str]:
             "bound does not hold for it: use --embedding trained)"
         )
     found += [
+        *setting.conditions,
         "samples i.i.d., and the risk is under the training distribution",
         "the program computes the real-arithmetic model (a float32 forward pass differs from it)",
         f"every sequence has at most T = {setting.sample.T} tokens"
         + ("" if setting.measured.V else f" of l2 norm at most B_u = {float(setting.measured.B_u):g}"),
     ]
+    found.append("loss, margin, clip, inputs and delta were fixed before the data (--margin auto is paid for)")
     if certificate.test is not None:
-        found.append("the test rows are fresh and drawn from the training distribution")
+        found.append(
+            "the test rows are fresh"
+            + (
+                "; they are NOT drawn from the training distribution"
+                if setting.shifted
+                else ", drawn from the training distribution, and met by this model alone"
+            )
+        )
     return [*found, *subject.notes]
 
 
@@ -114,7 +123,7 @@ def _constants(setting: Setting) -> dict[str, Any]:
 
 
 def _class(selected: SelectedClass, margin: Any) -> dict[str, Any]:
-    cells = {cell.name: cell.value for cell in selected.cells}
+    cells = {cell.name: float(cell.value) for cell in selected.cells}
     found: dict[str, Any] = {name: cells.get(name) for name in _CONSTANTS}
     found["p"] = None
     # with the embedding in the class, its rows are rescaled to norm 1
@@ -134,7 +143,8 @@ def _class(selected: SelectedClass, margin: Any) -> dict[str, Any]:
 def _tally(tally: Tally | None, risk: Enclosure | None, *, margins: bool) -> dict[str, Any] | None:
     if tally is None:
         return None
-    found: dict[str, Any] = {"n": tally.n, "loss": tally.loss, "error": tally.errors / tally.n}
+    loss = tally.loss if math.isfinite(tally.loss) else None
+    found: dict[str, Any] = {"n": tally.n, "loss": loss, "error": tally.errors / tally.n}
     if margins:
         found["margin_error"] = None if tally.margin_errors is None else tally.margin_errors / tally.n
     return found | {"risk_upper": None if risk is None else number(risk.upper)}
@@ -155,7 +165,7 @@ def _trace(rung: Rung) -> list[dict[str, Any]]:
     if rung.selected is not None:
         steps += [
             {
-                "rule": f"{cell.name} <= {cell.value:.6g}: cell {cell.position}",
+                "rule": f"{cell.name} <= {decimal_string(Enclosure.point(cell.value).upper, 6)}: cell {cell.position}",
                 "source": "theory.md 7",
                 "value": number(enclose(sympy.log(sym.r), {sym.r: 1 / cell.weight}).upper),
             }
@@ -182,7 +192,7 @@ def _trace(rung: Rung) -> list[dict[str, Any]]:
 def _rung(rung: Rung) -> dict[str, Any]:
     details = dict(rung.details)
     if rung.selected is not None:
-        details["class"] = {cell.name: cell.value for cell in rung.selected.cells}
+        details["class"] = {cell.name: float(cell.value) for cell in rung.selected.cells}
     return {
         "rung": rung.name,
         "kind": rung.kind,
@@ -279,12 +289,14 @@ def _why(rung: Rung) -> str:
 def claim(certificate: Certificate) -> str:
     """What the best rung says, in words, with its probability."""
     setting, best = certificate.setting, certificate.best
-    probability = f"{float(1 - setting.delta):.10g}"
+    rest = 1 - setting.delta
+    floor = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
+    probability = floor.divide(decimal.Decimal(rest.numerator), decimal.Decimal(rest.denominator)).normalize()
     value = decimal_string(best.value.upper)
     if best.kind == "gap":
         statement = f"sup over the class |risk - empirical risk| <= {value} ({setting.loss.name} loss)"
     else:
-        statement = f"error rate <= fraction of training margins <= {float(setting.margin):g}, plus {value}"
+        statement = f"error rate <= fraction of training margins <= {float(setting.margin)!r}, plus {value}"
     return f"{statement}, with probability >= {probability}"
 
 
@@ -295,7 +307,7 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
         train = certificate.train
         text = f"n = {train.n}, loss {train.loss:.4f}, error {train.errors / train.n:.4f}"
         if train.margin_errors is not None:
-            text += f", margins <= {float(certificate.setting.margin):g}: {train.margin_errors / train.n:.4f}"
+            text += f", margins <= {float(certificate.setting.margin)!r}: {train.margin_errors / train.n:.4f}"
         lines.append(("train", text))
     if certificate.train_risk is not None:
         risk = decimal_string(certificate.train_risk.upper)

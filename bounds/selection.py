@@ -30,7 +30,7 @@ class Cell:
     """One constant's cell: its name, the bound it puts on the constant, where it lies on the grid, its weight."""
 
     name: str
-    value: float
+    value: Scalar
     position: str
     weight: Fraction
 
@@ -86,8 +86,10 @@ def _index_above(value: Fraction) -> int:
     if value <= 0:
         return 0
     j = math.ceil(_STEPS * _log2(value))
-    if abs(j) > _LARGEST_INDEX:
-        raise DomainError(f"a constant of about 2^{j // _STEPS} is outside the grid of theory.md 7 (2^-1000 to 2^1000)")
+    if j < -_LARGEST_INDEX:
+        return -_LARGEST_INDEX  # the smallest point of the grid contains what is smaller still
+    if j > _LARGEST_INDEX:
+        raise DomainError(f"a constant of about 2^{j // _STEPS} is outside the grid of theory.md 7 (up to 2^1000)")
     while value > Fraction(grid(j)):
         j += 1
     while value <= Fraction(grid(j - 1)):
@@ -122,13 +124,15 @@ def abscissa_cells(s_A: Scalar) -> tuple[Cell, ...]:
         return (Cell("s_A", grid(j), f"2^({j}/8)", index_weight(j) / 4),)
     if abs(value) < Fraction(grid(j)):
         j -= 1  # the decay rate is rounded down
+    if j < -_LARGEST_INDEX:
+        return (zero,)
     return (Cell("s_A", -grid(j), f"-2^({j}/8)", index_weight(j) / 4), zero)
 
 
 def bias_cell(p: Scalar) -> Cell:
     """[j, j+1] with j = floor p; ``value`` is p_hi = j + 1."""
     j = math.floor(Fraction(p))
-    return Cell("p", j + 1.0, f"[{j}, {j + 1}]", index_weight(j))
+    return Cell("p", j + 1, f"[{j}, {j + 1}]", index_weight(j))
 
 
 def _refined(s_A: Cell, cap: Cell, T: int, measured_s_A: Fraction, measured_M: Fraction) -> tuple[Cell, Cell]:

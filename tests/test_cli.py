@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from flint import arb
 
 from bounds.cli import _outward, _tally, main
 from bounds.constants import Sample
 from bounds.ladder import Setting
 from bounds.losses import Ramp
+from bounds.report import decimal_string, number
 from models.checkpoint import Metadata, write
 from models.weights import Weights
 from tests.test_selection import MODEL
@@ -220,7 +222,57 @@ BAD = {
 }
 
 
+def test_numbers_are_rounded_outward():
+    third = arb(1) / 3
+    assert Fraction(number(third)) > Fraction(1, 3) > Fraction(number(third, "lower"))
+    assert decimal_string(third, 3) == "0.334" and decimal_string(-third, 3) == "-0.333"
+    assert decimal_string(arb(10) ** 500, 3) in ("1e+500", "1.01e+500")
+    assert number(arb(10) ** 500, "lower").startswith("9.9999")
+
+
+def test_the_probability_is_not_rounded_up(model):
+    for delta, shown in (("0.05", "0.95"), ("1e-11", "0.99999999999"), ("1e-14", "0.999999999999")):
+        text = run("certify", model, "--delta", delta, "--format", "markdown").stdout
+        assert f"probability >= {shown}\n" in text
+
+
+def test_a_gate_taken_by_default_is_a_condition(tmp_path):
+    path = tmp_path / "bare.safetensors"
+    write(path, weights(), Metadata(m=10, T=5, embedding="trained"))
+    assert document("certify", path)["verdict"] == "CONDITIONAL"
+    assert document("certify", path, "--gate", "softplus")["verdict"] == "CERTIFIED"
+
+
+@pytest.mark.parametrize(("p", "code"), [(-2e4, 0), (-1e6, 2)])
+def test_a_very_negative_bias(tmp_path, p, code):
+    """Gates of e^{-20000} are a number; what 2^18 bits do not resolve is one line, not a traceback."""
+    path = tmp_path / "far.safetensors"
+    w = weights()
+    far = Weights(A=w.A, W_B=w.W_B, W_C=w.W_C, q=w.q, p=p, W=w.W, embedding=w.embedding)
+    write(path, far, Metadata(m=10, T=5, gate="softplus"))
+    result = run("certify", path)
+    assert result.exit_code == code
+    assert result.stderr.count("\n") == (code == 2)
+
+
 class TestBadInput:
+    def test_longer_rows_than_T(self, model, tmp_path):
+        long = tmp_path / "long.npz"
+        np.savez(long, x_train=np.zeros((400, 7), dtype=int), y_train=np.arange(400) % 2)
+        assert "above T = 6" in run("certify", model, "--data", long).stderr
+
+    def test_test_rows_that_are_the_training_rows(self, model, tmp_path):
+        x, y = np.arange(2400).reshape(400, 6) % 4, np.arange(400) % 2
+        same = tmp_path / "same.npz"
+        np.savez(same, x_train=x, y_train=y, x_test=x, y_test=y)
+        assert "needs fresh ones" in run("certify", model, "--data", same).stderr
+
+    def test_overflow_is_one_line(self, tmp_path):
+        path = tmp_path / "real.safetensors"
+        write(path, weights(V=None), Metadata(m=10, T=5))
+        result = run("certify", path, "--input-bound", "1e400")
+        assert result.exit_code == 2 and result.stderr.count("\n") == 1
+
     @pytest.mark.parametrize("name", BAD)
     def test_one_line_and_exit_code_two(self, name, tmp_path):
         path = tmp_path / "bare.safetensors"

@@ -78,6 +78,13 @@ def test_binomial_tail_beyond_the_double_range():
     assert binomial_upper(1200, 60000, delta).float_upper() == pytest.approx(0.0986, abs=2e-4)
 
 
+@pytest.mark.parametrize(("errors", "n", "delta"), [(0, 1, 1e-30), (999, 1000, 1e-300), (1, 2, 1e-18)])
+def test_binomial_next_to_one(errors, n, delta):
+    found = binomial_upper(errors, n, delta)
+    high = Fraction(found.float_upper())
+    assert high == 1 or exact_cdf(errors, n, high) < Fraction(delta)
+
+
 def test_binomial_refuses_nonsense():
     with pytest.raises(DomainError, match="errors <= n"):
         binomial_upper(5, 4, 0.05)

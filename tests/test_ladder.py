@@ -14,6 +14,7 @@ from bounds.blocks import assignment, coefficients, output_entropy
 from bounds.chaining import dudley
 from bounds.constants import DomainError, Sample
 from bounds.enclose import Enclosure, enclose
+from bounds.inversion import binomial_upper, kl_inv
 from bounds.ladder import Setting, Tally, Verdict, certify
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.notation import R_1, kappa
@@ -91,7 +92,7 @@ def test_bounds_shrink_with_the_sample_and_grow_with_confidence(name):
 
 
 def test_repaired_is_at_least_sharp():
-    """Each coefficient of 5.1 is at most that of 5.5."""
+    """On this model each coefficient of 5.1 is at most that of 5.5; for fast decay 5.5 can be smaller."""
     for s_A in (-2.0, -0.1, 0.0, 0.05):
         constants = replace(SETTING, measured=replace(MODEL, s_A=s_A)).measured_class()
         sharp, repaired = (coefficients(constants, 50, chain) for chain in ("sharp", "repaired"))
@@ -136,6 +137,18 @@ class TestVerdicts:
         for name in ("published", "repaired", "sharp"):
             assert rung(certificate, name).verdict is Verdict.CONDITIONAL
         assert certificate.best.name in ("scale", "margin")
+
+    def test_any_condition_keeps_from_certified(self):
+        conditional = replace(SETTING, embedding="trained", conditions=("the gate is softplus",))
+        certificate = certify(conditional)
+        assert certificate.verdict is Verdict.CONDITIONAL
+        assert "if the gate is softplus" in rung(certificate, "margin").why
+        real = replace(SETTING, measured=replace(MODEL, V=None, logit_max=None), embedding="none")
+        assert certify(real).verdict is Verdict.CONDITIONAL
+
+    def test_a_shifted_training_set_makes_the_holdout_conditional(self):
+        found = rung(certify(replace(SETTING, shifted=True), test=Tally(100, 0.1, 3)), "holdout")
+        assert found.verdict is Verdict.CONDITIONAL and "differ in distribution" in found.why
 
     def test_vocabulary_and_trained_is_refused(self):
         with pytest.raises(DomainError, match="not convex"):
@@ -185,6 +198,9 @@ class TestData:
         assert rung(certificate, "holdout").kind == "risk"
         assert 0.005 < rung(certificate, "holdout").value.float_upper() < 0.01
         assert certificate.best.name != "holdout"
+        assert rung(certificate, "holdout").value == binomial_upper(10, 2000, SETTING.delta)
+        exponent = rung(certificate, "margin").details["exponent"]
+        assert certificate.train_risk == kl_inv(Fraction(1000, 10**6), exponent)
 
     def test_rows_must_be_the_sample(self):
         with pytest.raises(DomainError, match="20 rows but m = 1000000"):

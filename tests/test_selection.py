@@ -145,6 +145,20 @@ def test_vocabulary_needs_an_embedding():
         classes(replace(MODEL, V=None, logit_max=None), vocabulary=True)
 
 
+@pytest.mark.parametrize("p", [2.0**53 + 2, -(2.0**60), 0.0, -1e6])
+def test_extreme_biases_stay_in_their_cell(p):
+    """p_lo and p_hi are integers, not doubles: beyond 2^53 a double has no neighbour at distance 1."""
+    for selected in classes(replace(MODEL, p=p)):
+        c = selected.constants
+        assert c.p_lo <= Fraction(p) <= c.p_hi and c.p_hi - c.p_lo == 1
+
+
+def test_constants_below_the_grid_get_its_smallest_cell():
+    assert positive_cell("B", 5e-324).value == grid(-8000)
+    assert [cell.value for cell in abscissa_cells(-5e-324)] == [0.0]
+    assert abscissa_cells(5e-324)[0].value == grid(-8000)
+
+
 def test_outside_the_grid_is_an_error():
     with pytest.raises(DomainError, match="outside the grid"):
         positive_cell("B", Fraction(2) ** 2000)
