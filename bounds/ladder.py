@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
@@ -285,12 +285,6 @@ def _measured(setting: Setting) -> Product:
     return _entropy_of(setting.measured_class(), setting.sample.T)
 
 
-@functools.lru_cache(maxsize=16)
-def _candidates(setting: Setting, scale: Scalar) -> tuple[tuple[SelectedClass, Product], ...]:
-    """The classes of the family that contain the model, with their entropies; both rungs and both deltas ask."""
-    return tuple((s, _entropy_of(s.constants, setting.sample.T)) for s in setting.classes(scale))
-
-
 def _selected_rung(
     name: str,
     kind: Literal["gap", "excess"],
@@ -356,14 +350,23 @@ def _single_scale(
 
 @functools.lru_cache(maxsize=16)
 def _cheapest(setting: Setting, scale: Scalar) -> tuple[SelectedClass, Product]:
-    """The candidate of least ``H(eps) + price`` at the radius of 6.3: all hold at once, so this choice is free."""
+    """The class of about least ``H(eps) + price`` at the radius of 6.3: all hold at once, so this choice is free."""
     log_eps = np.array([math.log(float(margin_radius(setting.measured.k)))])
 
-    def cost(candidate: tuple[SelectedClass, Product]) -> float:
-        selected, entropy = candidate
-        return float(entropy.approximate(log_eps)[0]) + float(selected.price.upper)
+    def cheapest(classes: Sequence[SelectedClass]) -> tuple[float, SelectedClass, Product]:
+        found = []
+        for selected in classes:
+            entropy = _entropy_of(selected.constants, setting.sample.T)
+            cost = float(entropy.approximate(log_eps)[0]) + float(selected.price.upper)
+            found.append((cost, selected, entropy))
+        return min(found, key=lambda candidate: candidate[0])
 
-    return min(_candidates(setting, scale), key=cost)
+    classes = setting.classes(scale)
+    plain = cheapest([selected for selected in classes if selected.constants.M_A is None])
+    # the l1 radii only ever help the class they are added to
+    twins = [s for s in classes if s.constants.M_A is not None and set(plain[1].cells) < set(s.cells)]
+    _, selected, entropy = min(plain, cheapest(twins), key=lambda candidate: candidate[0])
+    return selected, entropy
 
 
 def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
