@@ -325,6 +325,8 @@ class Product(EntropyBound):
         if not (names and len(log_eps)):
             return names, np.empty((len(names), len(log_eps)))
         log_g = log_scale - log_eps
+        if kind.shape[1] == 1:  # nothing to choose between
+            return names, _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0])
         best_total = np.full(len(log_eps), np.inf)
         best = np.empty((len(names), len(log_eps)))
         # start from the logarithmic alternatives: they stay finite where the power ones explode
