@@ -11,7 +11,7 @@ from typing import Literal
 import sympy
 
 from bounds import notation as sym
-from bounds.constants import ClassConstants, Scalar
+from bounds.constants import ClassConstants, Scalar, field_names
 from bounds.covering import Box, Maurey, Volume
 from bounds.enclose import Enclosure, Value, enclose_all
 from bounds.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection
@@ -27,12 +27,8 @@ def assignment(
 ) -> dict[sympy.Symbol, Value]:
     """Values of every symbol that a sum or coefficient of this class contains."""
     values: dict[sympy.Symbol, Value] = {**DEFINITIONS, sym.rho: RHO[rho], sym.T: T}
-    for name in ("d", "N", "k", "s_A", "B_A", "B_u", "B_B", "B_C", "B_q", "p_lo", "p_hi", "B_w", "M"):
-        value = getattr(constants, name)
-        if value is not None:
-            values[sym.NOTATION[name].symbol] = value
-    for name in ("M_A", "M_B", "M_C", "M_q", "M_w"):
-        if (value := getattr(constants, name)) is not None:
+    for name in field_names(ClassConstants):
+        if name in sym.NOTATION and (value := getattr(constants, name)) is not None:
             values[sym.NOTATION[name].symbol] = value
     if constants.gate == "none":
         values |= {sym.M: 1, sym.Delta_min: 1}

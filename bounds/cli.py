@@ -198,6 +198,7 @@ def _report(
 
     from bounds import ladder, losses
     from bounds.constants import DomainError, Sample
+    from bounds.enclose import Enclosure
     from bounds.report import Subject
     from models.checkpoint import read
     from models.norms import measure
@@ -226,7 +227,7 @@ def _report(
             if kind == "none"
             else "--input-bound is for real-valued inputs; this model's embedding gives B_u"
         )
-    bound = None if input_bound is None else _outward(input_bound)
+    bound = None if input_bound is None else Enclosure.point(input_bound).float_upper()
     measured = measure(
         weights,
         gate=chosen_gate,  # type: ignore[arg-type]
@@ -290,14 +291,6 @@ def _embedding(checkpoint: Checkpoint, flag: str | None) -> tuple[str, str]:
 
 def _simplest(value: Fraction) -> int | Fraction:
     return int(value) if value.denominator == 1 else value
-
-
-def _outward(value: Fraction) -> float:
-    """The least double at or above."""
-    import math
-
-    nearest = float(value)
-    return nearest if Fraction(nearest) >= value else math.nextafter(nearest, math.inf)
 
 
 def _evaluate(

@@ -165,6 +165,15 @@ def _scalars(setting: Setting, delta: Fraction) -> dict[sympy.Symbol, Value]:
     }
 
 
+def _increasing(
+    formula: sympy.Expr, values: Mapping[sympy.Symbol, Value], intervals: Mapping[sympy.Symbol, Enclosure]
+) -> Enclosure:
+    """Enclosure of a formula that increases in every interval-valued symbol: both corners suffice."""
+    lower = enclose(formula, {**values, **{symbol: interval.lower for symbol, interval in intervals.items()}})
+    upper = enclose(formula, {**values, **{symbol: interval.upper for symbol, interval in intervals.items()}})
+    return Enclosure(lower.lower, upper.upper)
+
+
 # --- rungs at the measured constants: for comparison -------------------------------------------------------------
 
 
@@ -216,10 +225,6 @@ def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str)
     scalars = _scalars(setting, setting.delta)
     lipschitz = enclose(sym.l, scalars)
     found = chaining.dudley(entropy, lipschitz=lipschitz, c=setting.loss.range, m=setting.sample.m)
-    ends = [
-        enclose(chaining.GAP, scalars | {sym.rademacher: end})
-        for end in (found.rademacher.lower, found.rademacher.upper)
-    ]
     half = Enclosure.of(_exact(Fraction(setting.loss.range) / 2) / lipschitz.upper)
     at_half = entropy.split(half)
     details: dict[str, Any] = {
@@ -241,7 +246,7 @@ def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str)
         chain,
         "gap",
         True,
-        Enclosure(ends[0].lower, ends[1].upper),
+        _increasing(chaining.GAP, scalars, {sym.rademacher: found.rademacher}),
         setting.loss.range,
         Verdict.CONDITIONAL,
         why,
@@ -340,12 +345,8 @@ def _single_scale(
     extra = float(price.upper) + log_delta
     eps = Enclosure.point(_best_radius(entropy, c=c, l_=l_, m=setting.sample.m, extra=extra))
     fixed = entropy.split(eps)
-    covering = fixed.log_covering(eps)
-    ends = [
-        enclose(chaining.SINGLE_SCALE, scalars | {sym.eps: eps.upper, sym.H: h, sym.price: w})
-        for h, w in ((covering.lower, price.lower), (covering.upper, price.upper))
-    ]
-    return Enclosure(ends[0].lower, ends[1].upper), eps, fixed
+    intervals = {sym.eps: eps, sym.H: fixed.log_covering(eps), sym.price: price}
+    return _increasing(chaining.SINGLE_SCALE, scalars, intervals), eps, fixed
 
 
 @functools.lru_cache(maxsize=16)
@@ -372,9 +373,10 @@ def _cheapest(setting: Setting, scale: Scalar) -> tuple[SelectedClass, Product]:
 def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
     """Sharp perturbation at one scale, section 7 paid, two-sided. Source: theory.md 5.1, 6.2, 7."""
     delta = delta or setting.delta
-    ramp = isinstance(setting.loss, Ramp)
-    g: Scalar = setting.loss.margin if isinstance(setting.loss, Ramp) else 1
-    lipschitz = margin_lipschitz(setting.measured.k) if ramp else setting.loss_lipschitz
+    g: Scalar = 1
+    lipschitz = setting.loss_lipschitz
+    if isinstance(setting.loss, Ramp):  # the readout is divided by g, and the ramp has margin 1
+        g, lipschitz = setting.loss.margin, margin_lipschitz(setting.measured.k)
     selected, entropy = _cheapest(setting, g)
     value, eps, fixed = _single_scale(setting, entropy, selected.price, lipschitz, delta)
     before, *_ = _single_scale(setting, _measured(setting), Enclosure.point(0), setting.loss_lipschitz, delta)
@@ -390,16 +392,11 @@ def _margin_excess(
     setting: Setting, entropy: Product, price: Enclosure, eps: Enclosure, delta: Fraction
 ) -> tuple[Enclosure, Enclosure]:
     """The excess of 6.3 (by Pinsker) and the exponent of its kl form."""
-    covering = entropy.log_covering(eps)
-    scalars = _scalars(setting, delta)
-    ends = [
-        enclose_all(
-            {"excess": chaining.MARGIN_EXCESS, "exponent": chaining.MARGIN_EXPONENT},
-            scalars | {sym.H: h, sym.price: w},
-        )
-        for h, w in ((covering.lower, price.lower), (covering.upper, price.upper))
-    ]
-    excess, exponent = (Enclosure(ends[0][key].lower, ends[1][key].upper) for key in ("excess", "exponent"))
+    intervals = {sym.H: entropy.log_covering(eps), sym.price: price}
+    excess, exponent = (
+        _increasing(formula, _scalars(setting, delta), intervals)
+        for formula in (chaining.MARGIN_EXCESS, chaining.MARGIN_EXPONENT)
+    )
     return excess, exponent
 
 

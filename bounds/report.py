@@ -16,7 +16,6 @@ from flint import arb
 
 from bounds import notation as sym
 from bounds.blocks import assignment, coefficients
-from bounds.constants import field_names
 from bounds.enclose import Enclosure, enclose, enclose_all, float_above, float_below
 from bounds.ladder import Certificate, Rung, Setting, Tally, Verdict
 from bounds.selection import SelectedClass
@@ -225,7 +224,7 @@ def document(certificate: Certificate, subject: Subject) -> dict[str, Any]:
         "setting": {
             "m": setting.sample.m,
             "T": setting.sample.T,
-            **{name: getattr(measured, name) for name in field_names(type(measured))[:4]},
+            **{name: getattr(measured, name) for name in ("d", "N", "k", "V")},
             "gate": measured.gate,
             "convention": subject.convention,
             "delta": float(setting.delta),

@@ -17,7 +17,7 @@ from fractions import Fraction
 import sympy
 
 from bounds import notation as sym
-from bounds.constants import ClassConstants, DomainError, MeasuredConstants, Sample, Scalar
+from bounds.constants import ClassConstants, DomainError, MeasuredConstants, Sample, Scalar, field_names
 from bounds.enclose import Enclosure, enclose, float_above
 from bounds.sums import softplus
 
@@ -242,25 +242,7 @@ def _largest_gate(measured: MeasuredConstants, vocabulary: bool) -> float:
 def measured_class(measured: MeasuredConstants, *, embedding_in_class: bool, vocabulary: bool) -> ClassConstants:
     """The class *before section 7*: the measured constants themselves, p in [p - |p|, p]."""
     p = Fraction(measured.p)
-    return ClassConstants(
-        d=measured.d,
-        N=measured.N,
-        k=measured.k,
-        V=measured.V if embedding_in_class else None,
-        gate=measured.gate,
-        s_A=measured.s_A,
-        B_A=measured.B_A,
-        M_A=measured.M_A,
-        B_u=measured.B_u,
-        B_B=measured.B_B,
-        M_B=measured.M_B,
-        B_C=measured.B_C,
-        M_C=measured.M_C,
-        B_q=measured.B_q,
-        M_q=measured.M_q,
-        p_lo=p - abs(p),
-        p_hi=p,
-        B_w=measured.B_w,
-        M_w=measured.M_w,
-        M=_largest_gate(measured, vocabulary) if vocabulary and measured.gate == "softplus" else None,
-    )
+    same = set(field_names(ClassConstants)) & set(field_names(MeasuredConstants))
+    values = {name: getattr(measured, name) for name in same} | {"V": measured.V if embedding_in_class else None}
+    capped = vocabulary and measured.gate == "softplus"
+    return ClassConstants(**values, p_lo=p - abs(p), p_hi=p, M=_largest_gate(measured, vocabulary) if capped else None)
