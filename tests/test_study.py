@@ -264,9 +264,7 @@ def test_a_run_that_diverged_is_a_row(done):
 
 
 def test_figures(done):
-    pytest.importorskip("matplotlib")
-    folder, found = done
-    assert found.undrawn is None
+    folder, _ = done
     for name in ("gap", "bounds"):
         assert (folder / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
         assert (folder / f"{name}.pdf").read_bytes()[:4] == b"%PDF"
@@ -288,13 +286,6 @@ def test_the_command_runs_and_extends(tmp_path, monkeypatch):
     assert "claim     Started unstable" in first.stdout and "verdict   undecided" in first.stdout
     again = command(*arguments, "--seeds", 2)
     assert again.exit_code == 0 and "2 runs" in again.stdout and (tmp_path / "u" / "table.csv").exists()
-
-
-def test_without_matplotlib_the_rest_is_written(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    found = study(tiny(lengths=(4,), seeds=1), tmp_path, SERIAL)
-    assert "pip install 'ssm-bounds[plots]'" in found.undrawn and (tmp_path / "report.md").exists()
-    assert not list(tmp_path.glob("*.png"))
 
 
 @pytest.mark.parametrize(

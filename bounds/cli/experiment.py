@@ -21,7 +21,7 @@ def experiment() -> None:
     """Reproduce the paper's experiments, and hold the certified bounds against the measured gaps.
 
     Each writes into its folder: runs/ (models, logs, records), table.csv (a row for each trained model), figures
-    (.png, .pdf; they need the extra "plots"), and report.md: what the paper claims, what was measured, and whether it
+    (.png, .pdf), and report.md: what the paper claims, what was measured, and whether it
     agrees.
     Runs that are there are kept: the same command goes on after Ctrl-C, and other lengths or more seeds extend it.
 
@@ -164,8 +164,6 @@ def _run(
         console.print(
             f"failed twice: T = {job.options['T']}, seed {job.settings.seed}: {why}", soft_wrap=True, markup=False
         )
-    if result.undrawn:
-        console.print(f"note: {result.undrawn}", soft_wrap=True, markup=False)
     if finding is not None:
         click.echo(f"claim     {finding.claim}")
         for line in finding.measured:

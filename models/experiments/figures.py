@@ -1,4 +1,4 @@
-"""Figures of an experiment, each as .png and .pdf. Needs matplotlib: the extra ``plots``."""
+"""Figures of an experiment, each as .png and .pdf."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
 from models.experiments.comparison import Compared
 from models.experiments.findings import GAPS, groups
 from models.experiments.presets import Experiment
 from models.monitor import read_log
 
 
-class FiguresError(ValueError):
-    """Nothing to draw with."""
-
-
 def draw(experiment: Experiment, found: Sequence[Compared], folder: Path) -> tuple[str, ...]:
-    """The names of the figures written, without suffix. Raises: FiguresError without matplotlib; OSError."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise FiguresError("figures need matplotlib: pip install 'ssm-bounds[plots]'") from error
+    """The names of the figures written, without suffix. Raises: OSError."""
     main = Figure(figsize=(9, 3.6), layout="constrained")
     if experiment.name == "length":
         _gaps(main, found)
@@ -49,8 +44,6 @@ def _gaps(figure: Any, found: Sequence[Compared]) -> None:
 
 def _curves(figure: Any, experiment: Experiment, found: Sequence[Compared], runs: Path) -> None:
     """Training loss and s_A after each epoch, a line for each run."""
-    from matplotlib import colormaps
-
     by_T = experiment.name == "unstable-init"
     keys = [_key(each, by_T) for each in found]
     values = sorted(set(keys))

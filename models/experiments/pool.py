@@ -90,15 +90,31 @@ def dask(address: str) -> Pool:
 
     Raises: PoolError.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise PoolError("a Dask scheduler needs dask.distributed: pip install 'ssm-bounds[dask]'") from error
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise PoolError(f"{address}: no Dask scheduler answers there ({error})") from error
-    return Pool(lambda: client.get_executor(pure=False))
+    _Scheduler(address).shutdown()  # an address where nobody answers is told before anything is run
+    return Pool(lambda: _Scheduler(address))
+
+
+class _Scheduler(Executor):
+    """A connection that ends with the executor: left open, it would try to reconnect until the program ends."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise PoolError("a Dask scheduler needs dask.distributed: pip install 'ssm-bounds[dask]'") from error
+        try:
+            self._client = Client(address, timeout=10)
+        except (OSError, ValueError) as error:
+            raise PoolError(f"{address}: no Dask scheduler answers there ({error})") from error
+        self._executor = self._client.get_executor(pure=False)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = self._executor.submit(fn, *args, **kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._executor.shutdown(wait=wait)  # without waiting, it cancels what is left
+        self._client.close()
 
 
 Progress: TypeAlias = Callable[[Count], None]

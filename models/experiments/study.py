@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.atomic import replacing
 from models.experiments.comparison import Compared, compare
-from models.experiments.figures import FiguresError, draw
+from models.experiments.figures import draw
 from models.experiments.findings import Finding, judge
 from models.experiments.pool import Outcome, Pool, Progress, run_all
 from models.experiments.presets import Experiment
@@ -21,14 +21,12 @@ from models.experiments.table import write_table
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """``found``: every trained model of the experiment in the folder, from this call and from earlier ones.
-    ``undrawn``: why there are no figures."""
+    """``found``: every trained model of the experiment in the folder, from this call and from earlier ones."""
 
     experiment: Experiment
     found: tuple[Compared, ...]
     outcome: Outcome[RunConfig, Compared]
     finding: Finding | None
-    undrawn: str | None
 
 
 def study(experiment: Experiment, folder: Path, pool: Pool, progress: Progress = lambda count: None) -> Study:
@@ -44,17 +42,12 @@ def study(experiment: Experiment, folder: Path, pool: Pool, progress: Progress =
     outcome = run_all(partial(compare, folder=runs), jobs, pool, progress)
     found = collect(experiment, runs, outcome.results)
     if not found:
-        return Study(experiment, found, outcome, None, None)
+        return Study(experiment, found, outcome, None)
     finding = judge(experiment, found)
     write_table(folder / "table.csv", found)
-    figures: tuple[str, ...] = ()
-    undrawn = None
-    try:
-        figures = draw(experiment, found, folder)
-    except FiguresError as error:
-        undrawn = str(error)
+    figures = draw(experiment, found, folder)
     _write(folder / "report.md", markdown(experiment, found, finding, outcome, figures))
-    return Study(experiment, found, outcome, finding, undrawn)
+    return Study(experiment, found, outcome, finding)
 
 
 def collect(experiment: Experiment, runs: Path, made: Sequence[Compared] = ()) -> tuple[Compared, ...]:
