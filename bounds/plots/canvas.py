@@ -1,0 +1,41 @@
+"""What every figure shares: an empty one, colours that survive colour blindness and grey print, and saving."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from bounds.constants import DomainError
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, without the yellow that vanishes on paper."""
+
+FORMATS = ("png", "pdf", "svg")
+# the same figure gives the same bytes
+_METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+def canvas(width: float = 6.4, height: float = 4.0) -> Figure:
+    """An empty figure, in inches; drawn without pyplot, so without a screen or any state."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a .png, .pdf or .svg, the same bytes for the same figure. Raises: DomainError (another suffix), OSError."""
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        raise DomainError(f"{path.name}: a figure is saved as .png, .pdf or .svg")
+    with matplotlib.rc_context({"svg.hashsalt": "ssm-bounds"}):
+        figure.savefig(path, format=form, dpi=200, metadata=_METADATA[form])
+
+
+def svg(figure: Figure) -> str:
+    """The figure as one SVG element, to be put in a page."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "ssm-bounds"}):
+        figure.savefig(buffer, format="svg", metadata=_METADATA["svg"], transparent=True)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
