@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bounds.constants import Gate
 from models.checkpoint import Convention
-from models.scan import Form, last_output
+from models.scan import Form, last_output, step_sizes
 from models.weights import Weights
 
 _A_SPREAD = 10.0  # the authors draw A from [s_A - 10, s_A]
@@ -113,6 +113,10 @@ class SelectiveSSM(nn.Module):
         if tokens.numel() and not (tokens.min() >= 0 and tokens.max() < V):
             raise ValueError(f"tokens must lie in 0..{V - 1}, got {tokens.min()}..{tokens.max()}")
         return self.embedding(tokens)
+
+    def gated_time(self, inputs: Tensor) -> Tensor:
+        """``sum_t Delta_t``, the state's own time. Shapes: as ``forward`` -> (b,). Raises: ValueError."""
+        return step_sizes(self._embed(inputs), self.q, self.p, self.gate).sum(1)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits. Shapes: tokens (b,t) in 0..V-1, or inputs (b,t,d) when V is None -> (b,k). Raises: ValueError."""

@@ -20,7 +20,7 @@ from models.checkpoint import Convention
 from models.monitor import BoundMonitor
 from models.objective import cross_entropy, instability, output_spread
 from models.selective_ssm import SelectiveSSM
-from models.state import StateError, Trainer
+from models.state import Trainer
 from models.tasks.task import Task
 
 Schedule: TypeAlias = Literal["cosine", "plateau"]
@@ -106,6 +106,22 @@ class TrainResult:
     stopped: str | None
 
 
+def initial_model(task: Task, settings: Settings, generator: torch.Generator | None = None) -> SelectiveSSM:
+    """The model that a training starts from. ``generator``: that of ``settings.seed``, to be used further."""
+    model = SelectiveSSM(
+        d=settings.d,
+        N=settings.N,
+        k=task.k,
+        V=task.V,
+        gate=settings.gate,
+        convention=settings.convention,
+        s_A=settings.s_A,
+        generator=generator or torch.Generator().manual_seed(settings.seed),
+    )
+    project(model, settings.caps)
+    return model
+
+
 def train(
     task: Task,
     settings: Settings,
@@ -123,17 +139,7 @@ def train(
     Raises: StateError for a state of another training, OSError.
     """
     generator = torch.Generator().manual_seed(settings.seed)
-    model = SelectiveSSM(
-        d=settings.d,
-        N=settings.N,
-        k=task.k,
-        V=task.V,
-        gate=settings.gate,
-        convention=settings.convention,
-        s_A=settings.s_A,
-        generator=generator,
-    )
-    project(model, settings.caps)
+    model = initial_model(task, settings, generator)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
     steps = math.ceil(task.train.m / settings.batch)
     plateau, cosine = None, None
@@ -212,6 +218,3 @@ def _about(task: Task, settings: Settings) -> dict[str, Any]:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(array.tobytes())
     return {"settings": asdict(settings), "task": {"k": task.k, "V": task.V, "train sha256": digest.hexdigest()}}
-
-
-__all__ = ["Epoch", "Schedule", "Settings", "StateError", "Status", "TrainError", "TrainResult", "train"]

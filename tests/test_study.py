@@ -5,7 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +25,10 @@ from models.experiments.findings import groups, judge, slopes
 from models.experiments.pool import Inline, Pool, local
 from models.experiments.presets import CLASSES, NAMES, PRESETS, experiment
 from models.experiments.report import markdown
-from models.experiments.run import RunConfig
-from models.experiments.statistics import slope, student_quantile, trained, turning_length
+from models.experiments.run import Record, RunConfig, _exponent
+from models.experiments.statistics import separation, slope, student_quantile, trained, turning_length
 from models.experiments.study import study
+from models.train import initial_model
 
 SERIAL = local(1)
 
@@ -271,6 +278,52 @@ def test_figures(done):
         assert f"![{name}]({name}.png)" in (folder / "report.md").read_text()
 
 
+# Where an unstable start fails
+
+
+def outcomes(record, *runs):
+    """(exponent, did it train) as records."""
+    return [
+        replace(record, exponent=exponent, train=replace(record.train, cross_entropy=0.1 if succeeded else math.nan))
+        for exponent, succeeded in runs
+    ]
+
+
+def test_the_exponent_that_separates_failure_from_success(done):
+    record = done[1].found[0].record
+    clean = separation(outcomes(record, (95.0, False), (3.0, True), (80.0, True), (300.0, False)))
+    assert (clean.succeeded, clean.failed, clean.astray, clean.n) == (80.0, 95.0, 0, 4)
+    astray = separation(outcomes(record, (3.0, True), (4.0, False), (70.0, True), (80.0, True), (95.0, False)))
+    assert (astray.succeeded, astray.failed, astray.astray) == (80.0, 95.0, 1)
+    assert separation(outcomes(record, (3.0, True), (4.0, True))) is None  # nothing failed
+    assert separation(outcomes(record, (3.0, False), (4.0, True))) is None  # failure below success is no threshold
+    assert separation(outcomes(record, (math.nan, True), (4.0, False))) is None
+
+
+def test_the_exponent_is_that_of_the_initial_weights(done):
+    each = done[1].found[0]
+    config = replace(each.record.config, settings=replace(each.record.config.settings, s_A=0.1))
+    task = config.load()
+    weights = initial_model(task, config.settings).weights()
+    gates = np.log1p(np.exp(weights.embedding @ weights.q + weights.p))
+    assert _exponent(task, config.settings) == pytest.approx(0.1 * gates[task.train.x].sum(1).max(), rel=1e-6)
+    assert each.record.exponent == 0  # s_A = 0 in this experiment
+    assert Record.from_dict(each.record.as_dict()).exponent == 0
+    old = {name: value for name, value in each.record.as_dict().items() if name != "exponent"}
+    assert math.isnan(Record.from_dict(old).exponent)
+
+
+def test_training_fails_where_the_state_leaves_float32(tmp_path):
+    """s_A sum Delta_t beyond ln(largest float32) at the initial weights: the first forward pass overflows."""
+    asked = replace(tiny("unstable-init", lengths=(20, 400), seeds=2), abscissas=(2.0,))
+    found = study(asked, tmp_path, SERIAL)
+    finding = judge(asked, found.found)
+    assert {each.record.status for each in found.found if each.record.exponent > 100} == {"diverged"}
+    lines = "\n".join(finding.measured)
+    assert "turning T by seed (its gates): 1: " in lines
+    assert max(each.record.exponent for each in found.found) > 100
+
+
 # The command
 
 
@@ -286,6 +339,34 @@ def test_the_command_runs_and_extends(tmp_path, monkeypatch):
     assert "claim     Started unstable" in first.stdout and "verdict   undecided" in first.stdout
     again = command(*arguments, "--seeds", 2)
     assert again.exit_code == 0 and "2 runs" in again.stdout and (tmp_path / "u" / "table.csv").exists()
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path):
+    """The real signal, at a real process group with two workers."""
+    folder = tmp_path / "length"
+    script = Path(sys.executable).with_name("ssm-bounds")
+    arguments = ["experiment", "length", "--preset", "quick", "--workers", "2", "--out", str(folder), "--seeds", "4"]
+    process = subprocess.Popen(
+        [script, *arguments, "--T", "25", "--T", "30"],
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("runs/*/record.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    records = list(folder.glob("runs/*/record.json"))
+    assert process.returncode == 130 and "Traceback" not in error
+    assert 1 <= len(records) < 8 and f"interrupted: {len(records)} of 8 runs are complete and kept" in error
+    assert out.count("measured") == 3
+    kept = {path: path.read_bytes() for path in records}
+    again = command(*arguments[1:], "--T", 25, "--T", 30)
+    assert again.exit_code == 0 and "8 runs" in again.stdout
+    assert {path: path.read_bytes() for path in records} == kept
 
 
 @pytest.mark.parametrize(

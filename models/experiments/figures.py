@@ -5,33 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bounds.plots.canvas import COLOURS, canvas, save
 from models.experiments.comparison import Compared
 from models.experiments.findings import GAPS, groups
 from models.experiments.presets import Experiment
+from models.experiments.statistics import FLOAT32_EXPONENT, trained
 from models.monitor import read_log
 
 
 def draw(experiment: Experiment, found: Sequence[Compared], folder: Path) -> tuple[str, ...]:
     """The names of the figures written, without suffix. Raises: OSError."""
-    main = Figure(figsize=(9, 3.6), layout="constrained")
+    main = canvas(12 if experiment.name == "unstable-init" else 9, 3.6)
     if experiment.name == "length":
         _gaps(main, found)
     else:
         _curves(main, experiment, found, folder / "runs")
-    bounds = Figure(figsize=(7, 4.5), layout="constrained")
+    bounds = canvas(7, 4.5)
     _bounds(bounds.subplots(), experiment, found)
     for name, figure in (("gap" if experiment.name == "length" else "training", main), ("bounds", bounds)):
         for suffix in ("png", "pdf"):
-            figure.savefig(folder / f"{name}.{suffix}", dpi=150)
+            save(figure, folder / f"{name}.{suffix}")
     return ("gap" if experiment.name == "length" else "training", "bounds")
 
 
-def _gaps(figure: Any, found: Sequence[Compared]) -> None:
+def _gaps(figure: Figure, found: Sequence[Compared]) -> None:
     """Mean and standard deviation over the seeds."""
     for axes, name in zip(figure.subplots(1, 2), ("error", "cross_entropy"), strict=True):
         grid = groups(found)
@@ -42,12 +46,12 @@ def _gaps(figure: Any, found: Sequence[Compared]) -> None:
         axes.set(xlabel="T", ylabel="test - training", title=GAPS[name].split(" (")[0])
 
 
-def _curves(figure: Any, experiment: Experiment, found: Sequence[Compared], runs: Path) -> None:
+def _curves(figure: Figure, experiment: Experiment, found: Sequence[Compared], runs: Path) -> None:
     """Training loss and s_A after each epoch, a line for each run."""
     by_T = experiment.name == "unstable-init"
     keys = [_key(each, by_T) for each in found]
     values = sorted(set(keys))
-    loss, s_A = figure.subplots(1, 2)
+    loss, s_A, *rest = figure.subplots(1, 3 if by_T else 2)
     named = set[float]()
     for each, key in zip(found, keys, strict=True):
         rows = read_log(runs / each.record.config.key / "model.jsonl")
@@ -61,29 +65,58 @@ def _curves(figure: Any, experiment: Experiment, found: Sequence[Compared], runs
     loss.set(xlabel="epoch", ylabel="training objective", yscale="log")
     s_A.set(xlabel="epoch", ylabel="spectral abscissa s_A")
     s_A.axhline(0, color="grey", linewidth=0.8)
+    if rest:
+        _exponents(rest[0], found)
     figure.legend(loc="outside right center", fontsize=8)
 
 
-def _bounds(axes: Any, experiment: Experiment, found: Sequence[Compared]) -> None:
-    """Measured gaps (ramp and error in absolute value) and bounds, on one logarithmic scale, over T or initial s_A."""
+def _exponents(axes: Axes, found: Sequence[Compared]) -> None:
+    """Final training loss against the initial exponent; failures on the upper edge, since they have no loss."""
+    records = [each.record for each in found if math.isfinite(each.record.exponent)]
+    for succeeded, marker, colour in ((True, "o", COLOURS[0]), (False, "x", COLOURS[1])):
+        chosen = [record for record in records if trained(record) == succeeded]
+        losses = [record.train.cross_entropy for record in chosen]
+        finite = [(record.exponent, loss) for record, loss in zip(chosen, losses, strict=True) if math.isfinite(loss)]
+        if finite:
+            axes.plot(*zip(*finite, strict=True), marker, color=colour, label="trained" if succeeded else "failed")
+        lost = [record.exponent for record, loss in zip(chosen, losses, strict=True) if not math.isfinite(loss)]
+        edge = axes.get_xaxis_transform()
+        axes.plot(lost, [0.97] * len(lost), marker, color=colour, transform=edge, label="not finite" if lost else None)
+    axes.axvline(FLOAT32_EXPONENT, color="grey", linewidth=0.8)
+    axes.set(xlabel="$s_A \\sum_t \\Delta_t$, longest sequence, initial weights", ylabel="final training loss")
+    axes.set(xscale="log", yscale="log")
+
+
+def _bounds(axes: Axes, experiment: Experiment, found: Sequence[Compared]) -> None:
+    """Measured gaps (ramp and error in absolute value), and the median of each bound over the seeds, on one logarithmic
+    scale, over T or the initial s_A."""
     by_T = len({_key(each, True) for each in found}) > 1
-    shown: dict[str, list[tuple[float, float]]] = {}
+    for (name, marker), colour in zip((("ramp", "o"), ("error", "s"), ("margin", "^")), COLOURS, strict=False):
+        gaps = [(_key(each, by_T), each.record.gaps().get(name, math.nan)) for each in found]
+        shown = [(x, gap if name == "margin" else abs(gap)) for x, gap in gaps]
+        _points(axes, shown, linestyle="none", marker=marker, markersize=4, color=colour, label=f"measured: {name}")
+    bounds: dict[str, dict[float, list[float]]] = {}
     for each in found:
-        x = _key(each, by_T)
-        gaps = each.record.gaps()
-        for name in ("ramp", "error", "margin"):
-            gap = gaps.get(name, math.nan)
-            shown.setdefault(f"measured: {name}", []).append((x, gap if name == "margin" else abs(gap)))
         for bound in each.bounds:
-            shown.setdefault(f"bound: {bound.name}", []).append((x, bound.upper))
-    for name, points in shown.items():
-        kept = [(x, y) for x, y in points if math.isfinite(y) and y > 0]
-        if kept:
-            marker = "o" if name.startswith("measured") else "_"
-            axes.plot(*zip(*kept, strict=True), linestyle="none", marker=marker, markersize=5, label=name)
+            bounds.setdefault(bound.name, {}).setdefault(_key(each, by_T), []).append(bound.upper)
+    for i, (name, values) in enumerate(bounds.items()):
+        medians = [(x, median(uppers)) for x, uppers in sorted(values.items())]
+        style = ("-", "--", ":")[i // 2 % 3]
+        colour = COLOURS[(i + 3) % len(COLOURS)]
+        _points(axes, medians, linestyle=style, marker="_", color=colour, label=f"bound: {name}")
     axes.axhline(1, color="grey", linewidth=0.8)
     axes.set(xlabel="T" if by_T else "initial s_A", ylabel="gap", yscale="log", title=f"{experiment.task}: gap, bound")
+    lengths = [_key(each, True) for each in found]
+    if by_T and max(lengths) > 20 * min(lengths):
+        axes.set_xscale("log")
     axes.figure.legend(loc="outside right center", fontsize=8)
+
+
+def _points(axes: Axes, points: Sequence[tuple[float, float]], **style: Any) -> None:
+    """What a logarithmic scale can show."""
+    kept = [(x, y) for x, y in points if math.isfinite(y) and y > 0]
+    if kept:
+        axes.plot(*zip(*kept, strict=True), **style)
 
 
 def _key(each: Compared, by_T: bool) -> float:

@@ -11,7 +11,15 @@ from typing import Literal
 from models.experiments.comparison import Compared
 from models.experiments.presets import Experiment, Name
 from models.experiments.run import Record
-from models.experiments.statistics import CONFIDENCE, Slope, slope, trained, turning_length
+from models.experiments.statistics import (
+    CONFIDENCE,
+    FLOAT32_EXPONENT,
+    Slope,
+    separation,
+    slope,
+    trained,
+    turning_length,
+)
 
 Agreement = Literal["agrees", "agrees in part", "does not agree", "undecided"]
 
@@ -97,6 +105,9 @@ def judge(experiment: Experiment, found: Sequence[Compared]) -> Finding:
 def _length(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
     measured, fitted = [], slopes(found)
     for name, line in fitted.items():
+        if line.trend == "unknown":
+            measured.append(f"gap of the {GAPS[name]}: {_TRENDS['unknown']} of its slope, {line.n} runs")
+            continue
         lost = len(found) - line.n
         change = 100 * line.value, 100 * line.low, 100 * line.high
         measured.append(
@@ -130,6 +141,7 @@ def _unstable(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
         if turn is None
         else f"turning T: {turn}, the least T of the grid from which on at most half of the seeds trained"
     )
+    measured += _by_seed(found)
     if len(grid) < 2:
         return measured, "undecided"
     succeeded = [group for group in grid if group.trained > 0.5]
@@ -137,6 +149,25 @@ def _unstable(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
     measured.append(f"training lowered s_A at T = {', '.join(map(str, falling)) or 'none'}, of those that trained")
     parts = grid[0].trained > 0.5, bool(succeeded) and len(falling) == len(succeeded), turn is not None
     return measured, "agrees" if all(parts) else "agrees in part" if any(parts) else "does not agree"
+
+
+def _by_seed(found: Sequence[Compared]) -> list[str]:
+    """Where each seed turns, and whether float32's range says so beforehand."""
+    outcomes: dict[int, list[tuple[int, float]]] = {}
+    for each in found:
+        config = each.record.config
+        outcomes.setdefault(config.settings.seed, []).append((config.options["T"], float(trained(each.record))))
+    turns = {seed: turning_length(outcome) for seed, outcome in sorted(outcomes.items())}
+    lines = ["turning T by seed (its gates): " + ", ".join(f"{seed}: {turn or 'none'}" for seed, turn in turns.items())]
+    split = separation(each.record for each in found)
+    if split is not None:
+        lines.append(
+            f"the exponent s_A sum Delta_t of the longest training sequence at the initial weights is at most "
+            f"{split.succeeded:.1f} where training succeeded and at least {split.failed:.1f} where it failed"
+            + (f", but for {split.astray} of {split.n} runs" if split.astray else f", in all {split.n} runs")
+            + f"; float32 ends at e^{FLOAT32_EXPONENT:.1f}"
+        )
+    return lines
 
 
 def _sweep(found: Sequence[Compared]) -> tuple[list[str], Agreement]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -26,7 +27,7 @@ from models.tasks.imdb import imdb
 from models.tasks.listops import listops
 from models.tasks.majority import majority
 from models.tasks.task import Task
-from models.train import Epoch, Settings, Status, TrainError, TrainResult, train
+from models.train import Epoch, Settings, Status, TrainError, TrainResult, initial_model, train
 
 TASKS: Mapping[str, Callable[..., Task]] = {
     "majority": majority,
@@ -106,6 +107,8 @@ class Record:
 
     ``status`` and ``reason`` as in ``models.train.TrainResult``. ``m``, ``T``: the sample as certified,
     T the longest of training and test sequences.
+    ``exponent``: s_A times the longest gated time ``sum_t Delta_t`` of a training sequence, at the initial weights: an
+    unstable state grows by ``e^exponent`` over that sequence, and float32 ends at ``e^88.7``.
     ``constants`` and ``certified``: see ``certified.Question``. ``shift``: how the training data differ in
     distribution from the test data; then the certified numbers say nothing about the test scores.
     """
@@ -122,6 +125,7 @@ class Record:
     certified: Row
     shift: str | None
     seconds: float
+    exponent: float = math.nan
 
     def gaps(self) -> dict[str, float]:
         """Test minus training: ``cross_entropy``, ``ramp`` (what ``certified_gap`` bounds), ``error``; and ``margin``:
@@ -143,7 +147,7 @@ class Record:
         found = {"key": self.config.key, "task": self.config.task, "m": self.m, "T": self.T, **options}
         found |= {"data_seed": config["options"].get("seed"), **settings, **caps, "epochs_run": self.epochs}
         found |= {"initial_s_A": settings["s_A"], "delta": float(self.config.delta), "shift": self.shift}
-        found |= {"status": self.status, "reason": self.reason, "seconds": self.seconds}
+        found |= {"exponent": self.exponent, "status": self.status, "reason": self.reason, "seconds": self.seconds}
         for name, scores in (("train", self.train), ("test", self.test)):
             found |= {} if scores is None else {f"{name}_{key}": value for key, value in asdict(scores).items()}
         return (
@@ -158,6 +162,7 @@ class Record:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         numbers: dict[str, Any] = {name: _numbers(values[name]) for name in ("constants", "certified", "train", "test")}
         scores = {name: None if numbers[name] is None else Scores(**numbers[name]) for name in ("train", "test")}
+        numbers["exponent"] = float(values.get("exponent", math.nan))
         return cls(**{**values, **numbers, **scores, "config": RunConfig.from_dict(values["config"])})
 
 
@@ -204,8 +209,16 @@ def fit(
         question.bounds(weights),
         task.shift,
         time.perf_counter() - start,
+        _exponent(task, config.settings),
     )
     return result, record
+
+
+def _exponent(task: Task, settings: Settings) -> float:
+    model = initial_model(task, settings)
+    with torch.no_grad():
+        longest = max(model.gated_time(rows).max().item() for rows in torch.from_numpy(task.train.x).split(1024))
+    return model.s_A * longest
 
 
 def _check_inputs(task: Task, config: RunConfig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ from models.experiments.presets import CLASSES
 from models.experiments.run import Record
 
 CONFIDENCE = 0.95
+FLOAT32_EXPONENT = math.log(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,35 @@ def student_quantile(probability: float, degrees: int) -> float:
 def trained(record: Record) -> bool:
     """Did it train? The loss stayed finite, and at the end is below that of guessing: ln(number of labels)."""
     return record.status == "completed" and record.train.cross_entropy < math.log(CLASSES[record.config.task])
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """The threshold of ``Record.exponent`` that tells failure from success best: the largest exponent below it of runs
+    that trained, the least above it of runs that failed, and how many of the n runs lie on the wrong side of it."""
+
+    succeeded: float
+    failed: float
+    astray: int
+    n: int
+
+
+def separation(records: Iterable[Record]) -> Separation | None:
+    """None unless runs of both outcomes have an exponent."""
+    found = sorted((record.exponent, not trained(record)) for record in records if math.isfinite(record.exponent))
+    failures = sum(failed for _, failed in found)
+    if failures in (0, len(found)):
+        return None
+    # a threshold after the first i runs; between equal exponents there is none
+    places = [i for i in range(1, len(found)) if found[i - 1][0] < found[i][0]]
+    errors = {i: sum(failed for _, failed in found[:i]) + sum(not failed for _, failed in found[i:]) for i in places}
+    sides = {i: ([x for x, no in found[:i] if not no], [x for x, no in found[i:] if no]) for i in places}
+    places = [i for i in places if all(sides[i])]
+    if not places:
+        return None
+    best = min(places, key=errors.__getitem__)
+    below, above = sides[best]
+    return Separation(max(below), min(above), errors[best], len(found))
 
 
 def turning_length(fractions: Sequence[tuple[int, float]]) -> int | None:
