@@ -274,14 +274,19 @@ def sharp(setting: Setting) -> Rung:
 # --- rungs of a class paid for -----------------------------------------------------------------------------------
 
 
-def _conditional(setting: Setting) -> tuple[Verdict, str]:
+def condition(setting: Setting) -> str:
+    """What the rungs of a class assume beside the two named assumptions, unchecked; "" if nothing."""
     conditions = list(setting.conditions)
     if setting.embedding == "fixed" and setting.evidence != "recorded":
         conditions.insert(0, "the embedding was fixed before the data")
     if setting.embedding == "none":
         conditions.insert(0, f"every input has l2 norm at most {float(setting.measured.B_u):g}")
-    if conditions:
-        return Verdict.CONDITIONAL, "if " + ", and ".join(conditions)
+    return "if " + ", and ".join(conditions) if conditions else ""
+
+
+def _conditional(setting: Setting) -> tuple[Verdict, str]:
+    if found := condition(setting):
+        return Verdict.CONDITIONAL, found
     return Verdict.CERTIFIED, "every constant chosen after the data is paid for"
 
 

@@ -18,7 +18,7 @@ from bounds import notation as sym
 from bounds.blocks import assignment, coefficients
 from bounds.constants import DecayGroups, field_names
 from bounds.enclose import Enclosure, enclose, enclose_all, float_above, float_below
-from bounds.ladder import Certificate, Rung, Setting, Tally, Verdict
+from bounds.ladder import Certificate, Rung, Setting, Tally, condition
 from bounds.selection import SelectedClass, Split
 from bounds.sums import softplus
 
@@ -323,8 +323,9 @@ def rows(certificate: Certificate) -> list[Row]:
 
 
 def _why(rung: Rung, certificate: Certificate) -> str:
-    if rung.selected is None:
-        return rung.why.removeprefix("does not apply: ")
+    shared = condition(certificate.setting)
+    if rung.selected is None:  # a condition that rungs share is told once, under the ladder
+        return rung.why.removeprefix("does not apply: ").removesuffix(f"; {shared}" if shared else "")
     eps, covering, price = (decimal_string(rung.details[key].upper, 3) for key in ("epsilon", "log_covering", "price"))
     why = f"eps = {eps}, ln N = {covering}, price {price} nats"
     if rung.selected.splits:
@@ -332,7 +333,7 @@ def _why(rung: Rung, certificate: Certificate) -> str:
         plain = next(other for other in certificate.rungs if other.name == rung.name.removesuffix("-groups"))
         if not rung.value.upper < plain.value.upper:
             why += f"; no better than {plain.name}"
-    return f"{why}; {rung.why}" if rung.verdict is Verdict.CONDITIONAL else why
+    return why
 
 
 def _described(selected: SelectedClass, setting: Setting) -> str:
@@ -358,8 +359,11 @@ def claim(certificate: Certificate) -> str:
 
 
 def outcome(certificate: Certificate) -> list[tuple[str, str]]:
-    """Labelled lines about the data: what was measured next to what is certified."""
+    """Labelled lines: the condition that rungs share, and what was measured next to what is certified."""
     lines = []
+    if shared := condition(certificate.setting):
+        names = [rung.name for rung in certificate.rungs if rung.why.endswith(shared)]
+        lines.append(("condition", f"{', '.join(names)} hold {shared}"))
     if certificate.train is not None:
         train = certificate.train
         text = f"n = {train.n}, loss {train.loss:.4f}, error {train.errors / train.n:.4f}"
