@@ -15,7 +15,7 @@ from bounds.constants import DomainError
 from bounds.enclose import Enclosure
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.occam import PLAIN, Code, Shape
-from models import checkpoint, program, quantise
+from models import checkpoint, integers, program, quantise, rounded
 from models.evaluate import logits
 from models.selective_ssm import SelectiveSSM
 from models.tasks.files import read_task
@@ -169,7 +169,7 @@ def test_run_refuses_inputs_of_another_model():
 @pytest.mark.parametrize("embedding", [True, False])
 def test_balancing_is_a_symmetry(embedding):
     weights, data = random_weights(8, embedding=embedding), random_data(9, embedding=embedding)
-    even = quantise.balanced(weights)
+    even = rounded.balanced(weights)
     one, two = program.run(weights, data).z, program.run(even, data).z
     assert np.abs(one - two).max() <= 1e-10 * np.abs(one).max()
     below, above = np.linalg.norm(even.W_B, axis=1), np.linalg.norm(even.W_C, axis=1)
@@ -182,7 +182,7 @@ def test_zeros_of_a_narrow_model_change_nothing():
     """The search runs the small model, the checkpoint holds the wide one: the same logits."""
     small, data = random_weights(8), random_data(9)
     shape = Shape(7, 4, 2, 5)
-    wide = quantise.widened(quantise.blocks(small, quantise.shape_of(small, "softplus")), shape)
+    wide = rounded.widened(rounded.blocks(small, rounded.shape_of(small, "softplus")), shape)
     assert np.array_equal(program.run(small, data).z, program.run(wide, data).z)
 
 
@@ -211,7 +211,7 @@ def test_search_is_deterministic_and_its_certificate_is_recomputed(found):
     assert (
         all(np.array_equal(getattr(one.weights, n), getattr(two.weights, n)) for n in SHAPES) and one.code == two.code
     )
-    found = quantise.certified(one.weights, one.code, data, delta=Fraction(1, 20))
+    found = rounded.certified(one.weights, one.code, data, delta=Fraction(1, 20))
     assert found.errors == one.errors == program.errors(program.run(one.weights, data).z, data.y)
     assert found.risk.float_upper() < 0.4 and found.risk.float_upper() < quantise_plain(given, data)
     model = SelectiveSSM.from_weights(one.weights)
@@ -221,22 +221,22 @@ def test_search_is_deterministic_and_its_certificate_is_recomputed(found):
 def quantise_plain(weights, data) -> float:
     """What plain rounding at the step 1/4 certifies."""
     parts = {
-        name: np.rint(block * 4) / 4 for name, block in quantise.blocks(weights, Shape(3, 2, 1, 2, "softplus")).items()
+        name: np.rint(block * 4) / 4 for name, block in rounded.blocks(weights, Shape(3, 2, 1, 2, "softplus")).items()
     }
-    rounded = quantise.widened(parts, Shape(3, 2, 1, 2))
+    short = rounded.widened(parts, Shape(3, 2, 1, 2))
     code = occam.shortest(Shape(3, 2, 1, 2), parts, (PLAIN,))
-    return quantise.certified(rounded, code, data, delta=0.05).risk.float_upper()
+    return rounded.certified(short, code, data, delta=0.05).risk.float_upper()
 
 
 def test_rounded_checkpoint_gives_the_same_number(tmp_path, found, data):
     delta = Fraction(1, 20)
-    before = quantise.certified(found.weights, found.code, data, delta=delta)
-    metadata = checkpoint.Metadata(m=data.m, T=data.T, gate="softplus", occam=quantise.record(found, delta))
+    before = rounded.certified(found.weights, found.code, data, delta=delta)
+    metadata = checkpoint.Metadata(m=data.m, T=data.T, gate="softplus", occam=rounded.record(found, delta))
     checkpoint.write(tmp_path / "rounded.safetensors", found.weights, metadata)
     back = checkpoint.read(tmp_path / "rounded.safetensors")
     assert back.metadata == metadata
-    code, level = quantise.recorded(back.weights, back.metadata.occam, back.metadata.gate)
-    after = quantise.certified(back.weights, code, data, delta=level)
+    code, level = rounded.recorded(back.weights, back.metadata.occam, back.metadata.gate)
+    after = rounded.certified(back.weights, code, data, delta=level)
     assert (code, level, after.errors) == (found.code, delta, before.errors)
     for end in ("lower", "upper"):
         assert getattr(after.risk, end) == getattr(before.risk, end)  # exact: they are arb numbers of no radius
@@ -244,20 +244,20 @@ def test_rounded_checkpoint_gives_the_same_number(tmp_path, found, data):
 
 
 def test_checkpoint_values_are_float32_and_exact(found):
-    for block in quantise.blocks(found.weights, found.code.shape).values():
+    for block in rounded.blocks(found.weights, found.code.shape).values():
         assert np.array_equal(block.astype(np.float32).astype(np.float64), block)
-    integers = found.code.integers(quantise.blocks(found.weights, found.code.shape))
+    integers = found.code.integers(rounded.blocks(found.weights, found.code.shape))
     for name, scale in found.code.scales().items():
-        part = quantise.blocks(found.weights, found.code.shape)[name][: len(scale), : integers[name].shape[1]]
+        part = rounded.blocks(found.weights, found.code.shape)[name][: len(scale), : integers[name].shape[1]]
         assert np.array_equal(integers[name] * scale, part)
 
 
 def test_a_changed_weight_is_not_in_the_code(found, data):
     broken = with_change(found.weights, "p", 0, 0.1)
     with pytest.raises(DomainError, match="not an integer times its step"):
-        quantise.certified(broken, found.code, data, delta=0.05)
+        rounded.certified(broken, found.code, data, delta=0.05)
     with pytest.raises(DomainError, match="delta"):
-        quantise.recorded(found.weights, found.code.record(), "softplus")
+        rounded.recorded(found.weights, found.code.record(), "softplus")
 
 
 def test_interrupt_keeps_the_best_so_far():
@@ -267,12 +267,12 @@ def test_interrupt_keeps_the_best_so_far():
 
     found, _, data = quick(progress=stop)
     assert found.stopped == "interrupted"
-    assert quantise.certified(found.weights, found.code, data, delta=0.05).errors == found.errors
+    assert rounded.certified(found.weights, found.code, data, delta=0.05).errors == found.errors
 
 
 def test_interrupt_keeps_what_the_running_stage_found(monkeypatch):
     """Ctrl-C in the middle of annealing, after an improvement on plain rounding."""
-    tasks, point = [], quantise._Search.point
+    tasks, point = [], integers.Search.point
 
     def stop(self, code, integers, near=None):
         found = point(self, code, integers, near)
@@ -282,10 +282,10 @@ def test_interrupt_keeps_what_the_running_stage_found(monkeypatch):
                 raise KeyboardInterrupt
         return found
 
-    monkeypatch.setattr(quantise._Search, "point", stop)
+    monkeypatch.setattr(integers.Search, "point", stop)
     found, _, data = quick(proposals=400)
     assert found.stopped == "interrupted"
-    assert quantise.certified(found.weights, found.code, data, delta=0.05).risk.float_upper() < 0.4
+    assert rounded.certified(found.weights, found.code, data, delta=0.05).risk.float_upper() < 0.4
 
 
 def test_the_budget_is_kept():
@@ -299,7 +299,7 @@ def test_search_with_many_outputs_and_real_inputs():
     weights = random_weights(1, k=3, embedding=False)
     found = quantise.search(weights, data, rounds=1, proposals=2, updates=2, budget=60)
     assert found.weights.k == 3 and found.weights.V is None
-    quantise.certified(found.weights, found.code, data, delta=0.05)
+    rounded.certified(found.weights, found.code, data, delta=0.05)
 
 
 def test_search_without_a_gate():
@@ -323,8 +323,8 @@ def test_mean_loss_is_exact_and_does_not_depend_on_the_batch():
     z = program.run(random_weights(1), data).z
     order = np.random.default_rng(0).permutation(data.m)
     for loss in (Ramp(1), ClippedCrossEntropy(3)):
-        mean = quantise.mean_loss(z, data.y, loss)
-        assert mean == quantise.mean_loss(z[order], data.y[order], loss)
+        mean = rounded.mean_loss(z, data.y, loss)
+        assert mean == rounded.mean_loss(z[order], data.y[order], loss)
         assert float(mean) == pytest.approx(loss.values(z, data.y).mean(), rel=1e-12)
 
 
@@ -345,7 +345,7 @@ class Simulation:
         found: dict[bytes, tuple[float, np.ndarray]] = {}
         for _ in range(self.pool):
             integers = {name: rng.integers(-3, 4, size=size) for name, size in code.coded().items()}
-            weights = quantise._weights({name: z.astype(float) for name, z in integers.items()})
+            weights = rounded.assembled({name: z.astype(float) for name, z in integers.items()})
             z = program.run(weights, Split(self.x, np.zeros(len(self.x), dtype=int))).z[:, 0]
             nats, wrong = code.about(integers), np.stack([~(z < 0), ~(z > 0)], axis=1)
             if wrong.tobytes() not in found or found[wrong.tobytes()][0] > nats:
@@ -388,5 +388,5 @@ def test_majority_reference(shared):
     weights = checkpoint.read(shared / "checkpoints" / "majority_T200_m1000_seed1.pth").weights
     data = read_task(shared / "data" / "majority_T200_seed1.npz").train
     found = quantise.search(weights, data, rounds=1, proposals=40, updates=30, budget=40)
-    risk = quantise.certified(found.weights, found.code, data, delta=Fraction(1, 20)).risk.float_upper()
+    risk = rounded.certified(found.weights, found.code, data, delta=Fraction(1, 20)).risk.float_upper()
     assert 0.04 < risk <= 0.23

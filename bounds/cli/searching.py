@@ -83,11 +83,11 @@ def rungs(search: Search, known: Known) -> list[Rung]:
 
 
 def _occam(search: Search, known: Known) -> Rung:
-    from models import quantise
+    from models import quantise, rounded
 
     train = known.task.train
     with _progress("rounding", search.budget) as show:
-        rounded = quantise.search(
+        found = quantise.search(
             known.checkpoint.weights,
             train,
             gate=known.gate,
@@ -99,19 +99,19 @@ def _occam(search: Search, known: Known) -> Rung:
                 stage.seconds, f"{stage.name}: {stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}"
             ),
         )
-    certified = quantise.certified(rounded.weights, rounded.code, train, convention=known.convention, delta=known.delta)
+    certified = rounded.certified(found.weights, found.code, train, convention=known.convention, delta=known.delta)
     if search.save is not None:
-        known.write(search.save, rounded.weights, occam=quantise.record(rounded, known.delta))
-    agreement = f"it answers as the given model on {rounded.agreement} of {rounded.m} training rows"
-    return _coded(known, certified, [agreement, *([rounded.stopped] if rounded.stopped else [])])
+        known.write(search.save, found.weights, occam=rounded.record(found, known.delta))
+    agreement = f"it answers as the given model on {found.agreement} of {found.m} training rows"
+    return _coded(known, certified, [agreement, *([found.stopped] if found.stopped else [])])
 
 
 def _recorded_occam(known: Known, record: Any) -> Rung:
-    from models import quantise
+    from models import rounded
 
     weights = known.checkpoint.weights
-    code, _ = quantise.recorded(weights, record, known.gate)
-    certified = quantise.certified(weights, code, known.task.train, convention=known.convention, delta=known.delta)
+    code, _ = rounded.recorded(weights, record, known.gate)
+    certified = rounded.certified(weights, code, known.task.train, convention=known.convention, delta=known.delta)
     return _coded(known, certified, ["the code is that of the file"])
 
 
@@ -185,7 +185,7 @@ def _recorded_draw(known: Known, record: Any) -> Rung:
 def _drawn(known: Known, draw: Any, weights: Weights, remarks: list[str]) -> Rung:
     from bounds.ladder import risk_of_weights
     from bounds.report import decimal_string
-    from models.quantise import mistakes
+    from models.rounded import mistakes
 
     train = known.task.train
     errors = mistakes(weights, train, gate=known.gate, convention=known.convention)
