@@ -8,6 +8,7 @@ import click
 
 from bounds.cli.certify import certify
 from bounds.cli.experiment import experiment
+from bounds.cli.explain import explain
 from bounds.cli.growth import growth
 from bounds.cli.train import train
 from bounds.cli.verify import verify
@@ -26,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (certify, experiment, growth, train, verify):
+for command in (certify, experiment, explain, growth, train, verify):
     main.add_command(command)
