@@ -1,0 +1,178 @@
+"""The pages that are printed from objects: every statement, what none of them claims, every symbol.
+
+``python -m proofs.pages docs`` writes them. Verdicts are those recorded; the tests, and ``ssm-bounds verify``, decide
+them anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import sympy
+
+from bounds import notation
+from bounds.notation import NOTATION, Notation
+from bounds.sums import DEFINITIONS
+from proofs.ledger import statements
+from proofs.solvers import Assumed, Axiom
+from proofs.statement import Statement, Verdict
+
+_MADE = "<!-- Printed from the objects by `python -m proofs.pages docs`: edit those, not this page. -->"
+_MEANING = {
+    Verdict.PROVED: "every step is decided by a solver",
+    Verdict.PROVED_FROM_AXIOMS: "every step is decided by a solver or is a cited classical fact",
+    Verdict.CHECKED: "a step rests on a citation that is not a classical fact, or on numbers",
+    Verdict.REFUTED: "the counterexample violates the claim, in ball arithmetic",
+    Verdict.REPAIRED: "refuted, and another statement takes its place",
+}
+
+
+def pages() -> dict[str, str]:
+    """File name to Markdown text, for every page."""
+    known = statements()
+    return {
+        "ledger.md": ledger(known),
+        "not-claimed.md": not_claimed(known),
+        "notation.md": symbols(),
+    }
+
+
+def ledger(known: Mapping[str, Statement]) -> str:
+    """Every statement: claim, hypotheses, source, verdict, and because of what."""
+    counts = Counter(statement.recorded for statement in known.values())
+    lines = [
+        _MADE,
+        "# Ledger",
+        "",
+        "Every statement of `proofs/`: ours, and those of the paper as we read them (labels `paper:...`). "
+        "`ssm-bounds verify LABEL` decides one again; with `--format markdown` it prints the derivation. "
+        "What is not claimed: [not-claimed.md](not-claimed.md). Letters: [notation.md](notation.md).",
+        "",
+        *_table(("verdict", "statements", "meaning"), [(v, str(counts[v]), _MEANING[v]) for v in Verdict if counts[v]]),
+        "",
+        *_table(
+            ("label", "statement", "verdict"),
+            [(_link(s.label), _text(s.title), _text(_verdict(s))) for s in known.values()],
+        ),
+    ]
+    for s in known.values():
+        lines += ["", f"## {s.label}", "", f"{_text(s.title)}. **{_text(_verdict(s))}**", "", *_display(s.claim), ""]
+        lines += [f"- Hypothesis: {_inline(h)}" for h in s.hypotheses]
+        lines += [f"- Hypothesis: {_text(text)}" for text in s.prose]
+        lines += [f"- Source: {_text(s.source)}", f"- Because: {_because(s)}"]
+        if s.not_claimed:
+            lines.append(f"- Not claimed: {_text(' '.join(s.not_claimed))}")
+    return _page(lines)
+
+
+def not_claimed(known: Mapping[str, Statement]) -> str:
+    """What the statements leave open, each under the statement that it belongs to."""
+    lines = [
+        _MADE,
+        "# Not claimed",
+        "",
+        "What the statements of the [ledger](ledger.md) do not say, although a reader may take them to.",
+    ]
+    for s in known.values():
+        if s.not_claimed:
+            lines += ["", f"## {s.label}", "", f"{_text(s.title)} ([claim](ledger.md#{_anchor(s.label)}))", ""]
+            lines += [f"- {_text(text)}" for text in s.not_claimed]
+    return _page(lines)
+
+
+def symbols() -> str:
+    """Every symbol under the headings of ``bounds/notation.py``, and what the derived ones stand for."""
+    lines = [_MADE, "# Notation", "", "Every symbol of the bounds, once. In code: `bounds.notation`."]
+    for heading, entries in groups().items():
+        rows = [
+            (f"$`{e.latex}`$", f"`{name}`", _text(e.meaning), _text(e.unit), _text(e.source))
+            for name, e in entries.items()
+        ]
+        lines += ["", f"## {heading}", "", *_table(("symbol", "in code", "meaning", "unit", "source"), rows)]
+    lines += ["", "## What derived symbols stand for", ""]
+    for symbol, definition in DEFINITIONS.items():
+        lines += [*_display(sympy.Eq(symbol, definition, evaluate=False)), ""]
+    return _page(lines)
+
+
+def groups() -> dict[str, dict[str, Notation]]:
+    """The symbols by heading and name: the headings are the comments that start a line of ``bounds/notation.py``."""
+    named = {value: name for name, value in vars(notation).items() if isinstance(value, sympy.Symbol)}
+    headings: dict[str, dict[str, Notation]] = {}
+    places = {named[entry.symbol]: entry for entry in NOTATION.values()}
+    for line in inspect.getsource(notation).splitlines():
+        if line.startswith("# "):
+            headings[line[2:]] = {}
+        elif (found := re.match(r"(\w+) = _", line)) and found[1] in places:
+            headings[list(headings)[-1]][found[1]] = places[found[1]]
+    return headings
+
+
+def _verdict(s: Statement) -> str:
+    return f"{s.recorded}, by {s.repaired_by}" if s.repaired_by else str(s.recorded)
+
+
+def _because(s: Statement) -> str:
+    if s.counterexample is not None:
+        return f"Counterexample: {_text(s.counterexample.description)}"
+    steps = [step.by for step in s.derivation]
+    methods = dict.fromkeys(by.method for by in steps if not isinstance(by, Axiom | Assumed))
+    cited = dict.fromkeys(f"{by.name} ({by.citation})" for by in steps if isinstance(by, Axiom))
+    parts = {
+        "Decided by": methods,
+        "Cited:": cited,
+        "Assumed:": [by.citation for by in steps if isinstance(by, Assumed)],
+    }
+    return ". ".join(f"{name} {_text('; '.join(found))}" for name, found in parts.items() if found)
+
+
+def _page(lines: Sequence[str]) -> str:
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def _link(label: str) -> str:
+    return f"[{label}](#{_anchor(label)})"
+
+
+def _anchor(label: str) -> str:
+    """The anchor that GitHub gives a heading: lower case, blanks to hyphens, punctuation dropped."""
+    return re.sub(r"[^\w\- ]", "", label.lower()).replace(" ", "-")
+
+
+def _text(text: str) -> str:
+    """Plain text for Markdown: no character of it is markup, in a table or out of one."""
+    return re.sub(r"([\\`*_\[\]<>|$~#])", r"\\\1", str(text))
+
+
+def _latex(formula: sympy.Basic) -> str:
+    return str(sympy.latex(formula)).replace(r"\operatorname", r"\mathrm")
+
+
+def _display(formula: sympy.Basic) -> list[str]:
+    """A block in which Markdown leaves backslashes and underscores alone; one line for each part of a conjunction."""
+    parts = formula.args if isinstance(formula, sympy.And) else (formula,)
+    return ["```math", r" \\ ".join(_latex(part) for part in parts), "```"]
+
+
+def _inline(formula: sympy.Basic) -> str:
+    return f"$`{_latex(formula)}`$"
+
+
+def write(folder: Path) -> None:
+    """Write every page. Raises: OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
