@@ -70,6 +70,14 @@ class TestGaps:
         left, _ = measured_against_bound(TABLE.assign(bound_sharp=math.inf)).axes
         assert "bound: sharp" not in lines(left)
 
+    def test_a_training_that_diverged_has_no_gap(self):
+        left, _ = measured_against_bound(TABLE.assign(gap_ramp=[math.nan] * 3)).axes
+        assert not {name for name in lines(left) if name.startswith("measured")}
+
+    def test_lengths_far_apart_stand_on_a_logarithmic_axis(self):
+        scales = [measured_against_bound(TABLE.assign(T=T)).axes[0].get_xscale() for T in ([1, 5, 20], [1, 5, 21])]
+        assert scales == ["linear", "log"]
+
     def test_another_axis(self):
         left, _ = measured_against_bound(TABLE.assign(m=[100, 200, 400]), over="m").axes
         assert left.get_xlabel() == "m" and lines(left)["bound: scale"][:, 0].tolist() == [100, 200, 400]

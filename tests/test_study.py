@@ -264,6 +264,13 @@ def test_a_gap_above_a_bound_is_named(done):
     assert shifted.violations() == () and "**Not compared:**" in report and "ones were flipped" in report
 
 
+def test_a_two_sided_gap_is_reported_without_its_sign(done):
+    found = [altered(each, gap=-0.25) for each in done[1].found]
+    report = markdown(tiny(), found, done[1].finding, done[1].outcome)
+    rows = [line for line in report.split("## Gap against bound")[1].splitlines() if line.startswith("| 4 ")]
+    assert rows and rows[0].split("|")[3].strip() == "0.25"
+
+
 def test_a_run_that_diverged_is_a_row(done):
     each = altered(done[1].found[0], status="diverged", loss=math.nan, gap=math.nan)
     assert not trained(each.record) and each.violations() == ()

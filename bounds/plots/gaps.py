@@ -52,6 +52,8 @@ def measured_against_bound(table: pd.DataFrame, over: str = "T") -> Figure:
         _measured(axes, x, gap, float(foot))
         axes.axhline(1, color="0.5", linewidth=0.8, linestyle=":", label="a bound above says nothing")
         axes.set(title=title, xlabel=over, yscale="log")
+        if x.min() > 0 and x.max() > 20 * x.min():
+            axes.set_xscale("log")
     panels[0].set_ylabel("gap and its bound")
     named = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
@@ -59,6 +61,8 @@ def measured_against_bound(table: pd.DataFrame, over: str = "T") -> Figure:
 
 
 def _measured(axes: Axes, x: NDArray[np.float64], gap: NDArray[np.float64], foot: float) -> None:
+    known = ~np.isnan(gap)  # a training that diverged has none
+    x, gap = x[known], gap[known]
     shown = gap >= foot
     dots: dict[str, Any] = {"color": COLOURS[6], "linestyle": "none", "markersize": 5}
     if shown.any():

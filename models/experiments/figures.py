@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from bounds.plots.canvas import COLOURS, canvas, save
+from bounds.plots.gaps import measured_against_bound
 from models.experiments.comparison import Compared
 from models.experiments.findings import GAPS, groups
 from models.experiments.presets import Experiment
@@ -27,8 +27,8 @@ def draw(experiment: Experiment, found: Sequence[Compared], folder: Path) -> tup
         _gaps(main, found)
     else:
         _curves(main, experiment, found, folder / "runs")
-    bounds = canvas(7, 4.5)
-    _bounds(bounds.subplots(), experiment, found)
+    table = DataFrame([each.row() for each in found])
+    bounds = measured_against_bound(table, "T" if table["T"].nunique() > 1 else "initial_s_A")
     for name, figure in (("gap" if experiment.name == "length" else "training", main), ("bounds", bounds)):
         for suffix in ("png", "pdf"):
             save(figure, folder / f"{name}.{suffix}")
@@ -85,38 +85,6 @@ def _exponents(axes: Axes, found: Sequence[Compared]) -> None:
     axes.axvline(FLOAT32_EXPONENT, color="grey", linewidth=0.8)
     axes.set(xlabel="$s_A \\sum_t \\Delta_t$, longest sequence, initial weights", ylabel="final training loss")
     axes.set(xscale="log", yscale="log")
-
-
-def _bounds(axes: Axes, experiment: Experiment, found: Sequence[Compared]) -> None:
-    """Measured gaps (ramp and error in absolute value), and the median of each bound over the seeds, on one logarithmic
-    scale, over T or the initial s_A."""
-    by_T = len({_key(each, True) for each in found}) > 1
-    for (name, marker), colour in zip((("ramp", "o"), ("error", "s"), ("margin", "^")), COLOURS, strict=False):
-        gaps = [(_key(each, by_T), each.record.gaps().get(name, math.nan)) for each in found]
-        shown = [(x, gap if name == "margin" else abs(gap)) for x, gap in gaps]
-        _points(axes, shown, linestyle="none", marker=marker, markersize=4, color=colour, label=f"measured: {name}")
-    bounds: dict[str, dict[float, list[float]]] = {}
-    for each in found:
-        for bound in each.bounds:
-            bounds.setdefault(bound.name, {}).setdefault(_key(each, by_T), []).append(bound.upper)
-    for i, (name, values) in enumerate(bounds.items()):
-        medians = [(x, median(uppers)) for x, uppers in sorted(values.items())]
-        style = ("-", "--", ":")[i // 2 % 3]
-        colour = COLOURS[(i + 3) % len(COLOURS)]
-        _points(axes, medians, linestyle=style, marker="_", color=colour, label=f"bound: {name}")
-    axes.axhline(1, color="grey", linewidth=0.8)
-    axes.set(xlabel="T" if by_T else "initial s_A", ylabel="gap", yscale="log", title=f"{experiment.task}: gap, bound")
-    lengths = [_key(each, True) for each in found]
-    if by_T and max(lengths) > 20 * min(lengths):
-        axes.set_xscale("log")
-    axes.figure.legend(loc="outside right center", fontsize=8)
-
-
-def _points(axes: Axes, points: Sequence[tuple[float, float]], **style: Any) -> None:
-    """What a logarithmic scale can show."""
-    kept = [(x, y) for x, y in points if math.isfinite(y) and y > 0]
-    if kept:
-        axes.plot(*zip(*kept, strict=True), **style)
 
 
 def _key(each: Compared, by_T: bool) -> float:

@@ -89,8 +89,10 @@ def _comparison(found: Sequence[Compared]) -> str:
         keys = {record.config.key for record in group.records}
         inside = [each for each in found if each.record.config.key in keys]
         cells = [str(group.T), f"{group.s_A:+g}"]
-        for gap in MEASURED.values():
-            cells.append(_short(max((each.record.gaps().get(gap, math.nan) for each in inside), key=_nan_last)))
+        for kind, gap in MEASURED.items():
+            gaps = (each.record.gaps().get(gap, math.nan) for each in inside)
+            # a gap is bounded on both sides, an excess from above
+            cells.append(_short(max((abs(found) if kind == "gap" else found for found in gaps), key=_nan_last)))
         for name in names:
             values = [bound.upper for each in inside for bound in each.bounds if bound.name == name]
             cells.append(_short(_median(values)))
