@@ -274,14 +274,20 @@ def sharp(setting: Setting) -> Rung:
 # --- rungs of a class paid for -----------------------------------------------------------------------------------
 
 
-def condition(setting: Setting) -> str:
-    """What the rungs of a class assume beside the two named assumptions, unchecked; "" if nothing."""
-    conditions = list(setting.conditions)
+def conditions(setting: Setting) -> list[str]:
+    """What the rungs of a class or a posterior rest on, unchecked, besides the two named assumptions."""
+    found = list(setting.conditions)
     if setting.embedding == "fixed" and setting.evidence != "recorded":
-        conditions.insert(0, "the embedding was fixed before the data")
+        found.insert(0, "the embedding was fixed before the data")
     if setting.embedding == "none":
-        conditions.insert(0, f"every input has l2 norm at most {float(setting.measured.B_u):g}")
-    return "if " + ", and ".join(conditions) if conditions else ""
+        found.insert(0, f"every input has l2 norm at most {float(setting.measured.B_u):g}")
+    return found
+
+
+def condition(setting: Setting) -> str:
+    """The same as the end of a sentence; "" if there is nothing."""
+    found = conditions(setting)
+    return "if " + ", and ".join(found) if found else ""
 
 
 def _conditional(setting: Setting) -> tuple[Verdict, str]:
@@ -498,6 +504,7 @@ def pac_bayes(setting: Setting, family: Family, delta: Fraction | None = None) -
             "price": posterior.price,
             "divergence": posterior.divergence,
             "tau": posterior.tail,
+            "events": posterior.events,
             "by_block": posterior.by_block,
             "steps": list(found.trace),
         },

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bounds.ladder import Certificate
-from bounds.report import Row, Subject, claim, decimal_string, outcome, rows, unchecked
+from bounds.report import Row, Subject, claim, decimal_string, outcome, rows, shared_condition, unchecked
 
 Report = tuple[Certificate, Subject]
 _COLUMNS = ("rung", "value", "kind", "status", "why")
@@ -25,9 +25,11 @@ def _title(subject: Subject, certificate: Certificate) -> str:
 
 
 def _labelled(certificate: Certificate, subject: Subject) -> list[tuple[str, str]]:
+    condition = shared_condition(certificate)
     return [
         ("claim", claim(certificate)),
         ("verdict", f"{certificate.verdict.value} ({certificate.best.name}, at delta/{certificate.compared})"),
+        *([("condition", condition)] if condition else []),
         *outcome(certificate),
         *(("assumed", line) for line in unchecked(certificate, subject)),
     ]

@@ -179,7 +179,8 @@ def _sums(setting: Setting) -> dict[str, Any]:
     return {name: number(value.upper) for name, value in found.items()}
 
 
-def _trace(rung: Rung) -> list[dict[str, Any]]:
+def trace(rung: Rung) -> list[dict[str, Any]]:
+    """The argument of a rung, rule by rule: what was paid, the covers and how they combine, the bound."""
     steps: list[dict[str, Any]] = []
     if rung.name == "pac-bayes":
         names = {"divergence": "KL(Q || P)", "price": "ln(1/pi) of the variances of P", "tau": "a move above g/2"}
@@ -250,13 +251,18 @@ def _rung(rung: Rung) -> dict[str, Any]:
     }
 
 
+def covering(certificate: Certificate) -> Rung:
+    """The best rung, or the best of those that cover a class where it is not one."""
+    best = certificate.best
+    classes = [rung for rung in certificate.rungs if rung.selected is not None]
+    return best if best.selected is not None else min(classes, key=lambda rung: float(rung.value.upper))
+
+
 def document(certificate: Certificate, subject: Subject) -> dict[str, Any]:
     """The JSON document of one certificate; its keys are an interface other programs rely on."""
     setting, best = certificate.setting, certificate.best
     measured, loss = setting.measured, setting.loss
-    # a rung without a class leaves the place to the best of those that have one
-    classes = [rung for rung in (best, *certificate.rungs) if rung.selected is not None]
-    covered = best if best.selected is not None else min(classes, key=lambda rung: float(rung.value.upper))
+    covered = covering(certificate)
     beta = coefficients(setting.measured_class(), setting.sample.T)
     test = next((rung.value for rung in certificate.rungs if rung.name == "holdout"), None)
     empirical = None
@@ -298,7 +304,7 @@ def document(certificate: Certificate, subject: Subject) -> dict[str, Any]:
         },
         "empirical": empirical,
         "unchecked": unchecked(certificate, subject),
-        "trace": _trace(best) or _trace(covered),
+        "trace": trace(best) or trace(covered),
     }
 
 
@@ -344,26 +350,34 @@ def _described(selected: SelectedClass, setting: Setting) -> str:
     return groups + ", vocabulary constants" * (selected.constants.norms == "vocabulary")
 
 
+def probability(setting: Setting) -> decimal.Decimal:
+    """1 - delta, rounded down."""
+    rest = 1 - setting.delta
+    floor = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
+    return floor.divide(decimal.Decimal(rest.numerator), decimal.Decimal(rest.denominator)).normalize()
+
+
 def claim(certificate: Certificate) -> str:
     """What the best rung says, in words, with its probability."""
     setting, best = certificate.setting, certificate.best
-    rest = 1 - setting.delta
-    floor = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
-    probability = floor.divide(decimal.Decimal(rest.numerator), decimal.Decimal(rest.denominator)).normalize()
     value = decimal_string(best.value.upper)
     if best.kind == "gap":
         statement = f"sup over the class |risk - empirical risk| <= {value} ({setting.loss.name} loss)"
     else:
         statement = f"error rate <= fraction of training margins <= {float(setting.margin)!r}, plus {value}"
-    return f"{statement}, with probability >= {probability}"
+    return f"{statement}, with probability >= {probability(setting)}"
+
+
+def shared_condition(certificate: Certificate) -> str | None:
+    """What several rungs rest on, unchecked, and which they are."""
+    shared = condition(certificate.setting)
+    names = [rung.name for rung in certificate.rungs if shared and rung.why.endswith(shared)]
+    return f"{', '.join(names)} hold {shared}" if names else None
 
 
 def outcome(certificate: Certificate) -> list[tuple[str, str]]:
-    """Labelled lines: the condition that rungs share, and what was measured next to what is certified."""
+    """Labelled lines about the data: what was measured next to what is certified."""
     lines = []
-    if shared := condition(certificate.setting):
-        names = [rung.name for rung in certificate.rungs if rung.why.endswith(shared)]
-        lines.append(("condition", f"{', '.join(names)} hold {shared}"))
     if certificate.train is not None:
         train = certificate.train
         text = f"n = {train.n}, loss {train.loss:.4f}, error {train.errors / train.n:.4f}"

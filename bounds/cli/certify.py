@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     help="Of these searches, and of the one draw: then fixed before the data, and drawn once.",
 )
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Where the rounded or drawn model goes.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice((*FORMATS, "html")), default="table", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
 def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any) -> None:
     """Print the ladder of generalization bounds of each checkpoint, with what remains unchecked.
@@ -82,6 +83,7 @@ def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any
     Examples:
       ssm-bounds certify imdb.pth --m 25000 --T 500
       ssm-bounds certify *.pth --m 1000 --T 500 --format json --out report.json
+      ssm-bounds certify imdb.pth --m 25000 --T 500 --format html --out report.html
       ssm-bounds certify listops.pth --m 1000 --T 105 --data train.tsv --test test.tsv
       ssm-bounds certify model.safetensors --embedding trained --data data.npz --margin auto
       ssm-bounds certify model.pth --m 1000 --T 200 --data data.npz --occam --save rounded.safetensors
@@ -149,6 +151,7 @@ def _attempt(options: dict[str, Any], path: Path) -> tuple[Certificate, Subject]
 def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | None, *, single: bool) -> None:
     from bounds import render
     from bounds.report import document
+    from models.atomic import replacing
 
     if form == "table":
         from rich.console import Console
@@ -162,10 +165,33 @@ def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | Non
     if form == "json":
         documents = [document(certificate, subject) for certificate, subject in reports]
         text = json.dumps(documents[0] if single else documents, indent=2, allow_nan=False) + "\n"
+    elif form == "html":
+        from bounds.html.page import page
+
+        text = page(reports, command=_command_line(click.get_current_context()))
     else:
         writer: Callable[..., str] = {"markdown": render.markdown, "latex": render.latex}[form]
         text = writer(reports)
     if out is None:
         click.echo(text, nl=False)
-    else:
+    elif out.exists() and not out.is_file():  # a device or a pipe
         out.write_text(text, encoding="utf-8")
+    else:
+        with replacing(out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _command_line(context: click.Context) -> str:
+    """What was typed, with the options by their long names; numbers are written as the fractions that they are."""
+    words = ["ssm-bounds", "certify"]
+    for parameter in context.command.params:
+        value: Any = context.params.get(parameter.name or "")
+        if context.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.COMMANDLINE:
+            continue
+        if isinstance(parameter, click.Argument):
+            words += map(str, value)
+        elif value is True:
+            words.append(parameter.opts[0])
+        else:
+            words += [parameter.opts[0], str(value)]
+    return shlex.join(words)
