@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check bench clean
+.PHONY: certify test check bench notebooks pages clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -20,6 +20,12 @@ check: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python -m pytest tests/benchmarks -q -s
+
+notebooks: .venv/.ready
+	$(BIN)/jupyter lab notebooks
+
+pages: .venv/.ready
+	$(BIN)/python -m proofs.pages docs
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
