@@ -25,6 +25,23 @@ def _ceil(x: Floats) -> Floats:
     return np.ceil(x * (1 - 1e-12))
 
 
+def maurey(entries: Floats | int, log_ratio: Floats) -> Floats:
+    """3.1 in float64: ``log_ratio`` is ``ln(B M_W/eps)``, arrays of any shape."""
+    with np.errstate(over="ignore"):
+        return np.where(log_ratio <= 0, 0.0, _ceil(np.exp(2 * log_ratio)) * np.log1p(2 * entries))
+
+
+def volume(dimension: Floats | int, log_ratio: Floats) -> Floats:
+    """3.2 in float64: ``log_ratio`` is ``ln(2r/eps)``."""
+    return dimension * np.logaddexp(0.0, log_ratio)
+
+
+def box(dimension: Floats | int, log_ratio: Floats) -> Floats:
+    """3.2 in float64: ``log_ratio`` is ``ln(r/eps)``; beyond 2^53 cells the ceiling is far below its rounding."""
+    cells = np.log(np.maximum(1.0, _ceil(np.exp(np.minimum(log_ratio, 36.0)))))
+    return dimension * np.where(log_ratio > 36.0, log_ratio, cells)
+
+
 class _Leaf(EntropyBound):
     """A covering lemma in closed form."""
 
@@ -87,9 +104,7 @@ class Maurey(_Leaf):
         return logarithm(self.l1_radius) + logarithm(self.input_norm)
 
     def approximate(self, log_eps: Floats) -> Floats:
-        ratio = self._log_scale - log_eps
-        with np.errstate(over="ignore"):
-            return np.where(ratio <= 0, 0.0, _ceil(np.exp(2 * ratio)) * math.log(2 * self.entries + 1))
+        return maurey(self.entries, self._log_scale - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         return (Surrogate("power", math.log(2 * self.entries + 1), self._log_scale),)
@@ -122,7 +137,7 @@ class Volume(_Leaf):
         return {sym.n: self.dimension, sym.r: self.radius}
 
     def approximate(self, log_eps: Floats) -> Floats:
-        return self.dimension * np.logaddexp(0.0, math.log(2) + logarithm(self.radius) - log_eps)
+        return volume(self.dimension, math.log(2) + logarithm(self.radius) - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         return (Surrogate("logarithm", self.dimension, math.log(2) + logarithm(self.radius)),)
@@ -169,10 +184,7 @@ class Box(_Leaf):
         return {sym.n: self.dimension, sym.r: self.half_width}
 
     def approximate(self, log_eps: Floats) -> Floats:
-        # beyond 2^53 cells the ceiling is far below the rounding of the logarithm
-        ratio = logarithm(self.half_width) - log_eps
-        cells = np.log(np.maximum(1.0, _ceil(np.exp(np.minimum(ratio, 36.0)))))
-        return self.dimension * np.where(ratio > 36.0, ratio, cells)
+        return box(self.dimension, logarithm(self.half_width) - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         return (Surrogate("logarithm", self.dimension, logarithm(self.half_width)),)

@@ -245,23 +245,54 @@ def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -
     ``ln sum eta = 0`` in ln mu, whose slope lies in [-1, -1/3].
     """
     log_w = np.log(weight)
+    log_g = np.maximum(log_g, -300.0)  # a block that costs nothing still leaves the exponentials finite
+    powers = kind.any()
     # the largest multiplier at which some share alone is at most 1: the sum is at least 1 there
-    log_mu = np.where(kind, math.log(2) + log_w + 2 * log_g, log_w - np.logaddexp(0.0, -log_g)).max(axis=0)
+    log_mu = log_w - np.logaddexp(0.0, -log_g)
+    if powers:
+        log_mu = np.where(kind, math.log(2) + log_w + 2 * log_g, log_mu)
+    log_mu = log_mu.max(axis=0)
+    inner, cube = math.log(4) + log_w - log_g, (math.log(2) + log_w + 2 * log_g) / 3
     for _ in range(9):
-        log_root = np.logaddexp(0.0, math.log(4) + log_w - log_mu - log_g) / 2
-        log_eta = np.where(
-            kind,
-            (math.log(2) + log_w + 2 * log_g - log_mu) / 3,
-            math.log(2) + log_w - log_mu - np.logaddexp(0.0, log_root),
-        )
-        slope = np.where(kind, -1 / 3, -(1 + np.exp(-log_root)) / 2)
-        eta = np.exp(log_eta)
+        root = np.sqrt(1 + np.exp(np.minimum(inner - log_mu, 700.0)))
+        eta = 2 * np.exp(log_w - log_mu) / (1 + root)
+        slope = -eta * (1 + 1 / root) / 2
+        if powers:
+            cubic = np.exp(cube - log_mu / 3)
+            eta, slope = np.where(kind, cubic, eta), np.where(kind, -cubic / 3, slope)
         total = eta.sum(axis=0)
         if abs(total - 1).max() < 1e-9:
             break
-        log_mu = log_mu - np.log(total) * total / (eta * slope).sum(axis=0)
+        log_mu = log_mu - np.log(total) * total / slope.sum(axis=0)
     found: Floats = np.maximum(eta, 1e-300)
     return found / found.sum(axis=0)
+
+
+def optimal_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -> Floats:
+    """Near-optimal shares (blocks, points) of sum 1, the alternative of each block chosen at each point.
+
+    Shapes: (blocks, alternatives, points), or 1 for what is the same at all of them. ``kind``, ``weight``, ``log_g``
+    are those of a :class:`Surrogate`, g in units of the radius that is split.
+    """
+    blocks, alternatives, points = np.broadcast_shapes(kind.shape, weight.shape, log_g.shape)
+    if alternatives == 1:  # nothing to choose between
+        return _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0])
+    best_total = np.full(points, np.inf)
+    best = np.empty((blocks, points))
+    # start from the logarithmic alternatives: they stay finite where the power ones explode
+    pick = np.broadcast_to(np.where(kind, 1, 0).argmin(axis=1), best.shape)
+    for _ in range(4):
+        eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)))
+        ratio = log_g - np.log(eta)[:, None, :]
+        with np.errstate(over="ignore"):
+            value = weight * np.where(kind, np.exp(2 * ratio), np.logaddexp(0.0, ratio))
+        total = value.min(axis=1).sum(axis=0)
+        better = total < best_total
+        best_total, best = np.where(better, total, best_total), np.where(better, eta, best)
+        previous, pick = pick, value.argmin(axis=1)
+        if (previous == pick).all():
+            break
+    return best
 
 
 def _pick(table: NDArray, alternative: NDArray[np.intp]) -> NDArray:
@@ -324,25 +355,7 @@ class Product(EntropyBound):
         names, kind, weight, log_scale = self._table
         if not (names and len(log_eps)):
             return names, np.empty((len(names), len(log_eps)))
-        log_g = log_scale - log_eps
-        if kind.shape[1] == 1:  # nothing to choose between
-            return names, _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0])
-        best_total = np.full(len(log_eps), np.inf)
-        best = np.empty((len(names), len(log_eps)))
-        # start from the logarithmic alternatives: they stay finite where the power ones explode
-        pick = np.broadcast_to(np.where(kind[:, :, 0], 1, 0).argmin(axis=1)[:, None], best.shape)
-        for _ in range(4):
-            eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)))
-            ratio = log_g - np.log(eta)[:, None, :]
-            with np.errstate(over="ignore"):
-                value = weight * np.where(kind, np.exp(2 * ratio), np.logaddexp(0.0, ratio))
-            total = value.min(axis=1).sum(axis=0)
-            better = total < best_total
-            best_total, best = np.where(better, total, best_total), np.where(better, eta, best)
-            previous, pick = pick, value.argmin(axis=1)
-            if (previous == pick).all():
-                break
-        return names, best
+        return names, optimal_shares(kind, weight, log_scale - log_eps)
 
     def frozen(self, log_eps: Floats) -> Sequence[Product]:
         if self.shares is not None:

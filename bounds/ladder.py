@@ -208,7 +208,7 @@ def published(setting: Setting) -> Rung:
         threshold = enclose(sym.l * sym.C_F * 3, scalars), enclose(sym.c * sympy.sqrt(sym.m), scalars)
         details |= {"3 l C_F": threshold[0], "c sqrt(m)": threshold[1]}
     else:
-        applies, value = True, enclose(chaining.GAP.subs(sym.rademacher, 0), scalars)
+        applies, value = True, enclose(chaining.PUBLISHED_DEVIATION, scalars)
     if applies:
         why = "applies, but at measured constants (not paid for) and resting on C.3 and E.3, refuted in general"
     else:

@@ -144,7 +144,7 @@ def test_published_with_every_block_zero():
     still = replace(MODEL, B_w=0, M_w=0, B_B=0, M_B=0, B_C=0, M_C=0, B_q=0, M_q=0)
     found = ladder.published(replace(SETTING, measured=still))
     assert found.applies
-    assert found.value.float_upper() == pytest.approx(math.sqrt(math.log(40) / 2e6))
+    assert found.value.float_upper() == pytest.approx(3 * math.sqrt(math.log(40) / 2e6))
 
 
 class TestVerdicts:

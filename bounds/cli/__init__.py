@@ -10,6 +10,7 @@ from bounds.cli.certify import certify
 from bounds.cli.experiment import experiment
 from bounds.cli.explain import explain
 from bounds.cli.growth import growth
+from bounds.cli.sweep import sweep
 from bounds.cli.train import train
 from bounds.cli.verify import verify
 
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for command in (certify, experiment, explain, growth, train, verify):
+for command in (certify, experiment, explain, growth, sweep, train, verify):
     main.add_command(command)

@@ -1,0 +1,97 @@
+"""Evaluations a second of the sweeps, on all cores, beside mpmath and the certificate: ``pytest tests/benchmarks``.
+
+One evaluation: the sharp constants of a point (R_1, R_2 and every beta), or one rung at a point. Best
+of several rounds; asserted only on an idle machine (as in test_speed), printed always.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from bounds import ladder
+from bounds.blocks import assignment
+from bounds.constants import Sample
+from bounds.enclose import evaluate
+from bounds.ladder import Setting
+from bounds.losses import Ramp
+from bounds.notation import R_1, R_2
+from bounds.perturbation import SHARP
+from bounds.scaling import sharp_constants, sweep
+from tests.test_selection import MODEL
+
+SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed")
+T = np.unique(np.round(np.geomspace(1, 1e9, 1000)))
+S_A = np.linspace(-2.5, 0.05, 1000)
+ROUNDS = 5
+
+
+def rate(call: Callable[[], object], points: int, rounds: int = ROUNDS) -> float:
+    """Evaluations a second."""
+    call()
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return points / best
+
+
+def test_evaluations_a_second():
+    idle = os.getloadavg()[0] < (os.cpu_count() or 1)
+    print(f"\n\nsweeps, evaluations a second; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(f"{'':34} {'sweep':>12} {'one by one':>12} {'ratio':>10}")
+
+    def row(name: str, over: dict[str, np.ndarray], call: Callable, one: Callable[[], object]) -> float:
+        points = int(np.prod([len(values) for values in over.values()]))
+        found, slow = rate(lambda: call(over), points), rate(one, 1, rounds=3)
+        print(f"{name:34} {found:12,.0f} {slow:12,.1f} {found / slow:10,.0f}")
+        return found
+
+    values = assignment(SETTING.measured_class(), 50)
+    expressions = (R_1, R_2, *SHARP.values())
+
+    def mpmath_constants() -> None:
+        for expression in expressions:
+            evaluate(expression, values, digits=15)
+
+    constants = row(
+        "sharp constants (mpmath)", {"T": T, "s_A": S_A}, lambda over: sharp_constants(over, SETTING), mpmath_constants
+    )
+    fewer = {"T": T[:400], "s_A": S_A[::4]}
+    at_one = fewer | {"eps": np.array([0.5])}
+    found = {}
+    for paid in (False, True):
+        text = "section 7 paid" if paid else "measured class"
+        found["margin", paid] = row(
+            f"margin, {text} (certificate)",
+            fewer,
+            lambda over, paid=paid: sweep("margin", over, SETTING, selection=paid),
+            lambda: fresh("margin"),
+        )
+        found["scale", paid] = row(
+            f"scale at fixed eps, {text}",
+            at_one,
+            lambda over, paid=paid: sweep("scale", over, SETTING, selection=paid),
+            lambda: fresh("scale"),
+        )
+    small = {"T": T[:50], "s_A": S_A[::20]}
+    for rung in ("published", "repaired", "sharp", "scale"):
+        row(f"{rung}{', best eps' * (rung == 'scale')}", small, lambda over, rung=rung: sweep(rung, over, SETTING),
+            lambda rung=rung: fresh(rung))  # fmt: skip
+    if idle:
+        assert constants > 1e6
+        assert min(found.values()) > 1e5
+
+
+_fresh = iter(range(10**6, 2 * 10**6))
+
+
+def fresh(rung: str) -> object:
+    """A certificate's rung at a setting that no cache has seen."""
+    moved = replace(MODEL, B_w=3.0 + 1e-9 * next(_fresh))
+    return getattr(ladder, rung)(replace(SETTING, measured=moved))
