@@ -21,7 +21,7 @@ T = [10, 100, 1000, 10_000]
 
 
 def table(rungs, over, setting=SETTING):
-    return pd.concat([sweep(rung, over, setting) for rung in rungs], ignore_index=True)
+    return pd.concat([sweep(rung, over, setting) for rung in rungs])  # row numbers repeat
 
 
 def curves(axes, points=4):

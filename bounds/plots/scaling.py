@@ -44,6 +44,7 @@ def against(table: pd.DataFrame, x: str, family: str | None = None, *, ceiling: 
     apart).
     """
     values = _family(table, x, family, copies=table["rung"].nunique())
+    table = table.reset_index(drop=True)  # concatenated tables repeat their row numbers
     rungs = list(dict.fromkeys(table["rung"]))
     upper, lower = table[~table["negative"]], table[table["negative"]]
     figure = canvas(7.6, 4.2 if lower.empty or upper.empty else 5.4)
@@ -148,6 +149,7 @@ def sums(table: pd.DataFrame, x: str = "s_A", family: str | None = None) -> Figu
     ``table``: of ``bounds.scaling.sharp_constants``. Raises: DomainError as :func:`against`.
     """
     values = _family(table, x, family, copies=1)
+    table = table.reset_index(drop=True)
     figure = canvas(7.2, 4.0)
     axes = figure.subplots()
     scale_x(axes, table[x].to_numpy(float))
