@@ -12,8 +12,8 @@ from flint import arb
 
 from bounds import notation as sym
 from bounds.enclose import Enclosure, Value, enclose, float_above
-from bounds.ladder import Rung, Setting
 from bounds.pac_bayes import maurer_constant
+from bounds.rung import Rung, Setting
 
 _MATRICES = {"B": "W_B", "C": "W_C", "w": "W", "g": "(p, q)", "e": "E", "embedding": "E"}
 

@@ -39,11 +39,11 @@ from bounds.blocks import assignment
 from bounds.constants import ClassConstants, DomainError, Scalar
 from bounds.enclose import START_BITS, Enclosure, bits, exact, least
 from bounds.groups import item_decays
-from bounds.ladder import Certificate, Rung, Setting
 from bounds.losses import Ramp
 from bounds.moves import NORMS, moved
 from bounds.relaxation import COUNTS, Direction, Optimum, narrow, of_norms, optimum, total
 from bounds.report import decimal_string, number
+from bounds.rung import Certificate, Rung, Setting
 from bounds.selection import vocabulary_constants
 from bounds.sums import softplus
 

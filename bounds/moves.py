@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from bounds.constants import DomainError, MeasuredConstants, Sample
-from bounds.ladder import Setting
 from bounds.losses import Ramp
+from bounds.rung import Setting
 
 NORMS: dict[str, tuple[str, ...]] = {
     "B_w": ("B_w", "M_w", "v_w"),

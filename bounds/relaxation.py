@@ -30,9 +30,10 @@ from bounds.blocks import assignment, group_terms
 from bounds.constants import DomainError, Scalar, require
 from bounds.enclose import MAX_BITS, START_BITS, Enclosure, PrecisionError, Value, bits, enclose_all, exact, hull
 from bounds.entropy import Product, logarithm
-from bounds.ladder import SELECTED, Rung, Setting
+from bounds.ladder import SELECTED
 from bounds.losses import Ramp, margin_lipschitz
 from bounds.perturbation import EMBEDDING, SHARP, VOCABULARY
+from bounds.rung import Rung, Setting
 from bounds.selection import SelectedClass
 from bounds.sums import DEFINITIONS, step, weighted_geometric
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bounds.ladder import Certificate
 from bounds.report import Row, Subject, claim, decimal_string, outcome, rows, shared_condition, unchecked
+from bounds.rung import Certificate
 
 Report = tuple[Certificate, Subject]
 _COLUMNS = ("rung", "value", "kind", "status", "why")

@@ -18,7 +18,7 @@ from bounds import notation as sym
 from bounds.blocks import assignment, coefficients
 from bounds.constants import DecayGroups, field_names
 from bounds.enclose import Enclosure, enclose, enclose_all, float_above, float_below
-from bounds.ladder import Certificate, Rung, Setting, Tally, condition
+from bounds.rung import Certificate, Rung, Setting, Tally, condition
 from bounds.selection import SelectedClass, Split
 from bounds.sums import softplus
 

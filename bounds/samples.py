@@ -9,7 +9,7 @@ from fractions import Fraction
 from bounds import ladder
 from bounds.constants import DomainError, Sample, Scalar, require
 from bounds.enclose import Enclosure
-from bounds.ladder import Rung, Setting
+from bounds.rung import Rung, Setting
 
 RUNGS: dict[str, Callable[[Setting], Rung]] = {
     "scale": ladder.scale,

@@ -17,8 +17,8 @@ import click
 from bounds.cli.options import FORMATS, POSITIVE, fail, number, seconds
 
 if TYPE_CHECKING:
-    from bounds.ladder import Certificate
     from bounds.report import Subject
+    from bounds.rung import Certificate
 
 
 @click.command(no_args_is_help=True)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bounds.cli.searching import Known, Search, rungs
 
 if TYPE_CHECKING:
-    from bounds.ladder import Certificate, Setting, Tally
     from bounds.margin_pac_bayes import Family
     from bounds.report import Subject
+    from bounds.rung import Certificate, Setting, Tally
     from models.checkpoint import Checkpoint, Metadata
     from models.tasks.task import Task
     from models.weights import Weights
@@ -41,6 +41,7 @@ def report(
     from bounds.constants import DomainError, Sample
     from bounds.enclose import Enclosure
     from bounds.report import Subject
+    from bounds.rung import with_rungs
     from models.checkpoint import read
     from models.norms import measure
     from models.tasks.files import read_task
@@ -115,7 +116,7 @@ def report(
     setting, train, tested = _evaluate(checkpoint, setting, subject, task, test or data, auto=margin == "auto")
     certificate = ladder.certify(setting, train=train, test=tested, family=_family(weights, setting, bound))
     known = Known(checkpoint, task, setting.measured.gate, subject.convention, delta, sample.T, of_data)  # type: ignore[arg-type]
-    return ladder.with_rungs(certificate, rungs(Search(**searched), known)), subject
+    return with_rungs(certificate, rungs(Search(**searched), known)), subject
 
 
 def _family(weights: Weights, setting: Setting, input_bound: float | None) -> Family:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bounds.constants import Gate
-    from bounds.ladder import Rung
+    from bounds.rung import Rung
     from models.checkpoint import Checkpoint, Convention
     from models.tasks.task import Task
     from models.weights import Weights

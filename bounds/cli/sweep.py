@@ -16,7 +16,7 @@ from bounds.cli.options import fail
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bounds.ladder import Certificate, Setting
+    from bounds.rung import Certificate, Setting
 
 _READING = ("m", "T", "delta", "loss", "margin", "clip", "inputs", "embedding", "gate", "input_bound")
 RUNGS = ("published", "repaired", "sharp", "scale", "margin")

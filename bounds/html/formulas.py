@@ -14,10 +14,10 @@ from bounds import notation as sym
 from bounds.blocks import assignment, coefficients, group_terms
 from bounds.constants import ClassConstants
 from bounds.enclose import Enclosure, Value, enclose, enclose_all
-from bounds.ladder import Rung, Setting
 from bounds.losses import Ramp, margin_lipschitz, rational
 from bounds.pac_bayes import level, maurer_constant
 from bounds.perturbation import EMBEDDING, SHARP, VOCABULARY
+from bounds.rung import Rung, Setting
 from bounds.sums import DEFINITIONS
 
 COVERS: dict[str, Expr] = {

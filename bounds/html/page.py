@@ -25,7 +25,6 @@ from bounds.enclose import Enclosure
 from bounds.html.figures import inline
 from bounds.html.formulas import COVERS, Formula, formulas
 from bounds.html.mathml import mathml
-from bounds.ladder import Certificate, Rung, Setting, conditions
 from bounds.notation import NOTATION
 from bounds.plots.blocks import blocks
 from bounds.plots.ladder import ladder
@@ -41,6 +40,7 @@ from bounds.report import (
     trace,
     unchecked,
 )
+from bounds.rung import Certificate, Rung, Setting, conditions
 
 _GLYPHS = {"CERTIFIED": "✓", "CONDITIONAL": "◐", "vacuous": "○", "does not apply": "✕"}
 KINDS = {

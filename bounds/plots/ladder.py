@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bounds.enclose import Enclosure, float_above
-from bounds.ladder import Rung
 from bounds.plots.canvas import COLOURS, canvas
 from bounds.report import decimal_string
+from bounds.rung import Rung
 
 _MARKERS = {"gap": ("o", COLOURS[0]), "excess": ("s", COLOURS[1]), "risk": ("D", COLOURS[2])}
 _WIDEST = 1e9

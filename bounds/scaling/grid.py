@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from bounds.constants import DomainError, require
-from bounds.ladder import Setting
 from bounds.losses import ClippedCrossEntropy, Ramp
+from bounds.rung import Setting
 from bounds.scaling import coefficients
 from bounds.scaling.classes import Point, measured
 from bounds.scaling.logspace import Floats, softplus
