@@ -11,7 +11,7 @@ certify: .venv/.ready
 	$(BIN)/ssm-bounds certify $(RUN).safetensors --data $(RUN).npz
 
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/.ready
 	$(BIN)/ruff check .

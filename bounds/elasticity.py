@@ -293,7 +293,7 @@ def reading(explanation: Explanation) -> str:
     doubled = explanation.row("m").up or rung.value
     verb = "would bring" if down.upper < rung.value.upper else "would leave"
     text = (
-        f"halving {constant} {verb} the {rung.kind} from {decimal_string(rung.value.upper)} to "
+        f"{rung.name}: halving {constant} {verb} the {rung.kind} from {decimal_string(rung.value.upper)} to "
         f"{decimal_string(down.upper)}; doubling m to {decimal_string(doubled.upper)}"
     )
     return text + " (vacuous all the same)" * (not least((down.upper, doubled.upper)) < exact(Fraction(rung.ceiling)))
@@ -337,7 +337,7 @@ def document(explanation: Explanation) -> dict[str, Any]:
         "rung": rung.name,
         "kind": rung.kind,
         "value": number(rung.value.upper),
-        "delta": float(explanation.delta),
+        "delta": number(exact(explanation.delta)),
         "verdict": rung.verdict.value,
         "why": rung.why,
         "relaxed": _pair(explanation.relaxed),

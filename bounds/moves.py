@@ -32,9 +32,11 @@ def moved(setting: Setting, constant: str, factor: Fraction) -> Setting | None:
     measured, sample = setting.measured, setting.sample
     try:
         if constant == "m":
-            return replace(setting, sample=Sample(max(1, int(sample.m * factor)), sample.T))
+            m = int(sample.m * factor)
+            return replace(setting, sample=Sample(m, sample.T)) if m >= 1 else None
         if constant == "T":
-            return replace(setting, sample=Sample(sample.m, math.ceil(sample.T * factor)))
+            T = math.ceil(sample.T * factor)
+            return replace(setting, sample=Sample(sample.m, T)) if sample.T != T else None
         if constant == "delta":
             return replace(setting, delta=setting.delta * factor)
         if constant == "g":

@@ -59,7 +59,7 @@ def _ladder(certificate: Certificate, subject: Subject, console: Console) -> Non
     labels.add_column(style="dim", no_wrap=True)
     labels.add_column()
     for label, text in _labelled(certificate, subject):
-        labels.add_row(label, escape(text), style="bold" if label in ("verdict", "certified") else None)
+        labels.add_row(label, escape(text), style="bold" if label in ("verdict", "certified", "conditional") else None)
     console.print(labels)
 
 
@@ -85,7 +85,7 @@ def _overview(reports: Sequence[Report], console: Console) -> None:
 def _overview_cells(reports: Sequence[Report]) -> tuple[list[str], list[list[str]]]:
     names = list(dict.fromkeys(rung.name for certificate, _ in reports for rung in certificate.rungs))
     risk = any(certificate.train_risk is not None for certificate, _ in reports)
-    header = ["checkpoint", "s_A", *names, *(["certified risk"] if risk else []), "verdict"]
+    header = ["checkpoint", "s_A", *names, *(["risk"] if risk else []), "verdict"]
     body = []
     for certificate, subject in reports:
         values = {row.rung: row.value + (" †" if row.status == "does not apply" else "") for row in rows(certificate)}

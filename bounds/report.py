@@ -18,7 +18,7 @@ from bounds import notation as sym
 from bounds.blocks import assignment, coefficients
 from bounds.constants import DecayGroups, field_names
 from bounds.enclose import Enclosure, enclose, enclose_all, float_above, float_below
-from bounds.rung import Certificate, Rung, Setting, Tally, condition
+from bounds.rung import Certificate, Rung, Setting, Tally, Verdict, condition
 from bounds.selection import SelectedClass, Split
 from bounds.sums import softplus
 
@@ -279,7 +279,7 @@ def document(certificate: Certificate, subject: Subject) -> dict[str, Any]:
             **{name: getattr(measured, name) for name in ("d", "N", "k", "V")},
             "gate": measured.gate,
             "convention": subject.convention,
-            "delta": float(setting.delta),
+            "delta": number(Enclosure.point(setting.delta).upper),
             "loss": {
                 "name": loss.name,
                 "margin": float(setting.margin),
@@ -388,7 +388,14 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
         risk = decimal_string(certificate.train_risk.upper)
         rung = certificate.risk_rung
         some = sum(other.kind == "excess" for other in certificate.rungs)
-        lines.append(("certified", f"error rate <= {risk} ({rung} in kl form, the best of {some} at delta/{some})"))
+        label = "certified" if certificate.verdict is Verdict.CERTIFIED else "conditional"
+        lines.append(
+            (label, f"error rate <= {risk} ({rung} in kl form, the best of {some} at delta/{some}; by itself)")
+        )
+    for found in certificate.rungs:
+        if found.kind == "risk" and found.name != "holdout":
+            value = decimal_string(found.value.upper)
+            lines.append((found.name, f"error rate of its own model <= {value}, {found.verdict.value}; by itself"))
     if certificate.test is not None:
         test = certificate.test
         lines.append(("test", f"n = {test.n}, loss {test.loss:.4f}, error {test.errors / test.n:.4f}"))

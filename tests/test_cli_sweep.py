@@ -140,7 +140,7 @@ def test_plots(model, tmp_path, axes, form):
         (("--over", "eps=0.1"), "eps is an axis of the rung scale"),
         (("--over", "T=5", "--margin", "auto"), "--margin auto"),
         (("--over", "T=5", "--plot", "a.jpg"), "a figure is saved as"),
-        (("--over", "T=5", "--over", "m=5,6", "--rung", "margin", "--out", "/nonexistent/x"), "cannot read or write"),
+        (("--over", "T=5", "--over", "m=5,6", "--out", "/nonexistent/x"), "there is no directory /nonexistent"),
     ],
 )
 def test_bad_input_is_one_line(model, arguments, message):

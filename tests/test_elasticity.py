@@ -26,8 +26,9 @@ from bounds.constants import DomainError, MeasuredConstants, Sample
 from bounds.elasticity import elasticities, explain
 from bounds.ladder import Rung, Setting
 from bounds.losses import ClippedCrossEntropy, Ramp
-from bounds.moves import moved
+from bounds.moves import NORMS, moved
 from bounds.plots.elasticity import bars
+from bounds.report import decimal_string
 from bounds.sums import DEFINITIONS
 from tests.test_selection import MODEL
 
@@ -236,6 +237,7 @@ CASES = {
     "real inputs": replace(SETTING, measured=replace(MODEL, V=None, logit_max=None), embedding="none"),
     "no gate": replace(SETTING, measured=NOGATE),
     "sparse": replace(SETTING, measured=SPARSE),
+    "half sparse": replace(SETTING, measured=replace(SPARSE, M_A=100)),
     "sparse trained": replace(SETTING, measured=replace(SPARSE, V=2), embedding="trained"),
     "ten outputs": replace(SETTING, measured=replace(MODEL, k=10)),
     "clipped": replace(SETTING, loss=ClippedCrossEntropy(4)),
@@ -254,6 +256,9 @@ def test_cases_meet_what_they_are_named_for():
     assert RUNGS["margin"](CASES["sparse"]).selected.constants.M_A is not None
     kinds = {t.kind for t in relaxation._terms(RUNGS["margin"](CASES["sparse"]), CASES["sparse"])}
     assert kinds == {"power", "logarithm"}
+    half = RUNGS["margin"](CASES["half sparse"])  # l1 radii, and A covered by volume all the same
+    assert half.selected.constants.M_A is not None
+    assert relaxation._terms(half, CASES["half sparse"])[0].kind == "logarithm"
     assert len(RUNGS["margin-groups"](CASES["groups"]).selected.constants.groups.A) > 1
     assert RUNGS["margin-groups"](CASES["vocabulary"]).selected.constants.norms == "vocabulary"
     assert RUNGS["margin"](CASES["unstable"]).selected.constants.M is not None
@@ -429,7 +434,7 @@ class TestEverywhere:
         setting = CASES[case]
         rung = RUNGS[name](setting)
         relaxed = elasticities(setting, rung).relaxed.float_upper()
-        if not case.startswith("sparse"):
+        if "sparse" not in case:
             assert relaxed == pytest.approx(rung.value.float_upper(), rel=5e-3)
         else:  # boxes of one point, whose ceiling costs nothing: the difference is printed beside the table
             assert 0.99 * rung.value.float_upper() < relaxed < 1.2 * rung.value.float_upper()
@@ -497,7 +502,10 @@ class TestMoves:
 
     def test_sample(self):
         assert moved(SETTING, "m", Fraction(1, 2)).sample == Sample(50000, 50)
-        assert moved(replace(SETTING, sample=Sample(1, 1)), "m", Fraction(1, 2)).sample.m == 1
+        least = replace(SETTING, sample=Sample(1, 1))
+        assert moved(least, "m", Fraction(1, 2)) is None and moved(least, "T", Fraction(1, 2)) is None
+        assert moved(SETTING, "T", Fraction(1, 2)).sample.T == 25
+        assert moved(replace(SETTING, sample=Sample(10, 7)), "T", Fraction(1, 2)).sample.T == 4  # not below a half
         assert moved(SETTING, "g", Fraction(2)).loss == Ramp(2)
 
     @pytest.mark.parametrize("constant", ["B_B", "B_C", "B_w", "B_q", "B_u", "A", "s_A", "B_A", "p"])
@@ -537,6 +545,23 @@ def test_explain_takes_the_best_rung_at_its_share():
     assert m.up == RUNGS[found.rung.name](doubled, SETTING.delta / 4).value
     assert m.up.upper < found.rung.value.upper < m.down.upper
     assert [row.size for row in found.rows] == sorted((row.size for row in found.rows), reverse=True)
+
+
+def test_an_entry_that_is_moved_takes_its_bounds_along():
+    """Where the entries were not measured one by one, M_A and B_A bound what they could be."""
+    plain = replace(SETTING, measured=replace(MODEL, s_A=-1.5, B_A=2.0, M_A=20.0, decays=None))
+    beyond = moved(plain, "s_A", Fraction(2)).measured
+    assert (beyond.s_A, beyond.B_A) == (-3, 3)
+    assert moved(plain, "B_A", Fraction(2)).measured.M_A == 22  # an entry of modulus 2 at 4
+    assert moved(plain, "s_A", Fraction(1, 2)).measured.M_A >= 20  # others may have been larger: never less
+
+
+def test_reading_names_the_rung_and_the_best_norm():
+    found = explain(ladder.certify(SETTING))
+    best = min((row for row in found.rows if row.constant in NORMS), key=lambda row: float(row.down.upper))
+    text = elasticity.reading(found)
+    assert text.startswith(f"{found.rung.name}: halving {best.constant} would bring the ")
+    assert f"to {decimal_string(best.down.upper)}; doubling m" in text
 
 
 def test_reading_says_when_all_stays_vacuous():
@@ -579,7 +604,7 @@ class TestCommand:
         result = run(model)
         assert result.exit_code == 0, result.stderr
         lines = result.stdout.splitlines()
-        assert lines[0].startswith("halving B_") and "; doubling m to " in lines[0]
+        assert lines[0].startswith("margin: halving B_") and "; doubling m to " in lines[0]
         assert lines[1].split()[:5] == ["constant", "value", "elasticity", "halved", "doubled"]
 
     def test_json_and_csv_agree(self, model, tmp_path):
@@ -596,7 +621,8 @@ class TestCommand:
 
     def test_markdown(self, model):
         text = run(model, "--format", "markdown").stdout
-        assert text.startswith("**halving B_") and "\n| constant | value | elasticity | halved | doubled |" in text
+        assert text.startswith("**margin: halving B_")
+        assert "\n| constant | value | elasticity | halved | doubled |" in text
 
     def test_plot(self, model, tmp_path):
         path = tmp_path / "bars.svg"
@@ -609,7 +635,7 @@ class TestCommand:
             (["--m", "3"], "--m 3 contradicts the file"),
             (["--plot", "bars.jpg"], "a figure is saved as .png, .pdf or .svg"),
             (["--margin", "auto"], "--margin auto chooses the margin from the training data"),
-            (["--out", "no/such/folder/x"], "no/such/folder/x: No such file"),
+            (["--out", "no/such/folder/x"], "--out no/such/folder/x: there is no directory no/such/folder"),
         ],
     )
     def test_bad_input_is_one_line(self, model, arguments, message):
@@ -631,6 +657,21 @@ class TestCommand:
         rows = {row["constant"]: row for row in json.loads(result.stdout)["elasticities"]}
         assert rows["g"]["value"] != 1.0
 
+    def test_nothing_is_lost(self, model, tmp_path):
+        """The file that is read is never written, and nothing is written where something else cannot be."""
+        before = model.read_bytes()
+        for option in ("--out", "--plot"):
+            result = run(model, option, model)
+            assert result.exit_code == 2 and model.read_bytes() == before
+        kept = tmp_path / "kept.png"
+        kept.write_text("old")
+        result = run(model, "--plot", kept, "--out", tmp_path / "absent" / "x")
+        assert result.exit_code == 2 and kept.read_text() == "old"
+        result = run(model, "--out", "/dev/full")
+        assert (
+            result.exit_code == 2 and result.stderr == "ssm-bounds: cannot write /dev/full: No space left on device\n"
+        )
+
     def test_missing_file(self, tmp_path):
         result = run(tmp_path / "none.pth", "--m", 10, "--T", 5)
         assert result.exit_code == 2 and result.stderr.count("\n") == 1
@@ -645,7 +686,7 @@ class TestAuthorsModels:
         imdb = explain(ladder.certify(Setting(measured, Sample(25000, 500), Ramp(1), 1, embedding="fixed")))
         assert imdb.rung.name == "margin-groups"
         assert imdb.relaxed.float_upper() == pytest.approx(imdb.rung.value.float_upper(), rel=1e-8)
-        assert elasticity.reading(imdb).startswith("halving B_u would bring the excess from 0.267")
+        assert elasticity.reading(imdb).startswith("margin-groups: halving B_u would bring the excess from 0.267")
         assert [row.constant for row in imdb.rows[:4]] == ["m", "d", "N", "B_u"]
         assert 0.18 < imdb.row("m").up.float_upper() < 0.19
 

@@ -28,7 +28,7 @@ from bounds.enclose import Enclosure
 from bounds.html.figures import inline
 from bounds.html.formulas import _EXCESS, _LEVEL, COVERS, formulas
 from bounds.html.mathml import mathml
-from bounds.html.page import page
+from bounds.html.page import _constants, page
 from bounds.ladder import Certificate, Setting, certify
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.margin_pac_bayes import fit
@@ -38,7 +38,8 @@ from bounds.plots.blocks import blocks
 from bounds.plots.canvas import canvas
 from bounds.plots.ladder import ladder
 from bounds.render import Report
-from bounds.report import Subject, decimal_string, document
+from bounds.report import Subject, decimal_string, document, outcome, unchecked
+from bounds.rung import Tally
 from bounds.sums import DEFINITIONS
 from models.checkpoint import Metadata, write
 from models.norms import measure
@@ -179,6 +180,36 @@ class TestPage:
         text = " ".join("".join(Seen.of(pages[0]).text).split())
         assert "CERTIFIED" in text and "Only if" not in text and "probability at least 0.95" in text
 
+    def test_every_assumption_and_every_share_of_delta_is_told(self, unsure):
+        found, subject = unsure
+        seen = " ".join("".join(Seen.of(page([unsure])).text).split())
+        for line in unchecked(found, subject):
+            assert " ".join(line.split()) in seen
+        assert f"at \N{GREEK SMALL LETTER DELTA} = {float(found.setting.delta / found.compared):g}, rounded up" in seen
+
+    def test_lower_ends_are_rounded_down(self):
+        """Delta_min and p_lo bound from below; the rest from above."""
+        data = {"constants": {"Delta_min": 0.12345678, "B_u": 0.12345678}, "class": {"p_lo": -0.12345678}}
+        values = {row["name"]: row["values"] for row in _constants(data)}
+        assert values["Delta_min"][0] == "0.123456" and values["B_u"][0] == "0.123457"
+        assert values["p_lo"][1] == "-0.123457"
+
+    def test_a_shift_stands_in_the_verdict(self, sure):
+        found, subject = sure
+        shifted = replace(found, setting=replace(found.setting, shifted=True))
+        assert "Training and test data differ in distribution" in page([(shifted, subject)])
+        assert "Training and test data differ in distribution" not in page([sure])
+
+    def test_what_rests_on_a_condition_is_not_called_certified(self, sure, unsure):
+        """Neither in the box, nor in the overview."""
+        tally = Tally(10**6, 0.1, 1000, 2000)
+        for found, subject in (sure, unsure):
+            found = certify(found.setting, train=tally)
+            (label, text) = next(line for line in outcome(found) if line[1].startswith("error rate <="))
+            assert label == ("certified" if found.verdict.value == "CERTIFIED" else "conditional")
+            assert "by itself" in text and f"<dt>{label}</dt>" in page([(found, subject)])
+        assert "certified risk" not in page([sure, unsure]).lower()
+
     def test_a_vacuous_best_is_called_so(self):
         text = page([(certificate(m=5), SUBJECT)])
         assert "This says nothing about the model" in text and 'class="verdict vacuous"' in text
@@ -218,7 +249,7 @@ class TestHostileNames:
         seen = Seen.of(result.stdout)
         assert [tag for tag, _ in seen.elements].count("script") == 1
         assert not [tag for tag, _ in seen.elements if tag == "img"]
-        assert any(HOSTILE in line for line in json.loads(seen.scripts[0])["unchecked"])
+        assert any(HOSTILE in line for line in json.loads(seen.scripts[0])[0]["unchecked"])
 
     def test_a_path_that_is_not_unicode(self, sure):
         text = page([(sure[0], replace(SUBJECT, path="a\udcff.pth"))])
@@ -250,13 +281,26 @@ class TestCommand:
         result = run("certify", model, "--data", data, "--occam", "--budget", 0.2, "--format", "html")
         text = " ".join("".join(Seen.of(result.stdout).text).split())
         assert result.exit_code == 0 and "in kl form" in text and "holdout" in text
-        assert "Nats of occam" in text
+        assert "Nats of occam" in text and "error rate of its own model <=" in text
+        assert "byte for byte" not in text  # the search ends when its time does
+
+    def test_one_of_several_that_fails_leaves_a_list(self, tmp_path):
+        model = tmp_path / "model.safetensors"
+        write(model, weights(), Metadata(m=400, T=6, gate="softplus", embedding="trained"))
+        texts = [run("certify", model, tmp_path / "absent", "--format", form).stdout for form in ("html", "json")]
+        assert json.loads(Seen.of(texts[0]).scripts[0]) == json.loads(texts[1]) and texts[1].startswith("[")
+
+    def test_a_path_that_looks_like_an_option(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write(Path("-m.safetensors"), weights(), Metadata(m=400, T=6, gate="softplus", embedding="trained"))
+        text = run("certify", "--format", "html", "--", "-m.safetensors").stdout
+        assert "ssm-bounds certify --format html -- -m.safetensors" in "".join(Seen.of(text).text)
 
     def test_a_path_that_cannot_be_written(self, tmp_path):
         model = tmp_path / "model.safetensors"
         write(model, weights(), Metadata(m=400, T=6, gate="softplus", embedding="trained"))
         result = run("certify", model, "--format", "html", "--out", tmp_path / "absent" / "report.html")
-        assert result.exit_code == 2 and result.stderr.count("\n") == 1 and "cannot write" in result.stderr
+        assert result.exit_code == 2 and result.stderr.count("\n") == 1 and "there is no directory" in result.stderr
 
     def test_other_commands_do_not_offer_it(self):
         for command in ("growth", "verify"):
@@ -363,8 +407,9 @@ def test_bars_are_the_nats(sure):
         blocks(())
 
 
-def test_the_ladder_is_drawn_at_its_values(sure):
-    found = sure[0]
+@pytest.mark.parametrize("loss", [Ramp(1), ClippedCrossEntropy(4)])
+def test_the_ladder_is_drawn_at_its_values(loss):
+    found = certificate(loss=loss)
     axes = ladder(found.rungs).axes[0]
     drawn = {int(line.get_ydata()[0]): float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() != "None"}
     for i, rung in enumerate(found.rungs):

@@ -109,6 +109,14 @@ def test_the_interval_covers_the_slope_as_often_as_it_says():
     assert slope(T, -1.0 * T + rng.normal(size=T.size)).trend == "down"
 
 
+def test_the_interval_has_n_minus_2_degrees_of_freedom():
+    """Three points: Student's t with one degree of freedom, and the HC3 error by hand."""
+    line = slope([-1, 0, 1], [0.0, 0.3, 0.0])
+    residuals, leverage = np.array([-0.1, 0.2, -0.1]), np.array([5 / 6, 1 / 3, 5 / 6])
+    error = math.sqrt(float(np.sum((np.array([-1, 0, 1]) * residuals / (1 - leverage)) ** 2))) / 2
+    assert line.high - line.value == pytest.approx(12.7062 * error, rel=1e-5)
+
+
 def test_a_slope_without_enough_points_has_no_interval():
     for x, y in (([], []), ([1, 2], [1, 2]), ([3, 3, 3], [1, 2, 3])):
         assert slope(x, y).trend == "unknown"
@@ -277,6 +285,40 @@ def test_a_run_that_diverged_is_a_row(done):
     assert judge(tiny(), [each, *done[1].found[1:]]).measured[0].count("1 without a finite gap left out") == 1
 
 
+def test_a_file_that_is_no_record_is_told_before_anything_is_trained(tmp_path, monkeypatch):
+    asked = tiny(lengths=(4,), seeds=1, epochs=1)
+    study(asked, tmp_path, SERIAL)
+    monkeypatch.setattr(studies, "run_all", lambda *arguments: pytest.fail("trained"))
+    (place,) = (tmp_path / "runs").iterdir()
+    for text in ("{}", "[]", "{garbage", '{"config": {"settings": {"unknown": 1}}}'):
+        (place / "record.json").write_text(text)
+        with pytest.raises(ValueError, match=r"record.json: not the record of a run; move its folder out of"):
+            study(asked, tmp_path, SERIAL)
+
+
+def test_a_ladder_that_is_none_is_named(tmp_path):
+    asked = tiny(lengths=(4,), seeds=1, epochs=1)
+    study(asked, tmp_path, SERIAL)
+    (place,) = (tmp_path / "runs").iterdir()
+    (place / "ladder.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"ladder.json: not a ladder of bounds"):
+        compare(asked.configs[0], tmp_path / "runs")
+
+
+def test_outputs_beyond_floats_measure_nothing(done):
+    record = done[1].found[0].record
+    lost = replace(record, test=replace(record.test, cross_entropy=math.nan, error=1.0))
+    assert all(math.isnan(gap) for gap in lost.gaps().values()) and set(lost.gaps()) == set(record.gaps())
+    assert replace(done[1].found[0], record=lost).violations() == ()
+
+
+def test_a_study_in_which_every_run_diverges_is_reported(tmp_path):
+    asked = replace(tiny("unstable-init", lengths=(400,), seeds=1), abscissas=(5.0,))
+    found = study(asked, tmp_path, SERIAL)
+    assert found.found[0].record.status == "diverged"
+    assert (tmp_path / "report.md").exists() and (tmp_path / "training.png").exists()
+
+
 def test_figures(done):
     folder, _ = done
     for name in ("gap", "bounds"):
@@ -305,6 +347,8 @@ def test_the_exponent_that_separates_failure_from_success(done):
     assert separation(outcomes(record, (3.0, True), (4.0, True))) is None  # nothing failed
     assert separation(outcomes(record, (3.0, False), (4.0, True))) is None  # failure below success is no threshold
     assert separation(outcomes(record, (math.nan, True), (4.0, False))) is None
+    equal = separation(outcomes(record, (1.0, True), (2.0, True), (2.0, False), (3.0, False)))
+    assert (equal.succeeded, equal.failed, equal.astray) in ((1.0, 2.0, 1), (2.0, 3.0, 1))  # not between the two at 2
 
 
 def test_the_exponent_is_that_of_the_initial_weights(done):

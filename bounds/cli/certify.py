@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import shlex
 import sys
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command(no_args_is_help=True)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("--m", "m", type=click.IntRange(min=1), help="Training sequences. Default: the file's metadata.")
+@click.option("--m", "m", type=click.IntRange(1, 10**18), help="Training sequences. Default: the file's metadata.")
 @click.option("--T", "T", type=click.IntRange(min=1), help="Largest sequence length. Default: the file's metadata.")
 @click.option(
     "--delta",
@@ -92,7 +93,14 @@ def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any
     A checkpoint is a .safetensors, .pt or .pth file of tensors; pickled code is refused. The exit code is 2 when a
     path could not be certified; the others are printed all the same.
     """
+    from bounds.cli.output import OutputError, require_writable
+
     _require_searchable(len(paths), options)
+    try:
+        for name, path in (("--out", out), ("--save", options["save"])):
+            require_writable(path, name, *paths)
+    except OutputError as problem:
+        fail(problem)
     gc.disable()  # a short run full of small expression nodes, none of them in a cycle worth collecting
     click.get_current_context().call_on_close(gc.enable)
     reports = []
@@ -106,8 +114,8 @@ def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any
     if reports:
         try:
             _emit(reports, form, out, single=len(paths) == 1)
-        except OSError as problem:
-            fail(f"cannot write {out}: {problem.strerror}")
+        except ValueError as problem:
+            fail(problem)
     sys.exit(2 if failed else 0)
 
 
@@ -150,48 +158,46 @@ def _attempt(options: dict[str, Any], path: Path) -> tuple[Certificate, Subject]
 
 def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | None, *, single: bool) -> None:
     from bounds import render
+    from bounds.cli.output import write
     from bounds.report import document
-    from models.atomic import replacing
 
     if form == "table":
         from rich.console import Console
 
         if out is None:
             render.table(reports, Console())
-        else:
-            with out.open("w", encoding="utf-8") as stream:
-                render.table(reports, Console(file=stream, width=160))
-        return
-    if form == "json":
+            return
+        stream = io.StringIO()
+        render.table(reports, Console(file=stream, width=160))
+        text = stream.getvalue()
+    elif form == "json":
         documents = [document(certificate, subject) for certificate, subject in reports]
         text = json.dumps(documents[0] if single else documents, indent=2, allow_nan=False) + "\n"
     elif form == "html":
         from bounds.html.page import page
 
-        text = page(reports, command=_command_line(click.get_current_context()))
+        text = page(reports, command=_command_line(click.get_current_context()), single=single)
     else:
         writer: Callable[..., str] = {"markdown": render.markdown, "latex": render.latex}[form]
         text = writer(reports)
     if out is None:
         click.echo(text, nl=False)
-    elif out.exists() and not out.is_file():  # a device or a pipe
-        out.write_text(text, encoding="utf-8")
     else:
-        with replacing(out) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write(out, text)
 
 
 def _command_line(context: click.Context) -> str:
     """What was typed, with the options by their long names; numbers are written as the fractions that they are."""
-    words = ["ssm-bounds", "certify"]
+    options, paths = list[str](), list[str]()
     for parameter in context.command.params:
         value: Any = context.params.get(parameter.name or "")
         if context.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.COMMANDLINE:
             continue
         if isinstance(parameter, click.Argument):
-            words += map(str, value)
+            paths = [str(path) for path in value]
         elif value is True:
-            words.append(parameter.opts[0])
+            options.append(parameter.opts[0])
         else:
-            words += [parameter.opts[0], str(value)]
-    return shlex.join(words)
+            options += [parameter.opts[0], str(value)]
+    dashed = any(path.startswith("-") for path in paths)
+    return shlex.join(["ssm-bounds", "certify", *([*options, "--", *paths] if dashed else [*paths, *options])])

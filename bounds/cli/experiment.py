@@ -157,6 +157,9 @@ def _run(
                 bars.update(bar, completed=count.done, running=count.running, failed=count.failed)
 
             result = study(asked, folder, workplace, show)
+    except KeyboardInterrupt:  # after the runs: while tables and figures are made
+        console.print("interrupted: every run is kept; the same command writes the report", soft_wrap=True)
+        sys.exit(130)
     except (ValueError, OSError) as problem:
         fail(problem)
     outcome, finding = result.outcome, result.finding

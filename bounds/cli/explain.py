@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,40 +40,39 @@ def explain(path: Path, form: str, plot: Path | None, out: Path | None, **option
       ssm-bounds explain model.safetensors --embedding trained --format csv --out elasticities.csv
       ssm-bounds explain model.safetensors --data data.npz --margin auto --format json
     """
+    from bounds.cli.output import OutputError, draw, require_figure, require_writable, write
+
+    try:
+        require_writable(out, "--out", path)
+        require_figure(plot, path)
+    except ValueError as problem:
+        fail(problem)
     try:
         from bounds.cli.reading import report
         from bounds.elasticity import explain as explained
 
         certificate, _ = report(path, test=None, **options)
         found = explained(certificate)
+        text = _WRITERS[form](found) if form != "table" or out is not None else None
+        if text is None:
+            from rich.console import Console
+
+            _table(found, Console())
+        elif out is None:
+            click.echo(text, nl=False)
+        else:
+            write(out, text)
         if plot is not None:
-            from bounds.plots.canvas import save
             from bounds.plots.elasticity import bars
 
-            save(bars(found), plot)
-        _emit(found, form, out)
+            draw(bars(found), plot)
+    except OutputError as problem:
+        fail(problem)
     except OSError as problem:
         fail(f"{problem.filename or path}: {problem.strerror or problem}")
     except (ValueError, ArithmeticError) as problem:
         text = " ".join(str(problem).split())
         fail(text if str(path) in text else f"{path}: {text}")
-
-
-def _emit(found: Explanation, form: str, out: Path | None) -> None:
-    if form == "table":
-        from rich.console import Console
-
-        if out is None:
-            _table(found, Console())
-        else:
-            with out.open("w", encoding="utf-8") as stream:
-                _table(found, Console(file=stream, width=160))
-        return
-    text = {"json": _json, "csv": _csv, "markdown": _markdown}[form](found)
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, encoding="utf-8")
 
 
 def _json(found: Explanation) -> str:
@@ -162,3 +162,20 @@ def _markdown(found: Explanation) -> str:
 
     lines = [f"**{reading(found)}**", "", row(_HEADER), row(("---",) * len(_HEADER)), *map(row, _cells(found)), ""]
     return "\n".join([*lines, *(f"- **{name}**: {text}" for name, text in _lines(found))]) + "\n"
+
+
+def _wide(found: Explanation) -> str:
+    """The table, for a file."""
+    from rich.console import Console
+
+    stream = io.StringIO()
+    _table(found, Console(file=stream, width=160))
+    return stream.getvalue()
+
+
+_WRITERS: dict[str, Callable[[Explanation], str]] = {
+    "table": _wide,
+    "json": _json,
+    "csv": _csv,
+    "markdown": _markdown,
+}

@@ -15,6 +15,7 @@ from bounds.cli.options import fail
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from bounds.rung import Certificate, Setting
 
@@ -74,6 +75,7 @@ def sweep(
     marks how many samples a bound of 1, 0.5 and 0.1 needs, by values of certificates. All other numbers of a sweep are
     float64 and not certified.
     """
+    from bounds.cli.output import draw, require_figure, require_writable, write
     from bounds.cli.reading import report
 
     if constants and rungs:
@@ -81,6 +83,8 @@ def sweep(
     if plot is not None and len(axes) > 2:
         raise click.UsageError("--plot draws one or two axes")
     try:
+        require_writable(out, "--out", path)
+        require_figure(plot, path)
         over = dict(map(_axis, axes))
         if len(over) < len(axes):
             raise ValueError("--over: each axis once")
@@ -89,11 +93,12 @@ def sweep(
         certificate, _ = report(path, data=None, test=None, **reading)
         setting = certificate.setting
         table, needed = _evaluate(setting, over, rungs or ("margin",), constants, not before_selection)
-        if plot is not None:
-            _draw(table, needed, list(over), _ceiling(setting, over, table), plot)
         text = _text(table, needed, certificate, path, form, whole=out is not None)
+        figure = None if plot is None else _figure(table, needed, list(over), _ceiling(setting, over, table))
         if out is not None:
-            out.write_text(text, encoding="utf-8")
+            write(out, text)
+        if plot is not None and figure is not None:
+            draw(figure, plot)
     except OSError as problem:
         fail(f"cannot read or write {problem.filename or path}: {problem.strerror or problem}")
     except (ValueError, ArithmeticError) as problem:
@@ -171,19 +176,15 @@ def _ceiling(setting: Setting, over: dict[str, list[float]], table: pd.DataFrame
     return ranges.pop() if len(ranges) == 1 and "c" not in over else None
 
 
-def _draw(
-    table: pd.DataFrame, needed: dict[str, dict[float, int]], axes: list[str], ceiling: float | None, to: Path
-) -> None:
-    from bounds.plots import canvas, scaling
+def _figure(table: pd.DataFrame, needed: dict[str, dict[float, int]], axes: list[str], ceiling: float | None) -> Figure:
+    from bounds.plots import scaling
 
     family = axes[1] if len(axes) > 1 else None
     if "rung" not in table:
-        figure = scaling.sums(table, axes[0], family)
-    elif needed:
-        figure = scaling.samples(table, needed, ceiling=ceiling)
-    else:
-        figure = scaling.against(table, axes[0], family, ceiling=ceiling)
-    canvas.save(figure, to)
+        return scaling.sums(table, axes[0], family)
+    if needed:
+        return scaling.samples(table, needed, ceiling=ceiling)
+    return scaling.against(table, axes[0], family, ceiling=ceiling)
 
 
 def _text(
@@ -198,6 +199,9 @@ def _text(
     if form == "csv":
         return str(table.to_csv(index=False))
     if form == "json":
+        from bounds.enclose import exact
+        from bounds.report import number
+
         setting = certificate.setting
         rows = json.loads(table.to_json(orient="records", double_precision=15))
         document = {
@@ -207,7 +211,7 @@ def _text(
             "setting": {
                 "m": setting.sample.m,
                 "T": setting.sample.T,
-                "delta": float(setting.delta),
+                "delta": number(exact(setting.delta)),
                 "loss": setting.loss.name,
                 "margin": float(setting.margin),
             },

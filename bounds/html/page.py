@@ -74,8 +74,11 @@ class Argument:
     trace: list[dict[str, Any]]
 
 
-def page(reports: Sequence[Report], *, command: str | None = None) -> str:
-    """The whole page as text; ``command``: what to type to get it again. The same input gives the same text."""
+def page(reports: Sequence[Report], *, command: str | None = None, single: bool | None = None) -> str:
+    """The whole page as text; ``command``: what to type to get it again. The same input gives the same text.
+
+    ``single``: was one file asked for, so that the JSON inside is no list? Default: if there is one.
+    """
     environment = Environment(
         loader=PackageLoader("bounds.html", ""),
         autoescape=True,
@@ -86,13 +89,14 @@ def page(reports: Sequence[Report], *, command: str | None = None) -> str:
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     environment.filters |= {"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward}
     documents = [document(certificate, subject) for certificate, subject in reports]
-    data = documents[0] if len(documents) == 1 else documents
+    data = documents[0] if (len(documents) == 1 if single is None else single) else documents
     encoded = base64.b64encode((json.dumps(data, indent=2, allow_nan=False) + "\n").encode()).decode()
     text = environment.get_template("template.html").render(
         reports=[_shown(i, *report, data) for i, (report, data) in enumerate(zip(reports, documents, strict=True), 1)],
         data=data,
         encoded=encoded,
         command=command,
+        searched=any(rung.name in ("occam", "one-draw") for certificate, _ in reports for rung in certificate.rungs),
         version=version("ssm-bounds"),
         kinds=KINDS,
         covers=COVERS,
@@ -144,11 +148,11 @@ def _sentence(certificate: Certificate) -> str:
     if best.kind == "gap":
         return (
             f"{start}, for every model of the class that this one was found in, the mean {setting.loss.name} loss on "
-            "new sequences and on the training sequences differ by at most"
+            "new sequences from their distribution and on the training sequences differ by at most"
         )
     return (
-        f"{start}, this model's error rate on new sequences is at most the fraction of training sequences whose margin "
-        f"is at most {float(setting.margin)!r}, plus"
+        f"{start}, this model's error rate on new sequences from their distribution is at most the fraction of "
+        f"training sequences whose margin is at most {float(setting.margin)!r}, plus"
     )
 
 

@@ -23,13 +23,25 @@ def canvas(width: float = 6.4, height: float = 4.0) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a .png, .pdf or .svg, the same bytes for the same figure. Raises: DomainError (another suffix), OSError."""
+def form_of(path: Path) -> str:
+    """One of ``FORMATS``. Raises: DomainError (another suffix)."""
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMATS:
         raise DomainError(f"{path.name}: a figure is saved as .png, .pdf or .svg")
+    return form
+
+
+def rendered(figure: Figure, form: str) -> bytes:
+    """The same bytes for the same figure."""
+    buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "ssm-bounds"}):
-        figure.savefig(path, format=form, dpi=200, metadata=_METADATA[form])
+        figure.savefig(buffer, format=form, dpi=200, metadata=_METADATA[form])
+    return buffer.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a .png, .pdf or .svg. Raises: DomainError (another suffix), OSError."""
+    path.write_bytes(rendered(figure, form_of(path)))
 
 
 def svg(figure: Figure) -> str:

@@ -88,8 +88,11 @@ def compare(config: RunConfig, folder: Path) -> Compared | None:
 def _ladder(record: Record, place: Path) -> tuple[Bound, ...]:
     path = place / "ladder.json"
     if path.exists():
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(Bound(**row | {"upper": float(row["upper"])}) for row in rows)
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            return tuple(Bound(**row | {"upper": float(row["upper"])}) for row in rows)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: not a ladder of bounds; remove it, and it is made again") from error
     config = record.config
     weights = checkpoint.read(place / "model.safetensors").weights
     question = Question(Sample(record.m, record.T), config.settings.gate, config.input_bound, delta=config.delta)

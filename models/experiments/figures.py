@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -62,7 +63,8 @@ def _curves(figure: Figure, experiment: Experiment, found: Sequence[Compared], r
         losses = [math.nan if row.get("loss") is None else row["loss"] for row in rows]
         loss.plot(steps, losses, color=color, linewidth=1, label=label)
         s_A.plot(steps, [row["s_A"] for row in rows], color=color, linewidth=1)
-    loss.set(xlabel="epoch", ylabel="training objective", yscale="log")
+    loss.set(xlabel="epoch", ylabel="training objective")
+    _logarithmic(loss, "y", (value for line in loss.lines for value in line.get_ydata()))
     s_A.set(xlabel="epoch", ylabel="spectral abscissa s_A")
     s_A.axhline(0, color="grey", linewidth=0.8)
     if rest:
@@ -84,7 +86,14 @@ def _exponents(axes: Axes, found: Sequence[Compared]) -> None:
         axes.plot(lost, [0.97] * len(lost), marker, color=colour, transform=edge, label="not finite" if lost else None)
     axes.axvline(FLOAT32_EXPONENT, color="grey", linewidth=0.8)
     axes.set(xlabel="$s_A \\sum_t \\Delta_t$, longest sequence, initial weights", ylabel="final training loss")
-    axes.set(xscale="log", yscale="log")
+    _logarithmic(axes, "x", (record.exponent for record in records))
+    _logarithmic(axes, "y", (record.train.cross_entropy for record in records))
+
+
+def _logarithmic(axes: Axes, which: Literal["x", "y"], values: Iterable[float]) -> None:
+    """Where there is something that a logarithm has."""
+    if any(math.isfinite(value) and value > 0 for value in values):
+        axes.set(**{f"{which}scale": "log"})
 
 
 def _key(each: Compared, by_T: bool) -> float:

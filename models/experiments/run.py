@@ -130,9 +130,11 @@ class Record:
     def gaps(self) -> dict[str, float]:
         """Test minus training: ``cross_entropy``, ``ramp`` (what ``certified_gap`` bounds), ``error``; and ``margin``:
         test error minus the fraction of training margins <= 1 (what ``certified_excess`` bounds). Empty without a
-        test set."""
+        test set; NaN where outputs left the range of floats, which says nothing about the model in real arithmetic."""
         if self.test is None:
             return {}
+        if not (math.isfinite(self.train.cross_entropy) and math.isfinite(self.test.cross_entropy)):
+            return dict.fromkeys(("cross_entropy", "ramp", "error", "margin"), math.nan)
         found = {
             name: getattr(self.test, name) - getattr(self.train, name) for name in ("cross_entropy", "ramp", "error")
         }
@@ -258,6 +260,14 @@ def write_model(out: Path, result: TrainResult, record: Record) -> None:
     checkpoint.write(out, weights, metadata)
 
 
+def read_record(path: Path) -> Record:
+    """Raises: ValueError naming the file; OSError."""
+    try:
+        return Record.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not the record of a run; move its folder out of {path.parent.parent}") from error
+
+
 def run(
     config: RunConfig, folder: Path, *, every: int = 0, progress: Callable[[Epoch], None] = lambda epoch: None
 ) -> Record:
@@ -270,7 +280,7 @@ def run(
     place = folder / config.key
     path = place / "record.json"
     if path.exists():
-        return Record.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return read_record(path)
     place.mkdir(parents=True, exist_ok=True)
     out = place / "model.safetensors"
     result, record = fit(config, out, resume=True, every=every, progress=progress)

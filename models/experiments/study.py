@@ -15,7 +15,7 @@ from models.experiments.findings import Finding, judge
 from models.experiments.pool import Outcome, Pool, Progress, run_all
 from models.experiments.presets import Experiment
 from models.experiments.report import markdown
-from models.experiments.run import RunConfig
+from models.experiments.run import RunConfig, read_record
 from models.experiments.table import write_table
 
 
@@ -38,6 +38,8 @@ def study(experiment: Experiment, folder: Path, pool: Pool, progress: Progress =
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "experiment.json", json.dumps(asdict(experiment), indent=2) + "\n")
     runs = folder / "runs"
+    for path in sorted(runs.glob("*/record.json")):  # what cannot be read is told before hours of training
+        read_record(path)
     jobs = sorted(experiment.configs, key=lambda config: -int(config.options["T"]))
     outcome = run_all(partial(compare, folder=runs), jobs, pool, progress)
     found = collect(experiment, runs, outcome.results)
@@ -54,7 +56,7 @@ def collect(experiment: Experiment, runs: Path, made: Sequence[Compared] = ()) -
     """``made``, and earlier runs of the experiment at other lengths or seeds, by T, s_A and seed."""
     every = {each.record.config.key: each for each in made}
     for path in sorted(runs.glob("*/record.json")):
-        config = RunConfig.from_dict(json.loads(path.read_text(encoding="utf-8"))["config"])
+        config = read_record(path).config
         if config.key not in every and experiment.covers(config):
             found = compare(config, runs)
             if found is not None:

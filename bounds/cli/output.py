@@ -1,0 +1,55 @@
+"""Where a command writes: a file is the old one or the new one, and never the one that was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class OutputError(ValueError):
+    """A place that cannot be written."""
+
+
+def require_writable(path: Path | None, option: str, *read: Path) -> None:
+    """Before the work rather than after it. Raises: OutputError."""
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise OutputError(f"{option} {path}: there is no directory {path.parent}; create it first")
+    if path.exists() and any(other.exists() and path.samefile(other) for other in read):
+        raise OutputError(f"{option} {path}: this is the file that is read; name another")
+
+
+def require_figure(path: Path | None, *read: Path) -> None:
+    """The same for --plot, with a suffix that a figure can have. Raises: OutputError."""
+    if path is None:
+        return
+    from bounds.plots.canvas import form_of
+
+    form_of(path)
+    require_writable(path, "--plot", *read)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """All of it or nothing; a device or a pipe as it is. Raises: OutputError."""
+    from models.atomic import replacing
+
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            with replacing(path) as temporary:
+                temporary.write_bytes(data)
+    except OSError as problem:
+        raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
+
+
+def draw(figure: Figure, path: Path) -> None:
+    """Raises: OutputError, DomainError."""
+    from bounds.plots.canvas import form_of, rendered
+
+    write(path, rendered(figure, form_of(path)))
