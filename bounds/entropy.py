@@ -258,7 +258,7 @@ def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -
         eta = 2 * np.exp(log_w - log_mu) / (1 + root)
         slope = -eta * (1 + 1 / root) / 2
         if powers:
-            cubic = np.exp(cube - log_mu / 3)
+            cubic = np.exp(np.minimum(cube - log_mu / 3, 700.0))
             eta, slope = np.where(kind, cubic, eta), np.where(kind, -cubic / 3, slope)
         total = eta.sum(axis=0)
         if abs(total - 1).max() < 1e-9:
@@ -335,12 +335,14 @@ class Product(EntropyBound):
 
     @functools.cached_property
     def _table(self) -> tuple[list[str], NDArray[np.bool_], Floats, Floats]:
-        """Names of the blocks that need a share (not those of radius or coefficient 0), and of each the
-        surrogates' kind, weight and log scale, as arrays (blocks, alternatives, 1)."""
+        """Names of the blocks that need a share, and of each the surrogates' kind, weight and log scale, as arrays
+        (blocks, alternatives, 1). A block of coefficient 0, or that one of its covers says is a point, needs none."""
+        options = {name: list(block.surrogates()) for name, block in self.blocks.items()}
         options = {
-            name: [s for s in block.surrogates() if s.log_scale > -math.inf] for name, block in self.blocks.items()
+            name: found
+            for name, found in options.items()
+            if found and all(surrogate.log_scale > -math.inf for surrogate in found)
         }
-        options = {name: found for name, found in options.items() if found}
         width = max(map(len, options.values()), default=0)
         padded = [found + [found[-1]] * (width - len(found)) for found in options.values()]
 

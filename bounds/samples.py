@@ -23,7 +23,7 @@ MOST = 10**18
 
 
 def samples_needed(setting: Setting, level: Scalar, rung: str = "margin") -> int:
-    """Least m found with ``rung <= level``, certified there, and certified not to be at most ``level`` at m - 1.
+    """Least m found with ``rung <= level``: certified there, and not at m - 1.
 
     Everything but m stays: the constants of the model, T, delta, the loss, the margin. ``level`` in units of what the
     rung bounds. That no smaller m does is exact for `margin`, where the class and ``H`` do not depend on m and the
@@ -32,7 +32,7 @@ def samples_needed(setting: Setting, level: Scalar, rung: str = "margin") -> int
     would be for these. Raises: DomainError (unknown rung, level <= 0, or no m up to 10^18). Source: theory.md 6.2, 6.3.
     """
     require(rung in RUNGS, f"unknown rung {rung!r}: one of {', '.join(RUNGS)}")
-    require(level > 0, f"the level must be > 0, got {level!r}")
+    require(1e-12 <= level <= 1e12, f"the level is a number from 1e-12 to 1e12, got {level!r}")
     limit = Enclosure.point(Fraction(level)).lower
 
     def value(m: int) -> Enclosure:

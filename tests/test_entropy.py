@@ -182,6 +182,36 @@ class TestCombinators:
         assert whole.log_covering(0.1).float_upper() == pytest.approx(alone.float_upper())
         assert whole.by_block(0.1)["B"].upper == 0
 
+    @pytest.mark.parametrize("point", [Box(3, 0), Volume(3, 0, "max")])
+    def test_a_block_that_is_a_point_takes_no_share(self, point):
+        """Whatever its l1 radius: one of its covers says that it costs nothing."""
+        both = Minimum((point, Projection(Maurey(3, 1.0), "max")))
+        other = Volume(4, 1.0, "spectral")
+        product = Product({"A": image(both, 3.0), "B": image(other)})
+        assert product.split(0.1).shares == {"B": 1}
+        alone = image(other).log_covering(0.1).float_upper()
+        assert product.log_covering(0.1).float_upper() == pytest.approx(alone, rel=1e-14)
+        assert product.approximate(np.log([0.1]))[0] == pytest.approx(other.log_covering(0.1).float_upper(), rel=1e-12)
+
+    @pytest.mark.parametrize("eps", [1e-6, 1e-2, 1.0, 30.0])
+    def test_the_split_is_nearly_the_best(self, eps):
+        """No shift of radius between two blocks gains more than 1e-6 of the cost."""
+        blocks = {str(i): image(Volume(2 + 3 * i, 1.0, "l2"), 10.0 ** (2 * i - 4)) for i in range(6)}
+        product = Product(blocks)
+        shares = {name: float(share) for name, share in product.split(eps).shares.items()}
+
+        def cost(split):
+            return sum(
+                block.part.dimension * math.log1p(2 * block.constant.float_upper() / (eps * split[name]))
+                for name, block in blocks.items()
+            )
+
+        best = cost(shares)
+        for one, two in itertools.permutations(shares, 2):
+            for part in (1e-3, 0.1, 0.5):
+                moved = shares | {one: shares[one] * (1 - part), two: shares[two] + shares[one] * part}
+                assert cost(moved) > best * (1 - 1e-6)
+
     def test_empty_product_of_points(self):
         still = Product({"A": image(Box(2, 0))})
         assert still.log_covering(0.1).upper == 0

@@ -29,13 +29,27 @@ def test_it_does_not_depend_on_where_the_search_starts():
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("start", [1, 30, 10**9])
+def test_a_search_that_begins_far_away_arrives(monkeypatch, start):
+    """Both directions, by steps that double; the first guess is put off."""
+    monkeypatch.setattr("bounds.samples.round", lambda x: start, raising=False)
+    m = samples_needed(SETTING, 0.25)
+    monkeypatch.undo()
+    assert m == samples_needed(SETTING, 0.25)
+
+
 def test_a_loose_level_needs_one_sample():
     assert samples_needed(SETTING, 10**6) == 1
 
 
 @pytest.mark.parametrize(
     ("level", "rung", "message"),
-    [(0, "margin", "level must be > 0"), (1, "sharp", "unknown rung"), (1e-12, "margin", "every m up to")],
+    [
+        (0, "margin", "the level is a number from"),
+        (float("inf"), "margin", "the level is a number from"),
+        (1, "sharp", "unknown rung"),
+        (1e-12, "margin", "every m up to"),
+    ],
 )
 def test_what_is_refused(level, rung, message):
     with pytest.raises(DomainError, match=message):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -235,6 +236,9 @@ SETTINGS = {
     "two margins": replace(SETTING, margin=0.25, loss=Ramp(2)),
     "small norms": replace(SETTING, measured=replace(MODEL, B_w=1e-9, M_w=1e-9, M_A=3.5)),
     "zero readout": replace(SETTING, measured=replace(MODEL, B_w=0, M_w=0)),
+    # a block that is a point by volume and not by its l1 radius costs nothing
+    "equal decays": replace(SETTING, measured=replace(MODEL, s_A=-1.0, B_A=1.0, M_A=MODEL.d * MODEL.N)),
+    "still gate": replace(SETTING, measured=replace(MODEL, B_q=0.0)),
 }
 
 
@@ -296,7 +300,35 @@ def test_cells_and_their_price(s_A, p, log2_scale, margin, T, trained):
     assert found.value == pytest.approx(certified.value.float_upper(), rel=1e-9)
 
 
+@pytest.mark.parametrize("j", range(-24, 9, 4))
+@pytest.mark.parametrize("T", [4, 16, 64, 1024])
+def test_the_number_of_cells_where_it_is_nearly_an_integer(j, T):
+    """s_A on the grid: ``s_A M T/4`` of two grid points may be an integer, or lie an ulp above one."""
+    s_A = 2.0 ** (j / 8)
+    measured = replace(MODEL, s_A=s_A, B_A=max(MODEL.B_A, s_A), M_A=max(MODEL.M_A, s_A))
+    setting = Setting(measured, Sample(10**5, T), Ramp(1), 1, embedding="fixed")
+    certified = ladder.margin(setting).selected.price.float_upper()
+    assert sweep("margin", {"T": [T]}, setting).price[0] == pytest.approx(certified, rel=1e-12)
+
+
 class TestSweep:
+    def test_vacuous_is_about_the_range_of_the_loss(self):
+        setting = replace(SETTING, loss=ClippedCrossEntropy(3))
+        table = sweep("scale", {"m": np.geomspace(10, 10**6, 60).round()}, setting)
+        assert (table.vacuous == (table.value >= 3)).all() and ((table.value > 1) & ~table.vacuous).any()
+
+    def test_beyond_its_hypothesis_the_published_formula_may_still_be_positive(self):
+        """Past ratio e the main part is negative, but not at once larger than the rest."""
+        setting = replace(SETTING, delta=Fraction(1, 10**250))
+        m = [int(x) for x in np.geomspace(10, 10**15, 200)]
+        table = sweep("published", {"m": m}, setting)
+        seen = {(bool(ok), bool(negative)) for ok, negative in zip(table.applies, table.negative, strict=True)}
+        assert seen == {(True, False), (False, False), (False, True)}
+        last = int(table.index[table.negative].max())
+        for row in (last - 1, last, last + 1, last + 2):
+            exact = ladder.published(replace(setting, sample=Sample(m[row], setting.sample.T))).value.float_upper()
+            assert table.value[row] == pytest.approx(exact, rel=1e-9)
+
     def test_labels_and_order(self):
         table = sweep("margin", {"T": [10, 100], "s_A": [-0.1, 0.0, 0.01], "m": [1000, 10**6]}, SETTING)
         assert list(table.columns) == [
@@ -374,17 +406,23 @@ class TestSweep:
         ("over", "message"),
         [
             ({"B_z": [1]}, "unknown axis 'B_z'"),
-            ({"T": [0]}, "axis T: expected integers >= 1"),
+            ({"T": [0]}, "axis T: expected integers from 1"),
             ({"T": [1.5]}, "axis T: expected integers"),
             ({"delta": [1.0]}, "axis delta"),
             ({"margin": [0.0]}, "axis margin: values are > 0"),
             ({"B_u": [-1.0]}, "axis B_u: a radius is >= 0"),
-            ({"s_A": [math.nan]}, "axis s_A: values are finite"),
-            ({"s_A": [math.inf]}, "axis s_A: values are finite"),
+            ({"s_A": [math.nan]}, "axis s_A: values are numbers"),
+            ({"s_A": [math.inf]}, "axis s_A: values are numbers"),
             ({"V": [3]}, "axis V: the embedding is not in the class"),
             ({"eps": [1]}, "eps is an axis of the rung scale"),
             ({"T": []}, "axis T: no values"),
             ({}, "at least one axis"),
+            ({"m": [10, 10]}, "axis m: a value is repeated"),
+            ({"delta": [1e-310]}, "axis delta: .* above 1e-300"),
+            ({"margin": [1e-320]}, "axis margin: .* at least 1e-300"),
+            ({"p": [-1e308]}, "axis p: values are numbers of modulus up to 1e300"),
+            ({"B_q": [1e200], "B_u": [1e200]}, "a gate logit p . B_q B_u is beyond 1e300"),
+            ({"B_u": np.arange(1, 10001), "B_w": np.arange(1, 10001)}, "100,000,000 points: a sweep has at most"),
             ({"s_A": [1e295], "T": [10**9]}, "beyond 1e300"),
             ({"B_w": [1e300], "B_B": [1e300]}, "B_product: .* outside the grid"),
         ],
@@ -392,6 +430,10 @@ class TestSweep:
     def test_what_is_refused(self, over, message):
         with pytest.raises(DomainError, match=message):
             sweep("margin", over, SETTING)
+
+    def test_a_delta_below_doubles_is_refused(self):
+        with pytest.raises(DomainError, match="delta: a sweep takes failure probabilities above 1e-300"):
+            sweep("margin", {"T": [5]}, replace(SETTING, delta=Fraction(1, 10**400)))
 
     def test_a_model_without_a_gate_has_no_gate_axes(self):
         for name in ("p", "B_q", "M_q", "M"):

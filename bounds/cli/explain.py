@@ -44,7 +44,7 @@ def explain(path: Path, form: str, plot: Path | None, out: Path | None, **option
 
     try:
         require_writable(out, "--out", path)
-        require_figure(plot, path)
+        require_figure(plot, path, *([out] if out is not None else []))
     except ValueError as problem:
         fail(problem)
     try:

@@ -19,8 +19,12 @@ def require_writable(path: Path | None, option: str, *read: Path) -> None:
         return
     if not path.parent.is_dir():
         raise OutputError(f"{option} {path}: there is no directory {path.parent}; create it first")
-    if path.exists() and any(other.exists() and path.samefile(other) for other in read):
-        raise OutputError(f"{option} {path}: this is the file that is read; name another")
+    if any(path.absolute() == other.absolute() or _same(path, other) for other in read):
+        raise OutputError(f"{option} {path}: this file is read or written already; name another")
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 def require_figure(path: Path | None, *read: Path) -> None:

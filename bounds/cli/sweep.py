@@ -84,7 +84,7 @@ def sweep(
         raise click.UsageError("--plot draws one or two axes")
     try:
         require_writable(out, "--out", path)
-        require_figure(plot, path)
+        require_figure(plot, path, *([out] if out is not None else []))
         over = dict(map(_axis, axes))
         if len(over) < len(axes):
             raise ValueError("--over: each axis once")
@@ -203,7 +203,7 @@ def _text(
         from bounds.report import number
 
         setting = certificate.setting
-        rows = json.loads(table.to_json(orient="records", double_precision=15))
+        rows = [{name: _json(value) for name, value in row.items()} for row in table.to_dict(orient="records")]
         document = {
             "checkpoint": str(path),
             "certified": False,
@@ -253,8 +253,15 @@ def _printed(table: pd.DataFrame, needed: dict[str, dict[float, int]], verdict: 
     return f"{text}\n{found}"
 
 
+def _json(value: Any) -> Any:
+    """Every digit of a double; null for no value, and the logarithm of 0 by name."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
 def _number(value: float, log10: float, negative: bool) -> str:
     if not math.isnan(value):
         return f"{value:.6g}"
     whole = math.floor(log10)
-    return f"{'-' if negative else ''}{10 ** (log10 - whole):.5f}e+{whole}"
+    return f"{'-' if negative else ''}{10 ** (log10 - whole):.5f}e{whole:+d}"

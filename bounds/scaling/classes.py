@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from bounds.constants import DomainError
 from bounds.scaling.coefficients import Class
 from bounds.scaling.logspace import Floats, softplus
+from bounds.selection import grid
 
 Point = Mapping[str, Floats]
 
@@ -100,10 +102,24 @@ def _abscissae(s_A: Floats) -> tuple[_Abscissa, _Abscissa]:
     return own, none
 
 
+def _number_of_parts(s_A: Floats, cap: Floats, T: Floats) -> Floats:
+    """``K = max(1, ceil(s_A M T/4))`` at points of the grid, which are doubles rounded up: there, a product of powers
+    of two may lie just above an integer, and only exact arithmetic tells."""
+    product = s_A * cap * T / 4
+    K = np.maximum(1.0, np.ceil(product))
+    # beyond, one part more or less changes 2 ln K by less than 1e-7
+    near = (product > 0.5) & (product < 2**25) & (np.abs(product - np.round(product)) <= 1e-12 * product)
+    if near.any():
+        K, s_A, cap, T = (np.array(np.broadcast_to(x, near.shape)) for x in (K, s_A, cap, T))
+        for place in map(tuple, np.argwhere(near)):
+            points = (grid(round(_STEPS * math.log2(value))) for value in (s_A[place], cap[place]))
+            K[place] = max(1, math.ceil(math.prod(map(Fraction, points), start=Fraction(int(T[place]), 4))))
+    return K
+
+
 def _refined(s_A: _Abscissa, cap: Floats, true_s_A: Floats, true_cap: Floats, T: Floats) -> tuple[Floats, ...]:
     """Values of the cells of s_A > 0 and M split into ``K = max(1, ceil(s_A M T/4))`` parts, and ``2 ln K``."""
-    K = np.maximum(1.0, np.ceil(s_A.value * cap * T / 4))
-    K = np.where(true_s_A > 0, K, 1.0)
+    K = np.where(true_s_A > 0, _number_of_parts(s_A.value, cap, T), 1.0)
 
     def part(name: str, coarse: Floats, value: Floats) -> Floats:
         log2 = _log2(np.where(K > 1, value, 1.0))

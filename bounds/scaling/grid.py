@@ -30,7 +30,8 @@ AXES = (*COUNTS, "delta", *_POSITIVE, "s_A", "p", *_RADII)
 """Everything a sweep can run over."""
 
 _CHUNK = 1 << 14
-_LARGEST_EXPONENT = 1e300
+_LARGEST = 1e300  # of what a sweep takes; 1e-300 is the least that is not 0
+_POINTS = 50_000_000
 _LN10 = math.log(10)
 _LARGEST_LOG = math.log(np.finfo(float).max)
 
@@ -62,8 +63,9 @@ def sweep(
     its hypothesis), ``vacuous`` (at least the range of what it bounds), ``applies`` (its hypothesis holds), ``price``
     (nats that the value includes), ``eps`` and ``entropy`` (radius and ``H`` there; NaN for a rung without).
 
-    Accuracy: `scale` and `margin` at a given split to 1e-10 relative, `scale` at the best radius within 1e-3 above its
-    infimum, `repaired` and `sharp` within 2e-3 of the Dudley integral. Certificates: ``bounds.ladder.certify``.
+    Accuracy: `scale` and `margin` at a given split to 1e-10 relative; `scale` at a radius chosen as a certificate
+    chooses its own, nearly the best; `repaired` and `sharp` within about 2e-3 of the Dudley integral, and 1e-2 where
+    m is below 100. Certificates: ``bounds.ladder.certify``.
     Raises: DomainError, with the name of the axis.
 
     >>> from bounds.constants import MeasuredConstants, Sample
@@ -137,6 +139,8 @@ def _columns(over: Mapping[str, Sequence[float] | Floats], at: Setting) -> dict[
     for name, values in over.items():
         axes[name] = np.asarray(values, dtype=float).ravel()
         _check(name, axes[name], at)
+    points = math.prod(values.size for values in axes.values())
+    require(points <= _POINTS, f"{points:,} points: a sweep has at most {_POINTS:,}")
     grids = np.meshgrid(*axes.values(), indexing="ij")
     return {name: grid.ravel() for name, grid in zip(axes, grids, strict=True)}
 
@@ -145,14 +149,16 @@ def _check(name: str, values: Floats, at: Setting) -> None:
     if name not in AXES:
         raise DomainError(f"unknown axis {name!r}: one of {', '.join(AXES)}")
     require(values.size > 0, f"axis {name}: no values")
-    require(bool(np.isfinite(values).all()), f"axis {name}: values are finite numbers")
+    require(bool((np.abs(values) <= _LARGEST).all()), f"axis {name}: values are numbers of modulus up to 1e300")
+    require(len(np.unique(values)) == values.size, f"axis {name}: a value is repeated")
     if name in COUNTS:
         whole = (values >= 1) & (values == np.floor(values)) & (values < 2**53)
-        require(bool(whole.all()), f"axis {name}: expected integers >= 1, got {values[~whole][:1]}")
+        require(bool(whole.all()), f"axis {name}: expected integers from 1 to 2^53, got {values[~whole][:1]}")
     elif name == "delta":
-        require(bool(((values > 0) & (values < 1)).all()), "axis delta: a failure probability lies in (0, 1)")
+        inside = (values >= 1 / _LARGEST) & (values < 1)
+        require(bool(inside.all()), "axis delta: a failure probability lies in (0, 1), and in a sweep above 1e-300")
     elif name in _POSITIVE:
-        require(bool((values > 0).all()), f"axis {name}: values are > 0")
+        require(bool((values >= 1 / _LARGEST).all()), f"axis {name}: values are > 0, and in a sweep at least 1e-300")
     elif name in _RADII:
         require(bool((values >= 0).all()), f"axis {name}: a radius is >= 0")
     require(name != "V" or at.in_class, "axis V: the embedding is not in the class, so that its rows change nothing")
@@ -186,6 +192,7 @@ def _base(at: Setting) -> dict[str, Floats]:
             constants.logit_max is not None, "vocabulary inputs need an embedding: this model has real-valued inputs"
         )
         values["M"] = float(softplus(np.array(float(constants.logit_max))))  # type: ignore[arg-type]
+    require(float(at.delta) >= 1 / _LARGEST, "delta: a sweep takes failure probabilities above 1e-300")
     values |= {"T": at.sample.T, "m": at.sample.m, "delta": float(at.delta), "margin": float(at.margin)}
     values["c"] = float(at.loss.range)
     return {name: np.array([value], dtype=float) for name, value in values.items()}
@@ -221,5 +228,9 @@ def _follow(point: dict[str, Floats], moved: Mapping[str, Floats], at: Setting) 
         point["M_A"] = np.maximum(point["M_A"], least)
     exponent = np.abs(s_A) * point["T"]
     if "B_q" in point:
-        exponent = exponent * np.maximum(softplus(point["p"] + point["B_q"] * point["B_u"]), point.get("M", 0.0))
-    require(bool((exponent < _LARGEST_EXPONENT).all()), "s_A M T is beyond 1e300: no logarithm of the sums in float64")
+        with np.errstate(over="ignore"):
+            logit = point["p"] + point["B_q"] * point["B_u"]
+        require(bool((np.abs(logit) < _LARGEST).all()), "a gate logit p + B_q B_u is beyond 1e300")
+        with np.errstate(over="ignore"):
+            exponent = exponent * np.maximum(softplus(logit), point.get("M", 0.0))
+    require(bool((exponent < _LARGEST).all()), "s_A M T is beyond 1e300: no logarithm of the sums in float64")

@@ -21,6 +21,7 @@ from bounds.scaling.logspace import Floats
 _OCTAVES = 60
 _NODES = 192
 _WINDOW = (1e-9, 4.0)  # of radii that a single scale is chosen among, in units of c/l
+_RADII = 97  # as many as a certificate tries at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def margin_lipschitz(k: Floats) -> Floats:
 
 def _confidence(at: Point) -> Floats:
     """``c sqrt(ln(2/delta)/(2m))``."""
-    return at["c"] * np.sqrt(np.log(2 / at["delta"]) / (2 * at["m"]))
+    return at["c"] * np.sqrt((math.log(2) - np.log(at["delta"])) / (2 * at["m"]))
 
 
 # --- at the measured constants ------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ def margin(at: Point, *, paid: bool) -> Values:
             entropy[where], price[where] = height, cost
     else:
         entropy = _sharp_entropy(measured(at), at["T"])(np.log(eps))
-    excess = np.sqrt((entropy + price + np.log(1 / at["delta"])) / (2 * at["m"]))
+    excess = np.sqrt((entropy + price - np.log(at["delta"])) / (2 * at["m"]))
     return _of(excess, price=price, eps=eps, entropy=entropy)
 
 
@@ -178,7 +179,7 @@ def scale(at: Point, *, paid: bool) -> Values:
 
 def _scale(at: Point, entropy: Entropy, unit: Floats, price: Floats) -> Values:
     """``entropy``: of ``z/unit``. The best radius by a grid that is refined twice about its least value."""
-    extra = price + np.log(2 / at["delta"])
+    extra = price + math.log(2) - np.log(at["delta"])
 
     def value(eps: Floats) -> tuple[Floats, Floats]:
         height = entropy(np.log(eps / unit))
@@ -192,8 +193,8 @@ def _scale(at: Point, entropy: Entropy, unit: Floats, price: Floats) -> Values:
         eps = at["eps"]
     else:
         low, high = map(math.log, _WINDOW)
-        eps = search(at["c"] / at["l"], np.linspace(low, high, 33))
-        step = (high - low) / 32
+        eps = search(at["c"] / at["l"], np.linspace(low, high, _RADII))
+        step = (high - low) / (_RADII - 1)
         for _ in range(2):
             eps = search(eps, np.linspace(-step, step, 9))
             step /= 4
