@@ -227,6 +227,10 @@ def _printed(table: pd.DataFrame, needed: dict[str, dict[float, int]], verdict: 
     """Aligned columns; long tables from both ends unless they go to a file."""
     import pandas as pd
 
+    left = len(table) - _SHOWN
+    cut = left > 0 and not whole
+    if cut:
+        table = pd.concat([table.head(_SHOWN // 2), table.tail(_SHOWN // 2)])
     shown = table
     if "log10" in table:
         status = ["does not apply" if not ok else "vacuous" if bad else ""
@@ -238,19 +242,15 @@ def _printed(table: pd.DataFrame, needed: dict[str, dict[float, int]], verdict: 
             status=status,
         )
     with pd.option_context("display.width", None, "display.max_columns", None):
-        if whole or len(shown) <= _SHOWN:
-            text = shown.to_string(index=False)
-        else:
-            half = _SHOWN // 2
-            lines = shown.to_string(index=False).splitlines()
-            left = f"... {len(shown) - 2 * half:,} more rows (all of them: --out FILE)"
-            text = "\n".join([*lines[: half + 1], left, *lines[-half:]])
+        lines = shown.to_string(index=False).splitlines()
+    if cut:
+        lines.insert(1 + _SHOWN // 2, f"... {left:,} more rows (all of them: --out FILE)")
     found = "".join(
         f"{verdict}: {rung} <= {level:g} at m = {m:,}, not at {m - 1:,}, with the constants of this model\n"
         for rung, crossings in needed.items()
         for level, m in crossings.items()
     )
-    return f"{text}\n{found}"
+    return "\n".join(lines) + f"\n{found}"
 
 
 def _json(value: Any) -> Any:
