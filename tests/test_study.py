@@ -223,6 +223,13 @@ def test_the_length_report_can_disagree(done, per_token, agreement):
     assert f"**Measured:** {agreement} with the claim." in report
 
 
+def test_runs_that_scatter_too_much_agree_with_nothing(done):
+    gaps = (0.3, -0.4, -0.2, 0.4, 0.3, -0.3)
+    found = [altered(each, gap=gap) for each, gap in zip(done[1].found, gaps, strict=True)]
+    finding = judge(tiny(), found)
+    assert finding.agreement == "undecided" and "would hide a growth of the error gap by" in finding.measured[-1]
+
+
 @pytest.mark.parametrize(
     ("losses", "final_s_A", "agreement", "said"),
     [

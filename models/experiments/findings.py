@@ -120,9 +120,16 @@ def _length(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
     if "unknown" in trends:
         return measured, "undecided"
     if "up" not in trends:
-        return measured, "agrees"
+        hidden = fitted["error"].hidden
+        if hidden <= _RESOLVED:
+            return measured, "agrees"
+        measured.append(f"the interval would hide a growth of the error gap by {hidden:.2f} over these lengths")
+        return measured, "undecided"
     return measured, "does not agree" if trends == {"up"} or fitted["error"].trend == "up" else "agrees in part"
 
+
+_RESOLVED = 0.1
+"""Growth of the error gap over the lengths that an experiment must be able to see, to agree that there is none."""
 
 _TRENDS = {
     "none": "no trend",

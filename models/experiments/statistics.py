@@ -28,6 +28,11 @@ class Slope:
     span: float
 
     @property
+    def hidden(self) -> float:
+        """The largest growth over the range of x that the interval does not exclude."""
+        return max(self.high, 0.0) * self.span
+
+    @property
     def trend(self) -> str:
         """ "none": the interval holds 0; "up" and "down": it lies on that side; "unknown": there is no interval."""
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
