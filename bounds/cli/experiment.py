@@ -41,7 +41,7 @@ _OPTIONS = (
         type=click.Choice(["paper", "quick"]),
         default="paper",
         show_default=True,
-        help="paper: its lengths, five seeds and epochs. quick: about two minutes on two cores.",
+        help="paper: its lengths, five seeds and epochs. quick: under two minutes on two cores.",
     ),
     click.option("--T", "lengths", type=click.IntRange(min=1), multiple=True, help="Lengths instead of the preset's."),
     click.option("--seeds", type=click.IntRange(min=1), help="How many seeds (1, 2, ...) instead of the preset's."),

@@ -84,7 +84,7 @@ _EPOCHS: Mapping[tuple[Name, str], int] = {
 _SHORT_EPOCHS = 10  # the authors' logs at s_A = 0.1 end after ten
 _ABSCISSAS: Mapping[Name, tuple[float, ...]] = {"length": (0.0,), "unstable-init": (0.1,), "sweep-abscissa": _SWEEP}
 
-# About two minutes on two cores
+# Under two minutes on two cores
 _QUICK: Mapping[Name, Mapping[str, Any]] = {
     "length": {"lengths": (25, 75, 125, 200, 300), "seeds": (1, 2, 3), "m": 500, "epochs": 15},
     "unstable-init": {"lengths": (50, 100, 200, 350, *_BEYOND), "seeds": (1, 2, 3), "m": 1000, "epochs": 10},
