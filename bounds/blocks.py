@@ -58,6 +58,19 @@ def coefficients(
     return _coefficients(replace(constants, M_A=None, M_B=None, M_C=None, M_q=None, M_w=None), T, chain)
 
 
+def coefficient_formulas(
+    constants: ClassConstants, chain: Literal["sharp", "repaired"] = "sharp"
+) -> dict[str, sympy.Expr]:
+    """The expression of each block's beta: of 5.1 (5.3 in vocabulary norms) or 5.5, and 5.4; a decay group's is that of
+    its block."""
+    table = dict(REPAIRED if chain == "repaired" else SHARP if constants.norms == "spectral" else VOCABULARY)
+    if constants.gate == "none":
+        del table["g"]
+    if constants.V is not None:
+        table["e"] = EMBEDDING
+    return table
+
+
 @functools.lru_cache(maxsize=512)
 def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "repaired"]) -> Mapping[str, Enclosure]:
     if constants.groups is not None:
@@ -72,12 +85,7 @@ def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "re
     require(
         chain == "sharp" or constants.norms == "spectral", "the repaired chain (theory.md 5.5) is in spectral norms"
     )
-    table = dict(REPAIRED if chain == "repaired" else SHARP if constants.norms == "spectral" else VOCABULARY)
-    if constants.gate == "none":
-        del table["g"]
-    if constants.V is not None:
-        table["e"] = EMBEDDING
-    return enclose_all(table, assignment(constants, T))
+    return enclose_all(coefficient_formulas(constants, chain), assignment(constants, T))
 
 
 def _with_maurey(volume: EntropyBound, entries: int, l1_radius: Scalar | None, metric: Metric) -> EntropyBound:

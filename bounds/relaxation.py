@@ -26,13 +26,12 @@ from sympy import Abs, Expr, Min, Piecewise, Rational, Symbol, diff, log, sqrt
 
 from bounds import chaining
 from bounds import notation as sym
-from bounds.blocks import assignment, group_terms
+from bounds.blocks import assignment, coefficient_formulas, group_terms
 from bounds.constants import DomainError, Scalar, require
 from bounds.enclose import MAX_BITS, START_BITS, Enclosure, PrecisionError, Value, bits, enclose_all, exact, hull
 from bounds.entropy import Product, logarithm
 from bounds.ladder import SELECTED
 from bounds.losses import Ramp, margin_lipschitz
-from bounds.perturbation import EMBEDDING, SHARP, VOCABULARY
 from bounds.rung import Rung, Setting
 from bounds.selection import SelectedClass
 from bounds.sums import DEFINITIONS, step, weighted_geometric
@@ -193,6 +192,7 @@ def _terms(rung: Rung, setting: Setting) -> list[_Term]:
     selected, entropy, eps = of_norms(rung)
     constants = selected.constants
     groups = group_terms(constants.groups) if constants.groups is not None else {}
+    beta = coefficient_formulas(constants)
     plain = replace(constants, groups=None)
     shares = entropy.shares or {}
     found = []
@@ -205,7 +205,6 @@ def _terms(rung: Rung, setting: Setting) -> list[_Term]:
             costs = [_stand_in(s.kind, s.weight, s.log_scale - at) for s in options]
             kind = options[costs.index(min(costs))].kind
         size, radius = SIZES[block], RADII[block] if kind == "logarithm" else L1_RADII[block]
-        beta = {**(SHARP if constants.norms == "spectral" else VOCABULARY), "e": EMBEDDING}
         if block == "A" and kind == "logarithm" and constants.M_A is not None:
             radius = radius * 2  # where l1 radii constrain the class the box is covered by volume (blocks.py)
         scale = radius * beta["g" if block in "pq" else block]

@@ -11,12 +11,11 @@ from sympy import Expr, Symbol, log, sqrt
 
 from bounds import chaining, covering
 from bounds import notation as sym
-from bounds.blocks import assignment, coefficients, group_terms
+from bounds.blocks import assignment, coefficient_formulas, coefficients, group_terms
 from bounds.constants import ClassConstants
 from bounds.enclose import Enclosure, Value, enclose, enclose_all
 from bounds.losses import Ramp, margin_lipschitz, rational
 from bounds.pac_bayes import level, maurer_constant
-from bounds.perturbation import EMBEDDING, SHARP, VOCABULARY
 from bounds.rung import Rung, Setting
 from bounds.sums import DEFINITIONS
 
@@ -76,13 +75,8 @@ def _of_class(constants: ClassConstants, T: int) -> Iterator[Formula]:
             continue
         if isinstance(values.get(symbol), Expr):
             yield _formula(sym.NOTATION[symbol.name].meaning, symbol, expression, values, _SOURCES[symbol])
-    spectral = constants.norms == "spectral"
-    table, chain = (dict(SHARP), "theory.md 5.1") if spectral else (dict(VOCABULARY), "theory.md 5.3")
-    if constants.gate == "none":
-        del table["g"]
-    if constants.V is not None:
-        table["e"] = EMBEDDING
-    found = coefficients(constants, T)
+    table, found = coefficient_formulas(constants), coefficients(constants, T)
+    chain = "theory.md 5.1" if constants.norms == "spectral" else "theory.md 5.3"
     terms = {} if constants.groups is None else group_terms(constants.groups)
     for name, value in found.items():
         block, group = terms.get(name, (name, None))
