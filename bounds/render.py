@@ -102,12 +102,14 @@ def _overview_cells(reports: Sequence[Report]) -> tuple[list[str], list[list[str
     return header, body
 
 
+def markdown_row(cells: Sequence[str]) -> str:
+    """One row of a table, with its bars escaped."""
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
 def markdown(reports: Sequence[Report]) -> str:
     """One section per checkpoint, or one table for several."""
-
-    def row(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
+    row = markdown_row
     if len(reports) > 1:
         header, body = _overview_cells(reports)
         return "\n".join([row(header), row(["---"] * len(header)), *map(row, body), "", "† does not apply"]) + "\n"

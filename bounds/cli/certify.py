@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import json
 import shlex
 import sys
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bounds.cli.options import FORMATS, POSITIVE, fail, number, seconds
+from bounds.cli.options import FORMATS, POSITIVE, fail, located, number, seconds
 
 if TYPE_CHECKING:
     from bounds.report import Subject
@@ -107,7 +106,7 @@ def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any
     failed = False
     for path, outcome in _outcomes(paths, options):
         if isinstance(outcome, Exception):
-            click.echo(f"ssm-bounds: {_located(path, outcome)}", err=True)
+            click.echo(f"ssm-bounds: {located(path, outcome)}", err=True)
             failed = True
         else:
             reports.append(outcome)
@@ -129,11 +128,6 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save FILE goes with one of --occam and --one-draw")
-
-
-def _located(path: Path, problem: Exception) -> str:
-    text = " ".join(str(problem).split())
-    return text if str(path) in text else f"{path}: {text}"
 
 
 def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
@@ -158,19 +152,13 @@ def _attempt(options: dict[str, Any], path: Path) -> tuple[Certificate, Subject]
 
 def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | None, *, single: bool) -> None:
     from bounds import render
-    from bounds.cli.output import write
+    from bounds.cli.output import emit, emit_table
     from bounds.report import document
 
     if form == "table":
-        from rich.console import Console
-
-        if out is None:
-            render.table(reports, Console())
-            return
-        stream = io.StringIO()
-        render.table(reports, Console(file=stream, width=160))
-        text = stream.getvalue()
-    elif form == "json":
+        emit_table(partial(render.table, reports), out)
+        return
+    if form == "json":
         documents = [document(certificate, subject) for certificate, subject in reports]
         text = json.dumps(documents[0] if single else documents, indent=2, allow_nan=False) + "\n"
     elif form == "html":
@@ -180,10 +168,7 @@ def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | Non
     else:
         writer: Callable[..., str] = {"markdown": render.markdown, "latex": render.latex}[form]
         text = writer(reports)
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        write(out, text)
+    emit(text, out)
 
 
 def _command_line(context: click.Context) -> str:

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bounds.cli.certify import certify
-from bounds.cli.options import fail
+from bounds.cli.options import fail, located
 
 if TYPE_CHECKING:
     from bounds.elasticity import Explanation
@@ -40,7 +41,7 @@ def explain(path: Path, form: str, plot: Path | None, out: Path | None, **option
       ssm-bounds explain model.safetensors --embedding trained --format csv --out elasticities.csv
       ssm-bounds explain model.safetensors --data data.npz --margin auto --format json
     """
-    from bounds.cli.output import OutputError, draw, require_figure, require_writable, write
+    from bounds.cli.output import draw, emit, emit_table, require_figure, require_writable
 
     try:
         require_writable(out, "--out", path)
@@ -53,26 +54,21 @@ def explain(path: Path, form: str, plot: Path | None, out: Path | None, **option
 
         certificate, _ = report(path, test=None, **options)
         found = explained(certificate)
-        text = _WRITERS[form](found) if form != "table" or out is not None else None
-        if text is None:
-            from rich.console import Console
-
-            _table(found, Console())
-        elif out is None:
-            click.echo(text, nl=False)
+    except OSError as problem:
+        fail(f"{problem.filename or path}: {problem.strerror or problem}")
+    except (ValueError, ArithmeticError) as problem:
+        fail(located(path, problem))
+    try:
+        if form == "table":
+            emit_table(partial(_table, found), out)
         else:
-            write(out, text)
+            emit(_WRITERS[form](found), out)
         if plot is not None:
             from bounds.plots.elasticity import bars
 
             draw(bars(found), plot)
-    except OutputError as problem:
+    except ValueError as problem:
         fail(problem)
-    except OSError as problem:
-        fail(f"{problem.filename or path}: {problem.strerror or problem}")
-    except (ValueError, ArithmeticError) as problem:
-        text = " ".join(str(problem).split())
-        fail(text if str(path) in text else f"{path}: {text}")
 
 
 def _json(found: Explanation) -> str:
@@ -156,25 +152,13 @@ def _table(found: Explanation, console: Any) -> None:
 
 def _markdown(found: Explanation) -> str:
     from bounds.elasticity import reading
-
-    def row(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cells) + " |"
+    from bounds.render import markdown_row as row
 
     lines = [f"**{reading(found)}**", "", row(_HEADER), row(("---",) * len(_HEADER)), *map(row, _cells(found)), ""]
     return "\n".join([*lines, *(f"- **{name}**: {text}" for name, text in _lines(found))]) + "\n"
 
 
-def _wide(found: Explanation) -> str:
-    """The table, for a file."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    _table(found, Console(file=stream, width=160))
-    return stream.getvalue()
-
-
 _WRITERS: dict[str, Callable[[Explanation], str]] = {
-    "table": _wide,
     "json": _json,
     "csv": _csv,
     "markdown": _markdown,

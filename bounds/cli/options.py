@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -16,6 +17,12 @@ def fail(problem: object) -> NoReturn:
     """One line on stderr, exit code 2."""
     click.echo(f"ssm-bounds: {problem}", err=True)
     sys.exit(2)
+
+
+def located(path: Path, problem: Exception) -> str:
+    """A problem with a file, in one line that names it."""
+    text = " ".join(str(problem).split())
+    return text if str(path) in text else f"{path}: {text}"
 
 
 def number(lower: Fraction | None, what: str, *, upper: Fraction | None = None, word: str | None = None) -> Any:

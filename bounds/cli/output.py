@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from rich.console import Console
 
 
 class OutputError(ValueError):
@@ -50,6 +55,26 @@ def write(path: Path, content: str | bytes) -> None:
                 temporary.write_bytes(data)
     except OSError as problem:
         raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
+
+
+def emit(text: str, out: Path | None) -> None:
+    """To stdout, or to a file. Raises: OutputError."""
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write(out, text)
+
+
+def emit_table(print_to: Callable[[Console], None], out: Path | None) -> None:
+    """What prints itself to a console: to the terminal, or to a file in 160 columns. Raises: OutputError."""
+    from rich.console import Console
+
+    if out is None:
+        print_to(Console())
+        return
+    stream = io.StringIO()
+    print_to(Console(file=stream, width=160))
+    write(out, stream.getvalue())
 
 
 def draw(figure: Figure, path: Path) -> None:

@@ -75,7 +75,7 @@ def sweep(
     marks how many samples a bound of 1, 0.5 and 0.1 needs, by values of certificates. All other numbers of a sweep are
     float64 and not certified.
     """
-    from bounds.cli.output import draw, require_figure, require_writable, write
+    from bounds.cli.output import draw, emit, require_figure, require_writable
     from bounds.cli.reading import report
 
     if constants and rungs:
@@ -95,16 +95,16 @@ def sweep(
         table, needed = _evaluate(setting, over, rungs or ("margin",), constants, not before_selection)
         text = _text(table, needed, certificate, path, form, whole=out is not None)
         figure = None if plot is None else _figure(table, needed, list(over), _ceiling(setting, over, table))
-        if out is not None:
-            write(out, text)
-        if plot is not None and figure is not None:
-            draw(figure, plot)
     except OSError as problem:
-        fail(f"cannot read or write {problem.filename or path}: {problem.strerror or problem}")
+        fail(f"cannot read {problem.filename or path}: {problem.strerror or problem}")
     except (ValueError, ArithmeticError) as problem:
         fail(" ".join(str(problem).split()))
-    if out is None:
-        click.echo(text, nl=False)
+    try:
+        emit(text, out)
+        if plot is not None and figure is not None:
+            draw(figure, plot)
+    except ValueError as problem:
+        fail(problem)
     if form != "json":
         click.echo(f"note: {NOTE}", err=form == "csv" or out is not None)
 
