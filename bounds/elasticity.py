@@ -37,12 +37,12 @@ from bounds import ladder
 from bounds import notation as sym
 from bounds.blocks import assignment
 from bounds.constants import ClassConstants, DomainError, Scalar
+from bounds.decimals import decimal_string, number
 from bounds.enclose import START_BITS, Enclosure, bits, exact, least
 from bounds.groups import item_decays
 from bounds.losses import Ramp
 from bounds.moves import NORMS, moved
 from bounds.relaxation import COUNTS, Direction, Optimum, narrow, of_norms, optimum, total
-from bounds.report import decimal_string, number
 from bounds.rung import Certificate, Rung, Setting
 from bounds.selection import vocabulary_constants
 from bounds.sums import softplus

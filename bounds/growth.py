@@ -44,8 +44,8 @@ from bounds.covering import Box, Maurey, Volume
 from bounds.enclose import Value, evaluate
 from bounds.entropy import allocation
 from bounds.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE, REPAIRED, SHARP
-from bounds.render import tex
 from bounds.sums import DEFINITIONS, RHO
+from bounds.typeset import tex
 
 TOLERANCE = 0.1
 """Largest difference between a limit and its estimate; exponents are multiples of 1/2."""

@@ -21,7 +21,7 @@ class BoundMonitor:
     """Writes one row an epoch to ``path`` with the suffixes ``.csv`` and ``.jsonl`` (JSON lines).
 
     A row is: epoch, what the caller reports (loss, accuracy), what ``measure`` finds in the weights, and every
-    ``every`` epochs (0: only when asked to) what ``certify`` finds: see ``models.experiments.certified`` for both.
+    ``every`` epochs (0: only when asked to) what ``certify`` finds: see ``ssm_bounds.experiments.certified`` for both.
     Each epoch replaces the files as a whole, so they are never half written. A row replaces those of its epoch and
     later ones: a training that is resumed, or started over, leaves a log of one training.
     Non-finite numbers are ``inf``, ``-inf``, ``nan`` in the table and those strings in JSON; a missing value is empty

@@ -18,7 +18,7 @@ from rich.table import Table
 import proofs.published
 import proofs.repaired
 from bounds.constants import DomainError
-from bounds.render import tex
+from bounds.typeset import tex
 from proofs.adversary import Finding
 from proofs.statement import Outcome, Statement, Verdict
 

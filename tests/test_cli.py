@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 from flint import arb
 
-from bounds.cli import main
-from bounds.cli.reading import tally
 from bounds.constants import Sample
+from bounds.decimals import decimal_string, number
 from bounds.ladder import Setting
 from bounds.losses import Ramp
-from bounds.report import decimal_string, number
 from models.checkpoint import Metadata, read, write
 from models.weights import Weights
+from ssm_bounds.cli import main
+from ssm_bounds.cli.reading import tally
 from tests.test_selection import MODEL
 
 TOP = ["checkpoint", "setting", "constants", "class", "sums", "beta", "ladder", "verdict", "best", "empirical",
@@ -351,7 +351,7 @@ class TestBadInput:
     def test_no_traceback_from_a_real_process(self, tmp_path):
         broken = tmp_path / "broken.pth"
         broken.write_bytes(b"broken")
-        command = [sys.executable, "-c", "from bounds.cli import main; main()", "certify", str(broken)]
+        command = [sys.executable, "-c", "from ssm_bounds.cli import main; main()", "certify", str(broken)]
         done = subprocess.run([*command, "--m", "10", "--T", "10"], capture_output=True, text=True)
         assert done.returncode == 2 and "Traceback" not in done.stderr
         assert done.stderr.count("\n") == 1

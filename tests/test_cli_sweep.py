@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bounds import ladder
-from bounds.cli import main
 from bounds.constants import Sample
 from bounds.ladder import Setting
 from bounds.losses import Ramp
 from bounds.scaling import sharp_constants, sweep
 from models.checkpoint import Metadata, read, write
 from models.norms import measure
+from ssm_bounds.cli import main
 from tests.test_cli import weights
 
 

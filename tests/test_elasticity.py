@@ -21,15 +21,15 @@ from mpmath import mp, mpf
 
 from bounds import elasticity, ladder, relaxation
 from bounds import notation as sym
-from bounds.cli import main
 from bounds.constants import DomainError, MeasuredConstants, Sample
+from bounds.decimals import decimal_string
 from bounds.elasticity import elasticities, explain
 from bounds.ladder import Rung, Setting
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.moves import NORMS, moved
-from bounds.plots.elasticity import bars
-from bounds.report import decimal_string
 from bounds.sums import DEFINITIONS
+from ssm_bounds.cli import main
+from ssm_bounds.report.plots.elasticity import bars
 from tests.test_selection import MODEL
 
 RUNGS = {make.__name__.replace("_", "-"): make for make in ladder.SELECTED}

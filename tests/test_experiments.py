@@ -16,22 +16,22 @@ import torch
 from click.testing import CliRunner
 from rich.console import Console
 
-from bounds.cli import main
 from bounds.constants import DomainError, Sample
 from bounds.losses import ClippedCrossEntropy, Ramp, margins
 from models import checkpoint
 from models.caps import Caps
 from models.evaluate import fraction_at_most, logits
-from models.experiments import run as runs
-from models.experiments.certified import Question
-from models.experiments.run import RECIPES, TASKS, Record, RunConfig, fit, run
-from models.experiments.show import train_and_show
 from models.monitor import read_log
 from models.selective_ssm import SelectiveSSM
 from models.tasks.arrays import write_arrays
 from models.tasks.majority import majority
 from models.tasks.task import Split, Task
 from models.train import Settings, TrainError
+from ssm_bounds.cli import main
+from ssm_bounds.experiments import run as runs
+from ssm_bounds.experiments.certified import Question
+from ssm_bounds.experiments.run import RECIPES, TASKS, Record, RunConfig, fit, run
+from ssm_bounds.experiments.show import train_and_show
 
 QUICK = Settings(epochs=3, batch=64, seed=5)
 CONFIG = RunConfig("majority", {"m": 256, "T": 11, "seed": 5}, QUICK)

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from sympy import Le, Rational
 
 from bounds import notation as sym
-from bounds.cli import main
 from bounds.enclose import Enclosure, bits
 from bounds.perturbation import EMBEDDING, REPAIRED, SHARP
 from proofs import falsify, ledger, system
 from proofs.adversary import BALLS, REPLAY_BITS, Adversary, Point, certified_ratio, replay
 from proofs.repaired import t5_1, t5_4, t5_5
 from proofs.statement import Kind, Verdict
+from ssm_bounds.cli import main
 from tests.oracle import Model
 
 ALL = ledger.statements()

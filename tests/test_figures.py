@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from bounds.constants import DomainError
-from bounds.plots.closed_form import closed_form, complexity
-from bounds.plots.gaps import measured_against_bound
-from bounds.plots.lengths import against_length, levels_off
+from ssm_bounds.report.plots.closed_form import closed_form, complexity
+from ssm_bounds.report.plots.gaps import measured_against_bound
+from ssm_bounds.report.plots.lengths import against_length, levels_off
 
 
 def lines(axes):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from bounds.constants import Sample
 from models.caps import Caps
 from models.evaluate import score
-from models.experiments.certified import Question
-from models.experiments.comparison import MEASURED, Bound, climb
 from models.tasks.majority import majority
 from models.tasks.task import Split, Task
 from models.train import Settings, train
+from ssm_bounds.experiments.certified import Question
+from ssm_bounds.experiments.comparison import MEASURED, Bound, climb
 
 TOO_SMALL = 16
 """A bound divided by this is caught by a model that memorises noise."""

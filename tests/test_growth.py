@@ -17,12 +17,12 @@ from bounds import growth as g
 from bounds import notation as sym
 from bounds.asymptotics import GrowthError
 from bounds.blocks import coefficients, output_entropy
-from bounds.cli import main
 from bounds.constants import ClassConstants
 from bounds.enclose import enclose
 from bounds.growth import BOUNDS, DIRECTIONS, Cell, Regime
 from proofs.published import table_1
 from proofs.repaired import t10
+from ssm_bounds.cli import main
 
 HALF = Rational(1, 2)
 T, D, D_FREE, ALL_FIXED, RHO_FIXED, B_U, ENDLESS = DIRECTIONS

@@ -21,29 +21,30 @@ from safetensors.numpy import save_file
 
 from bounds import chaining, covering
 from bounds import notation as sym
-from bounds.cli import main
 from bounds.constants import DomainError, Sample
 from bounds.costs import costs, shares
+from bounds.decimals import decimal_string
 from bounds.enclose import Enclosure
-from bounds.html.figures import inline
-from bounds.html.formulas import _EXCESS, _LEVEL, COVERS, formulas
-from bounds.html.mathml import mathml
-from bounds.html.page import _constants, page
 from bounds.ladder import Certificate, Setting, certify
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.margin_pac_bayes import fit
 from bounds.pac_bayes import level
 from bounds.perturbation import EMBEDDING, REPAIRED, SHARP, VOCABULARY
-from bounds.plots.blocks import blocks
-from bounds.plots.canvas import canvas
-from bounds.plots.ladder import ladder
-from bounds.render import Report
-from bounds.report import Subject, decimal_string, document, outcome, unchecked
 from bounds.rung import Tally
 from bounds.sums import DEFINITIONS
 from models.checkpoint import Metadata, write
 from models.norms import measure
 from models.weights import Weights
+from ssm_bounds.cli import main
+from ssm_bounds.report.document import Subject, document, outcome, unchecked
+from ssm_bounds.report.html.figures import inline
+from ssm_bounds.report.html.formulas import _EXCESS, _LEVEL, COVERS, formulas
+from ssm_bounds.report.html.mathml import mathml
+from ssm_bounds.report.html.page import _constants, page
+from ssm_bounds.report.plots.blocks import blocks
+from ssm_bounds.report.plots.canvas import canvas
+from ssm_bounds.report.plots.ladder import ladder
+from ssm_bounds.report.tables import Report
 from tests.mathml import read
 from tests.test_cli import weights
 
@@ -435,5 +436,5 @@ def test_a_figure_follows_the_page():
 
 
 def test_the_page_is_shipped():
-    folder = Path(__file__).parents[1] / "bounds" / "html"
+    folder = Path(__file__).parents[1] / "ssm_bounds" / "report" / "html"
     assert (folder / "template.html").is_file() and (folder / "style.css").is_file()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bounds.html.page import page as written
-from bounds.report import document
+from ssm_bounds.report.document import document
+from ssm_bounds.report.html.page import page as written
 from tests.conftest import ROOT
 from tests.test_html import HOSTILE, SUBJECT, certificate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bounds.constants import DomainError
-from bounds.plots.canvas import canvas, save, svg
+from ssm_bounds.report.plots.canvas import canvas, save, svg
 
 
 @pytest.mark.parametrize("form", ["png", "pdf", "svg"])

@@ -11,9 +11,9 @@ import pytest
 from bounds.constants import DomainError, Sample
 from bounds.ladder import Setting
 from bounds.losses import Ramp
-from bounds.plots import scaling
-from bounds.plots.axes import described, symbol
 from bounds.scaling import AXES, sharp_constants, sweep
+from ssm_bounds.report.plots import scaling
+from ssm_bounds.report.plots.axes import described, symbol
 from tests.test_selection import MODEL
 
 SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed")

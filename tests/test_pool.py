@@ -1,4 +1,4 @@
-"""models.experiments.pool: results do not depend on the executor, and a lost worker or a failed run loses nothing."""
+"""Results of a pool do not depend on the executor, and a lost worker or a failed run loses nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from models.experiments.pool import Inline, Pool, PoolError, dask, local, run_all
+from ssm_bounds.experiments.pool import Inline, Pool, PoolError, dask, local, run_all
 from tests.jobs import log_and, square
 
 

@@ -11,7 +11,6 @@ import sympy
 from click.testing import CliRunner
 from sympy import Eq, Ge, Gt, Le, Rational, exp
 
-from bounds.cli import main
 from bounds.constants import DomainError
 from proofs import ledger
 from proofs.lemma import Lemma
@@ -29,6 +28,7 @@ from proofs.solvers import (
     Sum,
 )
 from proofs.statement import Counterexample, Kind, Statement, Step, Verdict
+from ssm_bounds.cli import main
 
 ALL = ledger.statements()
 x, y, z = sympy.symbols("x y z", positive=True)

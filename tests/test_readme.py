@@ -8,8 +8,8 @@ import shlex
 import click
 import pytest
 
-from bounds.cli import main
 from models.checkpoint import Metadata, write
+from ssm_bounds.cli import main
 from tests.conftest import ROOT
 from tests.test_cli import weights
 
@@ -47,6 +47,6 @@ def test_every_link_leads_to_a_file():
 
 def test_the_map_names_what_is_there():
     named = set(re.findall(r"\b(\w+\.py)\b", README.split("## The map")[1]))
-    rooms = [ROOT / room for room in ("bounds", "models", "proofs")]
+    rooms = [ROOT / room for room in ("ssm_bounds", "bounds", "models", "proofs")]
     assert {path.name for room in rooms for path in room.glob("*.py")} - named == {"__init__.py"}
     assert named <= {path.name for room in rooms for path in room.rglob("*.py")}

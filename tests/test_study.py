@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from bounds.cli import main
 from bounds.constants import DomainError
-from models.experiments import study as studies
-from models.experiments.comparison import Bound, compare
-from models.experiments.findings import groups, judge, slopes
-from models.experiments.pool import Inline, Pool, local
-from models.experiments.presets import CLASSES, NAMES, PRESETS, experiment
-from models.experiments.report import markdown
-from models.experiments.run import Record, RunConfig, _exponent
-from models.experiments.statistics import separation, slope, student_quantile, trained, turning_length
-from models.experiments.study import study
 from models.train import initial_model
+from ssm_bounds.cli import main
+from ssm_bounds.experiments import study as studies
+from ssm_bounds.experiments.comparison import Bound, compare
+from ssm_bounds.experiments.findings import groups, judge, slopes
+from ssm_bounds.experiments.pool import Inline, Pool, local
+from ssm_bounds.experiments.presets import CLASSES, NAMES, PRESETS, experiment
+from ssm_bounds.experiments.report import markdown
+from ssm_bounds.experiments.run import Record, RunConfig, _exponent
+from ssm_bounds.experiments.statistics import separation, slope, student_quantile, trained, turning_length
+from ssm_bounds.experiments.study import study
 
 SERIAL = local(1)
 
@@ -183,7 +183,7 @@ def test_new_runs_extend_old_ones(tmp_path, monkeypatch):
         (9, 2),
     ]
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
-    monkeypatch.setattr("models.experiments.run.fit", None)
+    monkeypatch.setattr("ssm_bounds.experiments.run.fit", None)
     assert [each.record for each in study(tiny(lengths=(9,)), tmp_path, SERIAL).found] == [e.record for e in found]
 
 
@@ -390,7 +390,9 @@ def command(*arguments):
 
 
 def test_the_command_runs_and_extends(tmp_path, monkeypatch):
-    monkeypatch.setattr("models.experiments.presets._QUICK", {"unstable-init": {"m": 30, "epochs": 1, "seeds": (1,)}})
+    monkeypatch.setattr(
+        "ssm_bounds.experiments.presets._QUICK", {"unstable-init": {"m": 30, "epochs": 1, "seeds": (1,)}}
+    )
     arguments = ("unstable-init", "--preset", "quick", "--T", 5, "--out", tmp_path / "u")
     first = command(*arguments)
     assert first.exit_code == 0, first.stderr

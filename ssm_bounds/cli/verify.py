@@ -1,0 +1,100 @@
+"""``ssm-bounds verify``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ssm_bounds.cli.options import FORMATS, fail, seconds
+
+if TYPE_CHECKING:
+    from proofs.ledger import Entry
+    from proofs.statement import Statement
+
+
+@click.command()
+@click.argument("labels", nargs=-1, metavar="[LABEL]...")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    callback=seconds,
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Go on searching for counterexamples after the first round, in all for about so long.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of that search.")
+def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None:
+    """Check the statements of the theory, or those with the given labels; published ones are labelled paper:...
+
+    A statement about parameters and inputs is also attacked: gradient ascent over everything that it quantifies, for
+    the largest left/right. A ratio above 1 that ball arithmetic confirms refutes it. "tight" ones come close to 1.
+
+    \b
+    Examples:
+      ssm-bounds verify
+      ssm-bounds verify paper:C.3 4.4 --format markdown
+      ssm-bounds verify 5.1 --budget 60 --seed 1
+      ssm-bounds verify --format latex > ledger.tex
+
+    The exit code is 1 when a verdict differs from the recorded one.
+    """
+    from bounds.constants import DomainError
+    from proofs import ledger
+
+    try:
+        chosen = ledger.select(labels)
+    except DomainError as problem:
+        fail(problem)
+    entries: list[ledger.Entry] = []
+    try:
+        _verify(chosen, budget, seed, entries)
+    except KeyboardInterrupt:
+        click.echo(f"ssm-bounds: interrupted; {len(entries)} of {len(chosen)} statements are below", err=True)
+    if form == "table":
+        from rich.console import Console
+
+        ledger.table(entries, Console())
+    elif form == "json":
+        click.echo(json.dumps([entry.as_dict() for entry in entries], indent=2))
+    else:
+        click.echo({"markdown": ledger.markdown, "latex": ledger.latex}[form](entries), nl=False)
+    differing = [entry for entry in entries if not entry.as_recorded]
+    for entry in differing:
+        click.echo(
+            f"ssm-bounds: {entry.statement.label}: found {entry.verdict}, recorded {entry.statement.recorded}"
+            f" ({'; '.join(entry.remarks)})",
+            err=True,
+        )
+    sys.exit(1 if differing else 130 if len(entries) < len(chosen) else 0)
+
+
+def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Entry]) -> None:
+    """Search and check each statement in turn, adding to ``entries``, with a line of progress on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from proofs import ledger
+
+    attacked = sum(statement.adversary is not None for statement in chosen)
+    if attacked:
+        import torch
+
+        from proofs.falsify import search
+
+        torch.set_num_threads(1)  # the tensors are small
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("verifying", total=len(chosen))
+        for statement in chosen:
+            progress.update(task, description=f"verifying {statement.label}")
+            start = time.perf_counter()
+            finding = None
+            if statement.adversary is not None:
+                finding = search(statement.claim, statement.adversary, seed=seed, seconds=budget / attacked)
+            entries.append(ledger.check(statement, finding, time.perf_counter() - start))
+            progress.advance(task)

@@ -1,0 +1,254 @@
+"""The page of one or several certificates: what the template shows, in words, rounded numbers and formulas.
+
+Bounds are rounded up; numbers beside a formula are rounded to the nearest; the JSON in the page has every digit.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any, Literal
+
+from flint import arb
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from sympy import Symbol
+
+from bounds.costs import Cost, costs, shares
+from bounds.decimals import decimal_string
+from bounds.enclose import Enclosure
+from bounds.notation import NOTATION
+from bounds.rung import Certificate, Rung, Setting, conditions
+from ssm_bounds.report.document import (
+    Subject,
+    covering,
+    document,
+    outcome,
+    probability,
+    rows,
+    trace,
+    unchecked,
+)
+from ssm_bounds.report.html.figures import inline
+from ssm_bounds.report.html.formulas import COVERS, Formula, formulas
+from ssm_bounds.report.html.mathml import mathml
+from ssm_bounds.report.plots.blocks import blocks
+from ssm_bounds.report.plots.ladder import ladder
+from ssm_bounds.report.tables import Report
+
+_GLYPHS = {"CERTIFIED": "✓", "CONDITIONAL": "◐", "vacuous": "○", "does not apply": "✕"}
+KINDS = {
+    "gap": "the largest difference between risk and training risk over the class, on either side",
+    "excess": "how far the error rate on new sequences may exceed the fraction of training sequences whose margin is "
+    "at most g",
+    "risk": "the error rate on new sequences itself",
+}
+_OTHER = {
+    "M_Delta": ("M", "largest gate of the class and its inputs"),
+    "M_Delta_ball": ("M", "largest gate over the whole ball |u| <= B_u"),
+    "B_product": (None, "bound of B_w B_B B_C/g after the rescaling that leaves the output unchanged (with the "
+    "embedding in the class: times B_u^3)"),
+    "v_product": (None, "bound of v_w v_B v_C/g after the same rescaling"),
+}  # fmt: skip
+_DOWNWARD = ("Delta_min", "p_lo")
+_BLOCKS = {"A": "A", "B": "W_B", "C": "W_C", "g": "the gate (p, q)", "w": "the readout W", "e": "the embedding"}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One rung taken apart: what costs what, the formulas with their numbers, the trace."""
+
+    rung: Rung
+    value: str
+    delta: str
+    parts: list[tuple[Cost, str, str]]
+    total: str
+    figure: Markup | None
+    formulas: list[Formula]
+    trace: list[dict[str, Any]]
+
+
+def page(reports: Sequence[Report], *, command: str | None = None, single: bool | None = None) -> str:
+    """The whole page as text; ``command``: what to type to get it again. The same input gives the same text.
+
+    ``single``: was one file asked for, so that the JSON inside is no list? Default: if there is one.
+    """
+    environment = Environment(
+        loader=PackageLoader("ssm_bounds.report.html", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    environment.filters |= {"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward}
+    documents = [document(certificate, subject) for certificate, subject in reports]
+    data = documents[0] if (len(documents) == 1 if single is None else single) else documents
+    encoded = base64.b64encode((json.dumps(data, indent=2, allow_nan=False) + "\n").encode()).decode()
+    text = environment.get_template("template.html").render(
+        reports=[_shown(i, *report, data) for i, (report, data) in enumerate(zip(reports, documents, strict=True), 1)],
+        data=data,
+        encoded=encoded,
+        command=command,
+        searched=any(rung.name in ("occam", "one-draw") for certificate, _ in reports for rung in certificate.rungs),
+        version=version("ssm-bounds"),
+        kinds=KINDS,
+        covers=COVERS,
+        style=Markup(files("ssm_bounds.report.html").joinpath("style.css").read_text(encoding="utf-8")),
+    )
+    # a file name need not be valid Unicode
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _shown(index: int, certificate: Certificate, subject: Subject, data: dict[str, Any]) -> dict[str, Any]:
+    best, setting, key = certificate.best, certificate.setting, f"c{index}"
+    covered = covering(certificate)
+    taken = [(best, setting.delta / certificate.compared)]
+    if covered is not best:
+        taken.append((covered, setting.delta))
+    split = [rung for rung in certificate.rungs if rung.name not in {r.name for r, _ in taken}]
+    others = [_argument(rung, setting, setting.delta, None) for rung in split if costs(rung, setting, setting.delta)]
+    return {
+        "id": key,
+        "subject": subject,
+        "name": PurePath(subject.path).name,
+        "certificate": certificate,
+        "setting": setting,
+        "data": data,
+        "status": "vacuous" if best.vacuous else best.verdict.value,
+        "glyphs": _GLYPHS,
+        "value": decimal_string(best.value.upper),
+        "sentence": _sentence(certificate),
+        "probability": str(probability(setting)),
+        "conditions": conditions(setting) if best.verdict.value == "CONDITIONAL" else [],
+        "outcome": outcome(certificate),
+        "rows": rows(certificate),
+        "ladder": inline(ladder(certificate.rungs), f"{key}-ladder", _ladder_label(certificate)),
+        "arguments": [_argument(rung, setting, delta, f"{key}-{rung.name}") for rung, delta in taken],
+        "others": others,
+        "constants": list(_constants(data)),
+        "sums": list(_sums(data)),
+        "sizes": list(_sizes(data)),
+        "unchecked": unchecked(certificate, subject),
+    }
+
+
+def _sentence(certificate: Certificate) -> str:
+    """What stands before the number."""
+    setting, best = certificate.setting, certificate.best
+    start = (
+        f"With probability at least {probability(setting)} over the draw of the {setting.sample.m} training sequences"
+    )
+    if best.kind == "gap":
+        return (
+            f"{start}, for every model of the class that this one was found in, the mean {setting.loss.name} loss on "
+            "new sequences from their distribution and on the training sequences differ by at most"
+        )
+    return (
+        f"{start}, this model's error rate on new sequences from their distribution is at most the fraction of "
+        f"training sequences whose margin is at most {float(setting.margin)!r}, plus"
+    )
+
+
+def _ladder_label(certificate: Certificate) -> str:
+    values = ", ".join(f"{row.rung} {row.value} ({row.status})" for row in rows(certificate))
+    return f"Every rung as a fraction of the largest possible value, logarithmic: {values}"
+
+
+def _argument(rung: Rung, setting: Setting, delta: Fraction, key: str | None) -> Argument:
+    """``key``: prefix of the figure's ids; None for a rung of which only the costs are shown."""
+    parts = costs(rung, setting, delta)
+    nats = [decimal_string(part.nats.upper) for part in parts]
+    listed = ", ".join(f"{part.label} {shown}" for part, shown in zip(parts, nats, strict=True))
+    return Argument(
+        rung,
+        decimal_string(rung.value.upper),
+        nearest(Enclosure.point(delta)),
+        list(zip(parts, nats, [f"{100 * share:.1f} %" for share in shares(parts)], strict=True)),
+        decimal_string(sum((part.nats.upper for part in parts), arb(0))),
+        inline(blocks(parts), key, f"Bars, in nats: {listed}") if key and parts else None,
+        formulas(rung, setting, delta) if key else [],
+        trace(rung) if key else [],
+    )
+
+
+def nearest(value: Enclosure) -> str:
+    """Six digits, rounded to the nearest; of any size."""
+    middle = float(((value.lower + value.upper) / 2).mid())
+    return f"{middle:.6g}" if abs(middle) < 1e300 else decimal_string(value.upper, 6)
+
+
+def _upward(value: Any, digits: int = 6, side: Literal["lower", "upper"] = "upper") -> str:
+    """A number of the JSON document, rounded outward; text (beyond the double range) stays as it is."""
+    if isinstance(value, Enclosure):
+        return decimal_string(value.upper, digits, side)
+    return value if isinstance(value, str) else decimal_string(arb(value), digits, side)
+
+
+def _symbol(name: str) -> Markup:
+    return mathml(NOTATION[name].symbol if name in NOTATION else Symbol(name))
+
+
+def _constants(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of the table of constants: measured, and as the class bounds them."""
+    measured, chosen = data["constants"], data["class"] or {}
+    names = [*measured, *(name for name in ("p_lo", "p_hi", "B_product", "v_product") if name in chosen)]
+    for name in names:
+        pair = [measured.get(name), chosen.get(name)]
+        if pair == [None, None]:
+            continue
+        side: Literal["lower", "upper"] = "lower" if name in _DOWNWARD else "upper"
+        known, meaning = _OTHER.get(name, (name, None))
+        entry = NOTATION.get(known or "")
+        yield {
+            "name": name,
+            "symbol": None if entry is None else mathml(entry.symbol),
+            "meaning": meaning or (entry.meaning if entry is not None else ""),
+            "unit": "" if entry is None else entry.unit,
+            "source": "theory.md 7" if entry is None else entry.source,
+            "values": ["" if value is None else _upward(value, side=side) for value in pair],
+        }
+
+
+def _sums(data: dict[str, Any]) -> Iterator[tuple[Markup, str, str, str, str]]:
+    for name, value in data["sums"].items():
+        entry = NOTATION[name]
+        yield mathml(entry.symbol), entry.meaning, entry.unit, _upward(value), entry.source
+    for name, value in data["beta"].items():
+        if value is not None:
+            meaning = f"how far the output moves per unit of movement of {_BLOCKS[name]}"
+            yield mathml(Symbol(f"beta_{name}")), meaning, "", _upward(value), "theory.md 5"
+    if data["class"] is not None:
+        entry = NOTATION["w"]
+        yield (
+            mathml(entry.symbol),
+            entry.meaning,
+            entry.unit,
+            _upward(data["class"]["log_inverse_weight"]),
+            entry.source,
+        )
+
+
+def _sizes(data: dict[str, Any]) -> Iterator[tuple[Markup | str, str, Any]]:
+    setting = data["setting"]
+    for name in ("m", "T", "d", "N", "k", "V"):
+        if setting[name] is not None:
+            yield _symbol(name), NOTATION[name].meaning, setting[name]
+    yield _symbol("delta"), NOTATION["delta"].meaning, setting["delta"]
+    yield _symbol("g"), NOTATION["g"].meaning, setting["loss"]["margin"]
+    yield _symbol("c"), NOTATION["c"].meaning, setting["loss"]["c"]
+    yield _symbol("l"), NOTATION["l"].meaning, _upward(setting["loss"]["l"])
+    yield "loss", "loss whose gap the rungs of kind gap bound", setting["loss"]["name"]
+    for name, meaning in (
+        ("gate", "how the step sizes depend on the input"),
+        ("convention", "which tokens the output reads: the code's or the paper's"),
+        ("inputs", "inputs of the class: the ball |u| <= B_u, or the rows of the embedding"),
+        ("embedding", "fixed before the data, trained on it (then in the class), or none"),
+    ):
+        yield name, meaning, setting[name]
