@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 from math import comb
 
@@ -91,6 +92,56 @@ def test_maurer_constant_between_its_known_bounds(m):
     assert found.float_upper() <= 2 * math.sqrt(m)
     assert found.float_lower() >= math.sqrt(m)
     assert found.float_upper() == pytest.approx(math.sqrt(math.pi * m / 2) + 2 / 3, abs=0.5 / math.sqrt(m))
+
+
+def maurer_terms(m: int) -> mpmath.mpf:
+    """``1 + sum_j m(m-1)...(m-j+1)/m^j``, term by term."""
+    term = total = mpmath.mpf(1)
+    for j in range(m):
+        term = term * (m - j) / m
+        total += term
+        if term < mpmath.mpf(10) ** -60:
+            break
+    return total
+
+
+@pytest.mark.parametrize("m", [41, 127, 128, 1000, 1023, 4097, 10**5, 10**6 + 1])
+def test_maurer_constant_term_by_term(m):
+    with mpmath.workdps(50):
+        truth, found = maurer_terms(m), maurer_constant(m)
+        lower, upper = (mpmath.mpf(end.mid().str(60, radius=False)) for end in (found.lower, found.upper))
+        slack = mpmath.mpf(10) ** -40 * truth
+        assert lower - slack <= truth <= upper + slack
+        assert upper - lower <= truth * mpmath.mpf(10) ** -20
+
+
+@pytest.mark.parametrize("m", [10**4, 10**6, 10**9, 2**53 + 1, 10**15, 10**18 - 1, 10**18])
+def test_maurer_constant_of_many_samples(m):
+    """``xi(m) = m! (e/m)^m/2 + 1 - theta``, ``theta = 1/3 + 4/(135 (m + x))``, x in [2/21, 8/45] (Ramanujan; Flajolet,
+    Grabner, Kirschenhofer and Prodinger 1995), and ``ln m!`` by Robbins 1955: an interval of relative width 1e-10."""
+    started = time.perf_counter()
+    found = maurer_constant(m)
+    assert time.perf_counter() - started < 1
+    with mpmath.workdps(60):
+        stirling = mpmath.sqrt(2 * mpmath.pi * m) / 2
+        theta = [mpmath.mpf(1) / 3 + 4 / (135 * (m + mpmath.mpf(p) / q)) for p, q in ((2, 21), (8, 45))]
+        low = stirling * mpmath.exp(mpmath.mpf(1) / (12 * m + 1)) + 1 - theta[0]
+        high = stirling * mpmath.exp(mpmath.mpf(1) / (12 * m)) + 1 - theta[1]
+        lower, upper = (mpmath.mpf(end.mid().str(60, radius=False)) for end in (found.lower, found.upper))
+        assert high - low < 1e-9 * low
+        assert low < lower <= upper < high
+    assert found.relative_width() < LOOSE
+
+
+@given(st.integers(1, 10**18 - 1))
+def test_maurer_constant_increases(m):
+    assert maurer_constant(m).upper < maurer_constant(m + 1).lower
+
+
+def test_maurer_constant_refuses_what_it_cannot_enclose():
+    for m in (0, 10**18 + 1):
+        with pytest.raises(DomainError, match=r"10\^18"):
+            maurer_constant(m)
 
 
 @pytest.mark.parametrize("risk", [0.1, 0.5])
