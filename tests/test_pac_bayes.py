@@ -6,6 +6,7 @@ import math
 import time
 from fractions import Fraction
 from math import comb
+from statistics import NormalDist
 
 import mpmath
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from bounds.constants import DomainError
 from bounds.enclose import Enclosure
 from bounds.inversion import kl_inv
-from bounds.pac_bayes import Draw, expected_risk, level, maurer_constant, prior_center, standard_normal
+from bounds.pac_bayes import CONDITIONS, Draw, expected_risk, level, maurer_constant, prior_center, standard_normal
 
 LOOSE = 1e-12
 
@@ -227,6 +228,57 @@ def test_a_tampered_record_is_refused():
 def test_a_draw_refuses_nonsense(change):
     with pytest.raises(DomainError, match="of a draw"):
         Draw.once(**({"center": np.zeros(2), "mean": np.zeros(2), "factor": np.ones(2), "seed": 0} | change))
+
+
+def test_a_mean_chosen_after_its_noise_is_refused():
+    """theta* is whatever one likes and the ratio is as small as one likes, at every record that can be written."""
+    wanted, noise, factor = np.linspace(-1, 1, 20), standard_normal(0, 20), np.full(20, 1e6)
+    crude = Draw.once(center=np.zeros(20), mean=wanted - factor * noise, factor=factor, seed=0)
+    assert np.allclose(crude.parameters, wanted, atol=1e-8)
+    assert crude.risk(0, 1000, 0.05).float_upper() < 1e-15  # computable all the same
+    reason = crude.refusal(0.05)
+    assert reason is not None and "ln dQ/dP = -2" in reason and "-13.00" in reason
+    assert Draw.replay(crude.record(), center=crude.center).refusal(0.05) == reason
+
+
+@pytest.mark.parametrize("beyond", [-1e-9, 1e-9])
+def test_the_threshold_of_refusal(beyond):
+    """One parameter with theta* = c: ``ln dQ/dP = -ln sigma - noise^2/2``, at the threshold up to 1e-9 nats."""
+    delta, noise = Fraction(1, 100), 0.5
+    sigma = math.exp(math.log(100) + 10 - noise**2 / 2 + beyond)
+    draw = Draw(np.zeros(1), np.array([-sigma * noise]), np.array([sigma]), 0, np.array([noise]))
+    assert (draw.refusal(delta) is None) == (beyond < 0)
+    assert draw.refusal(delta / 2) is None
+    with pytest.raises(DomainError, match="delta"):
+        draw.refusal(0)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1.5, 30.0])
+def test_honest_ratios_are_seldom_small(scale):
+    """``P_Q(ln dQ/dP <= -t) <= e^{-t}`` for each t: what :meth:`Draw.refusal` rests on. Beside it, Q with its noise."""
+    rng = np.random.default_rng(0)
+    ratios, known = [], []
+    for _ in range(400):
+        noise, mean = rng.standard_normal(3), np.array([0.3, 0.0, -0.3])
+        ratios.append(Draw(np.zeros(3), mean, np.full(3, scale), 0, noise).log_ratio.float_upper())
+        known.append(Draw(np.zeros(3), mean - scale * noise, np.full(3, scale), 0, noise).log_ratio.float_upper())
+    for t in (0.5, 1.0, 2.0, 4.0):
+        assert np.mean(np.array(ratios) <= -t) <= math.exp(-t) + 4 * math.sqrt(math.exp(-t) / 400)
+    assert scale < 1 or np.mean(np.array(known) <= -1) > 0.5
+
+
+def test_conditions_are_three_facts_about_the_past():
+    assert len(CONDITIONS) == 3 and any("noise" in fact for fact in CONDITIONS)
+
+
+def test_old_records_still_replay():
+    """Noise of the platform's logarithm, as files hold it: off by some last bits."""
+    draw = random_draw(0, 500, full=False)
+    raw = np.random.PCG64(np.random.SeedSequence(0, spawn_key=(8, 2))).random_raw(500)
+    old = np.array([NormalDist().inv_cdf(((int(word) >> 12) + 0.5) / 2**52) for word in raw])
+    assert np.abs(old / draw.noise - 1).max() < 1e-14
+    again = Draw.replay(Draw(draw.center, draw.mean, draw.factor, 0, old).record(), center=draw.center)
+    assert np.array_equal(again.noise, old)
 
 
 def test_prior_center():
