@@ -12,13 +12,14 @@ is not below the right one; unless their difference moves by more than g/2, the 
 ``E_Q L_{g/2} >= (1 - tau) risk(theta)``, input by input (Fubini): nothing has to hold for all inputs at once.
 (iii) Where it is > g, the margin of theta' is > g/2 unless one of the k - 1 differences moves: ``E_Q emp_{g/2} <= emp_g
 + tau_g``. kl_inv increases in both arguments. Without data, by Pinsker and emp_g <= 1,
-``excess = (sqrt(level/2) + tau_g + tau)/(1 - tau)`` over emp_g.
+``excess = (sqrt(level/2) + tau_g + tau)/(1 - tau)`` over emp_g. With the training margins: ``bounds.margin_rows``.
 The rescalings of theory.md 7 leave z unchanged, and Q may be centred at any parameters with the outputs of theta.
 
 **Q and P.** Q = N(theta, sigma^2), one sigma_b for each group b of n_b entries: rows of W_B and W_C, entries of A,
 columns of W, and q, p, E. P is independent, N(c, s^2), c = -1 for A, else 0, with one variance s^2 = 2^j for each block
 (for W/g in place of W), j in Z of weight ``1/(2(|j|+1)(|j|+2))``: the union bound pays ``ln(1/pi)``, pi their product.
-As P is over W/g, g may be chosen with the data.
+As P is over W/g and the loss is that of margins of z/g up to 1/2, (i) is one event for every g: g may be chosen with
+the data, and of bounds at several g and Q the smallest holds.
 ``KL = sum_b n_b (ln(s/sigma_b) + sigma_b^2/(2 s^2) - 1/2) + |theta_b - c|^2/(2 s^2)``.
 
 **tau** = ``erfc((g/2 - rho)/sqrt(2V)) + P(not G)``, proved in ``bounds.spread``; in tau_g the first term counts k - 1
@@ -119,13 +120,20 @@ class Posterior:
     def risk(self, margin_errors: int, m: int, delta: Scalar) -> Enclosure:
         """Bound of the risk after ``margin_errors`` training margins <= g, at most 1. Raises: DomainError."""
         require(0 <= margin_errors <= m, f"margin PAC-Bayes: needs 0 <= margin errors <= m, got {margin_errors} of {m}")
-        tau, tau_g = self._tails()
-        share = Fraction(margin_errors, m) + Fraction(float_above(tau_g))
-        mean = kl_inv(min(share, Fraction(1)), self.level(m, delta))
+        return self.risk_after(self.by_count(margin_errors, m), m, delta)
+
+    def by_count(self, margin_errors: int, m: int) -> Fraction:
+        """What ``E_Q emp_{g/2}`` is at most by (iii): ``emp_g + tau_g``."""
+        return min(Fraction(margin_errors, m) + Fraction(float_above(self._tails()[1])), Fraction(1))
+
+    def risk_after(self, mean: Fraction, m: int, delta: Scalar) -> Enclosure:
+        """Bound of the risk where ``E_Q emp_{g/2} <= mean``, at most 1."""
+        tau, _ = self._tails()
+        inverse = kl_inv(mean, self.level(m, delta))
         with bits(START_BITS):
             if not tau < 1:
                 return Enclosure.point(1)
-            return Enclosure.of(arb.min(mean.ball() / (1 - tau), arb(1)))
+            return Enclosure.of(arb.min(inverse.ball() / (1 - tau), arb(1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +166,7 @@ class MarginPacBayes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Draft:
+class Draft:
     """A Q before its certificate: what the search found, and about what it costs."""
 
     width: Mapping[str, Array]
@@ -177,8 +185,9 @@ class Family:
     squares: Mapping[str, float]
     T: int
     g: Fraction
-    drafts: tuple[_Draft, ...] = ()
+    drafts: tuple[Draft, ...] = ()
     certified: dict[int, Posterior] = field(default_factory=dict)
+    others: dict[int, Family] = field(default_factory=dict)  # at other margins, of bounds.margin_rows
 
     def at(self, m: int, delta: Scalar, margin_errors: int | None = None) -> MarginPacBayes:
         """The bounds with Q chosen for each: a float64 estimate says which, and that one is certified.
@@ -195,17 +204,18 @@ class Family:
         levels = [level(Enclosure.point(draft.cost), m, delta) for draft in self.drafts]
         tails = [draft.tail for draft in self.drafts]
         pairs = list(zip(tails, levels, strict=True))
-        chosen = self._posterior([(math.sqrt(at.float_upper() / 2) + 2 * tail) / (1 - tail) for tail, at in pairs])
+        chosen = self.posterior([(math.sqrt(at.float_upper() / 2) + 2 * tail) / (1 - tail) for tail, at in pairs])
         excess = chosen.excess(m, delta)
         if margin_errors is None:
             return MarginPacBayes(excess, None, chosen, m, delta)
         shares = [min(Fraction(errors, m) + Fraction(tail), Fraction(1)) for tail in tails]
-        chosen = self._posterior(
+        chosen = self.posterior(
             [kl_inv(a, at).float_upper() / (1 - tail) for a, (tail, at) in zip(shares, pairs, strict=True)]
         )
         return MarginPacBayes(excess, chosen.risk(errors, m, delta), chosen, m, delta)
 
-    def _posterior(self, estimates: list[float]) -> Posterior:
+    def posterior(self, estimates: list[float]) -> Posterior:
+        """The Q of the draft with the least of these estimates, certified."""
         best = min(range(len(estimates)), key=estimates.__getitem__)
         if best not in self.certified:
             with np.errstate(all="ignore"):
@@ -266,10 +276,15 @@ def fit(
         family = Family(Point(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
         if not all(np.isfinite(value).all() for value in [*numbers, *squares.values()] if value is not None):
             return family
-        return replace(family, drafts=tuple(_drafts(family)))
+        return replace(family, drafts=tuple(drafts(family)))
 
 
-def _drafts(family: Family) -> Iterator[_Draft]:
+def quantile(tail: float) -> float:
+    return NormalDist().inv_cdf(1 - tail / 2)
+
+
+def drafts(family: Family, *, events: float = _EVENTS, start: Mapping[str, Array] | None = None) -> Iterator[Draft]:
+    """A Q for each of ``TAILS``. ``events``: the share of a tail that pays for them; ``start``: widths nearby."""
     blocks, counts, g = family.blocks, family.counts, float(family.g)
     A = blocks["A"]
     groups = {"A": A.shape, "W_B": A.shape[1:], "W_C": A.shape[1:], "W": A.shape[:1], "q": (), "p": (), "embedding": ()}
@@ -279,13 +294,12 @@ def _drafts(family: Family) -> Iterator[_Draft]:
     for name, square in family.squares.items():
         j, _ = _index(square / scale[name] ** 2, entries[name], 0.0)
         most[name] = scale[name] * math.sqrt(2.0**j)
-    width = {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
+    width = start or {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
     for i, tail in enumerate(TAILS):
-        share = _EVENTS * tail / sum(width[name].size for name in counts)
+        share = events * tail / sum(width[name].size for name in counts)
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
-        quantile = NormalDist().inv_cdf(1 - tail / 2)
-        rounds = 8 if i else _ROUNDS
-        width = fit_widths(family.point, A, family.T, counts, g / 2, quantile, reach, width, most, rounds)
+        rounds = 8 if i or start else _ROUNDS
+        width = fit_widths(family.point, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
         if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
             return
         cost = 0.0
@@ -297,10 +311,10 @@ def _drafts(family: Family) -> Iterator[_Draft]:
             j, weight = _index(square, entries[name], moved)
             cost += entries[name] * (j * math.log(2) - 1) / 2 - n * float(np.log(width[name] / scale[name]).sum())
             cost += (square + moved) / 2.0 ** (j + 1) - math.log(weight)
-        yield _Draft(width, reach, (1 + _EVENTS) * tail, max(cost, 0.0))
+        yield Draft(width, reach, (1 + events) * tail, max(cost, 0.0))
 
 
-def _certify(family: Family, draft: _Draft) -> Posterior:
+def _certify(family: Family, draft: Draft) -> Posterior:
     """Every number of a posterior in ball arithmetic, its widths and reaches as they are."""
     point, blocks, counts, squares, T, g = (
         family.point,

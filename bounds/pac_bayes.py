@@ -13,7 +13,10 @@ The parameters of Q may be any function of the sample, and so may its factor: dQ
 runs is theta* rounded to float64, which is a fixed function of theta*; the ratio is taken at theta* itself.
 
 **Not claimed.** Anything after a second draw, or for a seed chosen with the data: then the union bound over the seeds
-that were tried is missing. That a seeded generator yields a sample of N(0, I), independent of the data, is assumed.
+that were tried is missing. Anything for a Q chosen with its noise: the mean ``theta - factor noise`` puts any theta
+where it is wanted, at a ratio as small as one likes. No program can see either: ``CONDITIONS``, printed with the claim,
+and :meth:`Draw.refusal`, which catches the crude cases. That a seeded generator yields a sample of N(0, I), independent
+of the data, is assumed.
 """
 
 from __future__ import annotations
@@ -25,7 +28,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import mul
-from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -35,12 +37,18 @@ from numpy.typing import NDArray
 from bounds.constants import DomainError, Scalar, require
 from bounds.enclose import START_BITS, Enclosure, bits, exact
 from bounds.inversion import kl_inv
+from bounds.normal import inverse_cdf
 
 Array = NDArray[np.float64]
 
+CONDITIONS = ("theta was drawn once", "its seed was fixed beforehand", "Q was chosen without the noise")
+"""Facts about the past that the claim rests on and that no program can check, whoever states them."""
+INCREDIBLE = 10
+"""Nats beyond ln(1/delta) by which no honest draw is luckier than its prior: see :meth:`Draw.refusal`."""
 PRIOR = "normal-1"
 """Name of the prior below. A changed prior is a new name."""
 _CENTER = {"A": -1.0}
+_MOST = 10**18
 _FINEST = 1074
 _SPAWN_KEY = (8, 2)  # a stream that no task's data come from
 
@@ -61,33 +69,36 @@ def prior_center(sizes: Mapping[str, int]) -> Array:
 def maurer_constant(m: int) -> Enclosure:
     """``xi(m) = sum_k binom(m,k) (k/m)^k (1-k/m)^(m-k)``, at most ``2 sqrt m`` for m >= 8 and about ``sqrt(pi m/2)``.
 
-    Summed as ``1 + sum_{j=1}^m m(m-1)...(m-j+1)/m^j``, by Cauchy's identity
-    ``sum_k binom(m,k) k^k (m-k)^(m-k) = sum_j m!/j! m^j`` (Riordan, Combinatorial Identities,
-    section 1.5, at x = y = 0); the terms decrease. Raises: DomainError for m < 1. Source: theory.md 8.2 (Maurer 2004).
+    Cauchy's identity ``sum_k binom(m,k) k^k (m-k)^(m-k) = sum_j m!/j! m^j`` (Riordan, Combinatorial Identities, section
+    1.5, at x = y = 0) gives ``xi(m) = m! m^{-m} sum_{j=0}^m m^j/j!``, and as m-fold integration by parts says that
+    ``Gamma(m+1, x) = m! e^{-x} sum_{j=0}^m x^j/j!``,
+    ``xi(m) = e^m m^{-m} Gamma(m+1, m)``, the product of ``Gamma(m+1, m)/m!``, just above 1/2, and ``m! (e/m)^m``.
+    Both factors are enclosed in one go: the cost does not grow with m. The precision does, with ln m, as ``ln m!`` and
+    ``m ln m`` cancel but for their last digits.
 
-    >>> maurer_constant(2).float_upper()  # 1 + 2 (1/2)(1/2) + 1
-    2.5
+    Raises: DomainError for m outside [1, 10^18]. Source: theory.md 8.2 (Maurer 2004).
+
+    >>> maurer_constant(2).float_lower() <= 2.5 <= maurer_constant(2).float_upper()  # 1 + 2 (1/2)(1/2) + 1
+    True
+    >>> round(maurer_constant(10**18).float_upper())
+    1253314138
     """
-    require(m >= 1, f"xi(m): needs m >= 1, got {m}")
-    with bits(START_BITS):
-        term = total = arb(1)
-        for j in range(m):
-            term = term * (m - j) / m
-            if term < 1e-60:  # so are the m - j - 1 terms that follow
-                total += (m * term).union(arb(0))
-                break
-            total += term
-        return Enclosure.of(total)
+    require(1 <= m <= _MOST, f"xi(m): needs m in [1, 10^18], got {m}")
+    with bits(START_BITS + 2 * m.bit_length()):
+        n = arb(m)
+        upper_half = n.gamma_upper(n + 1, regularized=1)
+        return Enclosure.of(upper_half * ((n + 1).lgamma() + n - n * n.log()).exp())
 
 
 def standard_normal(seed: int, n: int) -> Array:
-    """n values of the stream of ``seed``: raw bits of PCG64 (the same in every NumPy) through the inverse normal cdf.
+    """n values of the stream of ``seed``: raw bits of PCG64 (the same in every NumPy) through the inverse normal cdf of
+    :mod:`bounds.normal`, the same on every machine.
 
-    >>> standard_normal(0, 2).shape
-    (2,)
+    >>> standard_normal(0, 2).tolist()
+    [-1.3199234490744902, -0.23606116447717404]
     """
     raw = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=_SPAWN_KEY)).random_raw(n)
-    return np.array([NormalDist().inv_cdf(((int(word) >> 12) + 0.5) / 2**52) for word in raw])
+    return inverse_cdf(((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +173,27 @@ class Draw:
         require(0 <= errors <= m, f"one draw: needs 0 <= errors <= m, got {errors} of {m}")
         return kl_inv(Fraction(errors, m), level(self.log_ratio, m, delta))
 
+    def refusal(self, delta: Scalar) -> str | None:
+        """Why no draw made as the claim says can be this one; None for a credible one.
+
+        For an honest draw ``P_Q(ln dQ/dP <= -t) = P_Q(dP/dQ >= e^t) <= e^{-t} E_Q[dP/dQ] <= e^{-t}``, by Markov's
+        inequality and ``E_Q[dP/dQ] = P(dQ/dP > 0) <= 1``. At ``t = ln(1/delta) + 10`` that is ``delta e^{-10}``, and a
+        ratio that is not certainly above -t is refused. The value of :meth:`risk` stays what it is.
+
+        Raises: DomainError. Source: claims.md 6.
+        """
+        require(0 < delta < 1, f"one draw: needs 0 < delta < 1, got {delta}")
+        ratio = self.log_ratio
+        with bits(START_BITS):
+            least = exact(delta).log() - INCREDIBLE
+            if ratio.lower > least:
+                return None
+        found, limit = (value.lower().str(4, radius=False) for value in (ratio.lower, least))
+        return (
+            f"ln dQ/dP = {found} is below -ln(1/delta) - {INCREDIBLE} = {limit}: a draw from a Q chosen without its "
+            f"noise is so with probability at most delta e^-{INCREDIBLE}"
+        )
+
     def record(self) -> dict[str, Any]:
         """Plain values for a file, from which :meth:`replay` rebuilds this draw, bit for bit."""
         lower = self.factor if self.factor.ndim == 1 else self.factor[np.tril_indices(len(self.mean))]
@@ -183,7 +215,7 @@ class Draw:
             factor = np.zeros((n, n))
             factor[np.tril_indices(n)] = lower
         draw = cls(center, mean, factor, seed, noise)
-        expected = standard_normal(seed, n)  # up to the last bits of the platform's logarithm
+        expected = standard_normal(seed, n)  # up to the last bits: older records hold a platform's logarithm
         require(
             bool(np.allclose(noise, expected, rtol=1e-9, atol=1e-12)), f"the recorded noise is not that of seed {seed}"
         )

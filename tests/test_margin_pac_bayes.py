@@ -363,7 +363,7 @@ def posterior_at(weights: Weights, index: int, **arguments) -> tuple[Weights, mp
     balanced = Weights(
         **{name: family.blocks.get(name, getattr(weights, name)) for name in BLOCKS if name != "p"}, p=weights.p
     )
-    return balanced, family._posterior([float(i != index) for i in range(len(family.drafts))])
+    return balanced, family.posterior([float(i != index) for i in range(len(family.drafts))])
 
 
 @pytest.mark.parametrize(

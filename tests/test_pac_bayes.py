@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 from math import comb
+from statistics import NormalDist
 
 import mpmath
 import numpy as np
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from bounds.constants import DomainError
 from bounds.enclose import Enclosure
 from bounds.inversion import kl_inv
-from bounds.pac_bayes import Draw, expected_risk, level, maurer_constant, prior_center, standard_normal
+from bounds.pac_bayes import CONDITIONS, Draw, expected_risk, level, maurer_constant, prior_center, standard_normal
 
 LOOSE = 1e-12
 
@@ -91,6 +93,56 @@ def test_maurer_constant_between_its_known_bounds(m):
     assert found.float_upper() <= 2 * math.sqrt(m)
     assert found.float_lower() >= math.sqrt(m)
     assert found.float_upper() == pytest.approx(math.sqrt(math.pi * m / 2) + 2 / 3, abs=0.5 / math.sqrt(m))
+
+
+def maurer_terms(m: int) -> mpmath.mpf:
+    """``1 + sum_j m(m-1)...(m-j+1)/m^j``, term by term."""
+    term = total = mpmath.mpf(1)
+    for j in range(m):
+        term = term * (m - j) / m
+        total += term
+        if term < mpmath.mpf(10) ** -60:
+            break
+    return total
+
+
+@pytest.mark.parametrize("m", [41, 127, 128, 1000, 1023, 4097, 10**5, 10**6 + 1])
+def test_maurer_constant_term_by_term(m):
+    with mpmath.workdps(50):
+        truth, found = maurer_terms(m), maurer_constant(m)
+        lower, upper = (mpmath.mpf(end.mid().str(60, radius=False)) for end in (found.lower, found.upper))
+        slack = mpmath.mpf(10) ** -40 * truth
+        assert lower - slack <= truth <= upper + slack
+        assert upper - lower <= truth * mpmath.mpf(10) ** -20
+
+
+@pytest.mark.parametrize("m", [10**4, 10**6, 10**9, 2**53 + 1, 10**15, 10**18 - 1, 10**18])
+def test_maurer_constant_of_many_samples(m):
+    """``xi(m) = m! (e/m)^m/2 + 1 - theta``, ``theta = 1/3 + 4/(135 (m + x))``, x in [2/21, 8/45] (Ramanujan; Flajolet,
+    Grabner, Kirschenhofer and Prodinger 1995), and ``ln m!`` by Robbins 1955: an interval of relative width 1e-10."""
+    started = time.perf_counter()
+    found = maurer_constant(m)
+    assert time.perf_counter() - started < 1
+    with mpmath.workdps(60):
+        stirling = mpmath.sqrt(2 * mpmath.pi * m) / 2
+        theta = [mpmath.mpf(1) / 3 + 4 / (135 * (m + mpmath.mpf(p) / q)) for p, q in ((2, 21), (8, 45))]
+        low = stirling * mpmath.exp(mpmath.mpf(1) / (12 * m + 1)) + 1 - theta[0]
+        high = stirling * mpmath.exp(mpmath.mpf(1) / (12 * m)) + 1 - theta[1]
+        lower, upper = (mpmath.mpf(end.mid().str(60, radius=False)) for end in (found.lower, found.upper))
+        assert high - low < 1e-9 * low
+        assert low < lower <= upper < high
+    assert found.relative_width() < LOOSE
+
+
+@given(st.integers(1, 10**18 - 1))
+def test_maurer_constant_increases(m):
+    assert maurer_constant(m).upper < maurer_constant(m + 1).lower
+
+
+def test_maurer_constant_refuses_what_it_cannot_enclose():
+    for m in (0, 10**18 + 1):
+        with pytest.raises(DomainError, match=r"10\^18"):
+            maurer_constant(m)
 
 
 @pytest.mark.parametrize("risk", [0.1, 0.5])
@@ -176,6 +228,57 @@ def test_a_tampered_record_is_refused():
 def test_a_draw_refuses_nonsense(change):
     with pytest.raises(DomainError, match="of a draw"):
         Draw.once(**({"center": np.zeros(2), "mean": np.zeros(2), "factor": np.ones(2), "seed": 0} | change))
+
+
+def test_a_mean_chosen_after_its_noise_is_refused():
+    """theta* is whatever one likes and the ratio is as small as one likes, at every record that can be written."""
+    wanted, noise, factor = np.linspace(-1, 1, 20), standard_normal(0, 20), np.full(20, 1e6)
+    crude = Draw.once(center=np.zeros(20), mean=wanted - factor * noise, factor=factor, seed=0)
+    assert np.allclose(crude.parameters, wanted, atol=1e-8)
+    assert crude.risk(0, 1000, 0.05).float_upper() < 1e-15  # computable all the same
+    reason = crude.refusal(0.05)
+    assert reason is not None and "ln dQ/dP = -2" in reason and "-13.00" in reason
+    assert Draw.replay(crude.record(), center=crude.center).refusal(0.05) == reason
+
+
+@pytest.mark.parametrize("beyond", [-1e-9, 1e-9])
+def test_the_threshold_of_refusal(beyond):
+    """One parameter with theta* = c: ``ln dQ/dP = -ln sigma - noise^2/2``, at the threshold up to 1e-9 nats."""
+    delta, noise = Fraction(1, 100), 0.5
+    sigma = math.exp(math.log(100) + 10 - noise**2 / 2 + beyond)
+    draw = Draw(np.zeros(1), np.array([-sigma * noise]), np.array([sigma]), 0, np.array([noise]))
+    assert (draw.refusal(delta) is None) == (beyond < 0)
+    assert draw.refusal(delta / 2) is None
+    with pytest.raises(DomainError, match="delta"):
+        draw.refusal(0)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1.5, 30.0])
+def test_honest_ratios_are_seldom_small(scale):
+    """``P_Q(ln dQ/dP <= -t) <= e^{-t}`` for each t: what :meth:`Draw.refusal` rests on. Beside it, Q with its noise."""
+    rng = np.random.default_rng(0)
+    ratios, known = [], []
+    for _ in range(400):
+        noise, mean = rng.standard_normal(3), np.array([0.3, 0.0, -0.3])
+        ratios.append(Draw(np.zeros(3), mean, np.full(3, scale), 0, noise).log_ratio.float_upper())
+        known.append(Draw(np.zeros(3), mean - scale * noise, np.full(3, scale), 0, noise).log_ratio.float_upper())
+    for t in (0.5, 1.0, 2.0, 4.0):
+        assert np.mean(np.array(ratios) <= -t) <= math.exp(-t) + 4 * math.sqrt(math.exp(-t) / 400)
+    assert scale < 1 or np.mean(np.array(known) <= -1) > 0.5
+
+
+def test_conditions_are_three_facts_about_the_past():
+    assert len(CONDITIONS) == 3 and any("noise" in fact for fact in CONDITIONS)
+
+
+def test_old_records_still_replay():
+    """Noise of the platform's logarithm, as files hold it: off by some last bits."""
+    draw = random_draw(0, 500, full=False)
+    raw = np.random.PCG64(np.random.SeedSequence(0, spawn_key=(8, 2))).random_raw(500)
+    old = np.array([NormalDist().inv_cdf(((int(word) >> 12) + 0.5) / 2**52) for word in raw])
+    assert np.abs(old / draw.noise - 1).max() < 1e-14
+    again = Draw.replay(Draw(draw.center, draw.mean, draw.factor, 0, old).record(), center=draw.center)
+    assert np.array_equal(again.noise, old)
 
 
 def test_prior_center():
