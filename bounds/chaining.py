@@ -16,8 +16,10 @@ from flint import arb
 from numpy.typing import NDArray
 from sympy import Expr, Integral, log, sqrt
 
+from bounds import elementary
 from bounds import notation as sym
 from bounds.constants import Scalar, require
+from bounds.elementary import total
 from bounds.enclose import Enclosure
 from bounds.entropy import EntropyBound
 
@@ -84,7 +86,7 @@ def dudley(entropy: EntropyBound, *, lipschitz: Enclosure, c: Scalar, m: int) ->
     losses.append(half)
     lower = upper = arb(0)
     starts = range(0, len(radii) - 1, _RUN)
-    for start, split in zip(starts, entropy.frozen(np.log(nodes[starts])), strict=True):
+    for start, split in zip(starts, entropy.frozen(elementary.log(nodes[starts])), strict=True):
         stop = min(start + _RUN, len(radii) - 1)
         heights = [split.log_covering(radius) for radius in radii[start : stop + 1]]
         for i, (left, right) in enumerate(itertools.pairwise(heights), start):
@@ -104,15 +106,16 @@ def _partition(entropy: EntropyBound, last: float, m: int) -> NDArray[np.float64
     factor = 3 / math.sqrt(m)  # of 4 alpha + (12/sqrt m) integral, in units of 4 l
 
     def height(radii: NDArray[np.float64]) -> NDArray[np.float64]:
-        return factor * np.sqrt(entropy.approximate(np.log(radii)))
+        return factor * np.sqrt(entropy.approximate(elementary.log(radii)))
 
     def best(radii: NDArray[np.float64], heights: NDArray[np.float64]) -> int:
         steps = np.diff(radii) * (heights[1:] + heights[:-1]) / 2
-        total = radii + np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+        bound = radii + np.append(np.cumsum(steps[::-1])[::-1], 0.0)  # summed one by one
         # the largest alpha within DUDLEY_RTOL/10 of the best: smaller ones only add cells
-        return int(np.flatnonzero(total <= (1 + DUDLEY_RTOL / 10) * np.nanmin(total))[-1])
+        return int(np.flatnonzero(bound <= (1 + DUDLEY_RTOL / 10) * np.nanmin(bound))[-1])
 
-    nodes = last * 2.0 ** np.linspace(-_OCTAVES, 0, 2 * _OCTAVES + 1)
+    halves = np.arange(-2 * _OCTAVES, 1)
+    nodes = last * np.ldexp(np.where(halves % 2, math.sqrt(2), 1.0), halves // 2)
     heights = height(nodes)
     first = best(nodes, heights)
     low, high = max(first - 1, 0), min(first + 1, len(nodes) - 1)
@@ -123,10 +126,11 @@ def _partition(entropy: EntropyBound, last: float, m: int) -> NDArray[np.float64
     nodes, heights = nodes[first:], heights[first:]
     while 1 < len(nodes) < _MAX_CELLS:
         gaps = np.diff(nodes) * -np.diff(heights)
-        value = nodes[0] + float(np.diff(nodes) @ heights[1:])
-        if gaps.sum() <= 0.8 * DUDLEY_RTOL * value:
+        value = nodes[0] + total(np.diff(nodes) * heights[1:])
+        held = total(gaps)
+        if held <= 0.8 * DUDLEY_RTOL * value:
             break
-        wide = np.flatnonzero(gaps > 0.5 * gaps.mean())
+        wide = np.flatnonzero(gaps > 0.5 * held / len(gaps))
         middles = (nodes[wide] + nodes[wide + 1]) / 2
         nodes, heights = np.insert(nodes, wide + 1, middles), np.insert(heights, wide + 1, height(middles))
     return nodes

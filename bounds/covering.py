@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ import numpy as np
 import sympy
 from sympy import Expr, Integer, Max, Piecewise, ceiling, log
 
+from bounds import elementary
 from bounds import notation as sym
 from bounds.constants import Scalar, require
+from bounds.elementary import LN2, Functions, log_of
 from bounds.enclose import Enclosure, Value, enclose, exact, glance
 from bounds.entropy import Convention, EntropyBound, Floats, Radius, Surrogate, logarithm, positive_radius
 
@@ -25,20 +26,20 @@ def _ceil(x: Floats) -> Floats:
     return np.ceil(x * (1 - 1e-12))
 
 
-def maurey(entries: Floats | int, log_ratio: Floats) -> Floats:
+def maurey(entries: Floats | int, log_ratio: Floats, by: Functions = elementary) -> Floats:
     """3.1 in float64: ``log_ratio`` is ``ln(B M_W/eps)``, arrays of any shape."""
     with np.errstate(over="ignore"):
-        return np.where(log_ratio <= 0, 0.0, _ceil(np.exp(2 * log_ratio)) * np.log1p(2 * entries))
+        return np.where(log_ratio <= 0, 0.0, _ceil(by.exp(2 * log_ratio)) * by.log1p(2 * entries))
 
 
-def volume(dimension: Floats | int, log_ratio: Floats) -> Floats:
+def volume(dimension: Floats | int, log_ratio: Floats, by: Functions = elementary) -> Floats:
     """3.2 in float64: ``log_ratio`` is ``ln(2r/eps)``."""
-    return dimension * np.logaddexp(0.0, log_ratio)
+    return dimension * by.logaddexp(0.0, log_ratio)
 
 
-def box(dimension: Floats | int, log_ratio: Floats) -> Floats:
+def box(dimension: Floats | int, log_ratio: Floats, by: Functions = elementary) -> Floats:
     """3.2 in float64: ``log_ratio`` is ``ln(r/eps)``; beyond 2^53 cells the ceiling is far below its rounding."""
-    cells = np.log(np.maximum(1.0, _ceil(np.exp(np.minimum(log_ratio, 36.0)))))
+    cells = by.log(np.maximum(1.0, _ceil(by.exp(np.minimum(log_ratio, 36.0)))))
     return dimension * np.where(log_ratio > 36.0, log_ratio, cells)
 
 
@@ -107,7 +108,7 @@ class Maurey(_Leaf):
         return maurey(self.entries, self._log_scale - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
-        return (Surrogate("power", math.log(2 * self.entries + 1), self._log_scale),)
+        return (Surrogate("power", log_of(2 * self.entries + 1), self._log_scale),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +138,10 @@ class Volume(_Leaf):
         return {sym.n: self.dimension, sym.r: self.radius}
 
     def approximate(self, log_eps: Floats) -> Floats:
-        return volume(self.dimension, math.log(2) + logarithm(self.radius) - log_eps)
+        return volume(self.dimension, LN2 + logarithm(self.radius) - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
-        return (Surrogate("logarithm", self.dimension, math.log(2) + logarithm(self.radius)),)
+        return (Surrogate("logarithm", self.dimension, LN2 + logarithm(self.radius)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +226,9 @@ class MatrixCover(_Leaf):
 
     def approximate(self, log_eps: Floats) -> Floats:
         with np.errstate(over="ignore"):
-            atoms = _ceil(np.exp(2 * (logarithm(self.radius) + logarithm(self.data_norm) - log_eps)))
-        return atoms * math.log(2 * self.rows * self.columns)
+            atoms = _ceil(elementary.exp(2 * (logarithm(self.radius) + logarithm(self.data_norm) - log_eps)))
+        return atoms * log_of(2 * self.rows * self.columns)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
-        weight = math.log(2 * self.rows * self.columns)
+        weight = log_of(2 * self.rows * self.columns)
         return (Surrogate("power", weight, logarithm(self.radius) + logarithm(self.data_norm)),)

@@ -20,7 +20,9 @@ from flint import arb
 from numpy.typing import NDArray
 from sympy import Expr
 
+from bounds import elementary
 from bounds.constants import DomainError, Scalar, require
+from bounds.elementary import LN2, Functions, log_of, total
 from bounds.enclose import Enclosure, exact, least
 
 Floats = NDArray[np.float64]
@@ -64,12 +66,8 @@ def positive_radius(eps: Radius) -> Enclosure:
 
 
 def logarithm(value: Enclosure | Scalar) -> float:
-    """Approximate logarithm of a value of any size; -inf for 0."""
-    if isinstance(value, Enclosure):
-        return float(value.upper.log()) if value.upper > 0 else -math.inf
-    if isinstance(value, Fraction):
-        return math.log(value.numerator) - math.log(value.denominator) if value else -math.inf
-    return math.log(value) if value else -math.inf
+    """Logarithm of a value of any size, to the nearest float64; -inf for 0."""
+    return log_of(value.upper if isinstance(value, Enclosure) else value)
 
 
 class EntropyBound(ABC):
@@ -237,58 +235,58 @@ def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
     return sympy.Add(*(x**third * y ** (2 * third) for x, y in zip(alphas, betas, strict=True)))
 
 
-def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -> Floats:
+def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions) -> Floats:
     """KKT shares eta (blocks, points) of one radius: minimise ``sum_i h_i(eta_i)`` under ``sum eta_i = 1``.
 
     ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory.md 3.4):
     eta = (2 w g^2/mu)^{1/3} and eta = (2 w/mu)/(1 + sqrt(1 + 4 w/(mu g))), mu by Newton's method for
     ``ln sum eta = 0`` in ln mu, whose slope lies in [-1, -1/3].
     """
-    log_w = np.log(weight)
+    log_w = by.log(weight)
     log_g = np.maximum(log_g, -300.0)  # a block that costs nothing still leaves the exponentials finite
     powers = kind.any()
     # the largest multiplier at which some share alone is at most 1: the sum is at least 1 there
-    log_mu = log_w - np.logaddexp(0.0, -log_g)
+    log_mu = log_w - by.logaddexp(0.0, -log_g)
     if powers:
-        log_mu = np.where(kind, math.log(2) + log_w + 2 * log_g, log_mu)
+        log_mu = np.where(kind, LN2 + log_w + 2 * log_g, log_mu)
     log_mu = log_mu.max(axis=0)
-    inner, cube = math.log(4) + log_w - log_g, (math.log(2) + log_w + 2 * log_g) / 3
+    inner, cube = 2 * LN2 + log_w - log_g, (LN2 + log_w + 2 * log_g) / 3
     for _ in range(9):
-        root = np.sqrt(1 + np.exp(np.minimum(inner - log_mu, 700.0)))
-        eta = 2 * np.exp(log_w - log_mu) / (1 + root)
+        root = np.sqrt(1 + by.exp(np.minimum(inner - log_mu, 700.0)))
+        eta = 2 * by.exp(log_w - log_mu) / (1 + root)
         slope = -eta * (1 + 1 / root) / 2
         if powers:
-            cubic = np.exp(np.minimum(cube - log_mu / 3, 700.0))
+            cubic = by.exp(np.minimum(cube - log_mu / 3, 700.0))
             eta, slope = np.where(kind, cubic, eta), np.where(kind, -cubic / 3, slope)
-        total = eta.sum(axis=0)
-        if abs(total - 1).max() < 1e-9:
+        held = total(eta, axis=0)
+        if abs(held - 1).max() < 1e-9:
             break
-        log_mu = log_mu - np.log(total) * total / slope.sum(axis=0)
+        log_mu = log_mu - by.log(held) * held / total(slope, axis=0)
     found: Floats = np.maximum(eta, 1e-300)
-    return found / found.sum(axis=0)
+    return found / total(found, axis=0)
 
 
-def optimal_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats) -> Floats:
+def optimal_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions = elementary) -> Floats:
     """Near-optimal shares (blocks, points) of sum 1, the alternative of each block chosen at each point.
 
     Shapes: (blocks, alternatives, points), or 1 for what is the same at all of them. ``kind``, ``weight``, ``log_g``
-    are those of a :class:`Surrogate`, g in units of the radius that is split.
+    are those of a :class:`Surrogate`, g in units of the radius that is split. ``by``: whose exponentials.
     """
     blocks, alternatives, points = np.broadcast_shapes(kind.shape, weight.shape, log_g.shape)
     if alternatives == 1:  # nothing to choose between
-        return _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0])
-    best_total = np.full(points, np.inf)
+        return _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0], by=by)
+    best_cost = np.full(points, np.inf)
     best = np.empty((blocks, points))
     # start from the logarithmic alternatives: they stay finite where the power ones explode
     pick = np.broadcast_to(np.where(kind, 1, 0).argmin(axis=1), best.shape)
     for _ in range(4):
-        eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)))
-        ratio = log_g - np.log(eta)[:, None, :]
+        eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)), by=by)
+        ratio = log_g - by.log(eta)[:, None, :]
         with np.errstate(over="ignore"):
-            value = weight * np.where(kind, np.exp(2 * ratio), np.logaddexp(0.0, ratio))
-        total = value.min(axis=1).sum(axis=0)
-        better = total < best_total
-        best_total, best = np.where(better, total, best_total), np.where(better, eta, best)
+            value = weight * np.where(kind, by.exp(2 * ratio), by.logaddexp(0.0, ratio))
+        cost = total(value.min(axis=1), axis=0)
+        better = cost < best_cost
+        best_cost, best = np.where(better, cost, best_cost), np.where(better, eta, best)
         previous, pick = pick, value.argmin(axis=1)
         if (previous == pick).all():
             break
@@ -387,7 +385,7 @@ class Product(EntropyBound):
         else:
             names = list(self.shares)
             eta = np.array([[float(share)] for share in self.shares.values()]) * np.ones_like(flat)
-        parts = (self.blocks[name].approximate(flat + np.log(eta[i])) for i, name in enumerate(names))
+        parts = (self.blocks[name].approximate(flat + elementary.log(eta[i])) for i, name in enumerate(names))
         return sum(parts, np.zeros_like(flat)).reshape(np.shape(log_eps))
 
     def surrogates(self) -> tuple[Surrogate, ...]:

@@ -1,7 +1,7 @@
 """Constants of models that the paper's authors released, so that every example runs without their files.
 
-Measured by ``models.norms`` from the checkpoints of github.com/Arya-Honarpisheh/gen_err_sel_ssm; each radius is rounded
-up. The tests measure them again where the files are there.
+Measured by ``models.norms`` from the checkpoints of github.com/Arya-Honarpisheh/gen_err_sel_ssm; each radius is the
+least float64 above the exact one. The tests measure them again where the files are there.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ IMDB = MeasuredConstants(
     B_A=4.334003448486328,
     M_A=81.22023928142153,
     B_u=4.574436041027412,
-    B_B=4.288378858267075,
+    B_B=4.288378858267074,
     M_B=42.24859392270446,
-    B_C=4.217502028755504,
+    B_C=4.217502028755503,
     M_C=43.032098922878504,
     B_q=1.4325078297441713,
     M_q=3.6555572766810656,
@@ -42,14 +42,14 @@ LISTOPS = MeasuredConstants(
     B_A=8.765341758728027,
     M_A=184.2714528441429,
     B_u=5.209905748192222,
-    B_B=4.666459135529818,
+    B_B=4.666459135529816,
     M_B=48.391762513434514,
-    B_C=4.983306033795603,
+    B_C=4.983306033795602,
     M_C=48.76227239519358,
     B_q=3.655859797548892,
     M_q=11.257065725978464,
     p=-2.2463197708129883,
-    B_w=5.808336560242739,
+    B_w=5.808336560242736,
     M_w=97.6612513908185,
 )
 """listops_T100_m1000_seed1.pth: nested lists of digits, ten outputs."""

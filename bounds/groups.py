@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bounds import elementary
 from bounds.blocks import coefficients, output_entropy
 from bounds.constants import ClassConstants, DecayGroups, Group, MeasuredConstants, Sample, Scalar
-from bounds.entropy import Floats
+from bounds.elementary import Floats, log_of
 from bounds.selection import MOST_GROUPS, Cell, Item, SelectedClass, Split, abscissa_cells
 
 MOST_LEVELS = 64
@@ -70,9 +71,9 @@ class _Block:
 def _share_cost(entries: Floats, log_scale: Floats, multiplier: float) -> Floats:
     """``min over eta of n ln(1 + g/eta) + mu eta``: what n entries cost when the shares of a product are optimal."""
     weight = np.maximum(entries, 1e-9)
-    root = np.sqrt(1 + 4 * weight / multiplier * np.exp(-log_scale))
+    root = np.sqrt(1 + 4 * weight / multiplier * elementary.exp(-log_scale))
     eta = 2 * weight / multiplier / (1 + root)
-    cost: Floats = entries * np.logaddexp(0.0, log_scale - np.log(eta)) + multiplier * eta
+    cost: Floats = entries * elementary.logaddexp(0.0, log_scale - elementary.log(eta)) + multiplier * eta
     return cost
 
 
@@ -81,13 +82,13 @@ def _best_labels(levels: _Levels, blocks: Sequence[_Block], multiplier: float, *
     count = len(levels.cells)
     held = np.concatenate([[0], np.cumsum(np.bincount(levels.level, minlength=count))])
     items = held[None, 1:] - held[:-1, None]  # of the run of levels [a, b]
-    factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, held[-1] + 1)))])
+    factorial = np.concatenate([[0.0], np.cumsum(elementary.log(np.arange(1, held[-1] + 1)))])
     run = np.where(items > 0, 0.0, np.inf)
     for block in blocks:
         run = run + _share_cost(np.maximum(items, 0) * float(block.size), block.log_scale[:, None], multiplier)
     if not ordered:
         run = run - factorial[np.maximum(items, 0)]
-    prices = [-math.log(cell.weight) for cell in levels.cells]
+    prices = [-log_of(cell.weight) for cell in levels.cells]
     run[1:] += np.array(prices[1:])[:, None]  # the first group's bound is s_A, whose cell is paid in any case
     best = run[0]
     chosen: list[NDArray[np.intp]] = []
@@ -97,7 +98,7 @@ def _best_labels(levels: _Levels, blocks: Sequence[_Block], multiplier: float, *
         extended[1:] = best[:-1, None] + run[1:]
         chosen.append(extended.argmin(axis=0))
         best = extended.min(axis=0)
-        totals.append(best[-1] + math.log(math.comb(int(held[-1]) + groups - 1, groups - 1)))
+        totals.append(best[-1] + log_of(math.comb(int(held[-1]) + groups - 1, groups - 1)))
     labels = np.zeros(count, dtype=int)
     end = count - 1
     for back in reversed(chosen[: int(np.argmin(totals))]):
@@ -115,7 +116,7 @@ def _blocks(shell: ClassConstants, T: int, cells: Sequence[Cell], item: Item, ep
         blocks = output_entropy(at, coefficients(at, T)).blocks
         for name, scales in found.items():
             surrogates = blocks[name].surrogates()
-            scales.append(max(surrogates[0].log_scale, -700.0) - math.log(eps) if surrogates else -700.0)
+            scales.append(max(surrogates[0].log_scale, -700.0) - log_of(eps) if surrogates else -700.0)
     sizes = {"A": 1, "B": shell.d, "C": shell.d, "w": shell.k}
     return [_Block(sizes[name], np.array(scales)) for name, scales in found.items()]
 

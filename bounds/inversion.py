@@ -1,11 +1,11 @@
 """Tail inversions: ``kl_inv`` (theory.md 6.3) and the binomial upper bound of Clopper and Pearson (8.4).
 
-Both search in float64 and then verify the candidate in arb; what is returned holds at every rounding.
+Both search for a candidate, the same on every machine, and then verify it in arb; what is returned holds at every
+rounding.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -13,6 +13,7 @@ import numpy as np
 from flint import arb
 
 from bounds.constants import Scalar, require
+from bounds.elementary import Floats, exp, log, log_of, total
 from bounds.enclose import START_BITS, Enclosure, bits, exact
 
 
@@ -50,11 +51,10 @@ def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
     require(a >= 0 and bool(b.lower >= 0), f"kl_inv(a, b) needs a >= 0 and b >= 0, got a = {a}, b = {b}")
     if a >= 1:
         return Enclosure.point(1)
-    share, level = float(a), float(b.upper)
-    low, high = share, 1.0
-    while low < (middle := (low + high) / 2) < high:
-        gap = (share * math.log(share / middle) if share else 0.0) + (1 - share) * math.log((1 - share) / (1 - middle))
-        low, high = (middle, high) if gap <= level else (low, middle)
+    low, high = float(a), 1.0
+    with bits(START_BITS):
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (middle, high) if _kl(a, arb(middle)).mid() <= b.upper else (low, middle)
     return _verified(
         low,
         beyond=lambda x: x > exact(a) and _kl(a, x) > b.upper,
@@ -72,13 +72,15 @@ def _binomial_cdf(errors: int, n: int, x: arb) -> arb:
     return total
 
 
-def _log_cdf(errors: int, n: int, x: float) -> float:
-    """Float64 ``ln P(Bin(n, x) <= errors)`` by summed log-pmf terms: common libraries underflow here."""
-    i = np.arange(errors)
-    steps = np.log((n - i) / (i + 1.0)) + math.log(x) - math.log1p(-x)
-    terms = n * math.log1p(-x) + np.concatenate([[0.0], np.cumsum(steps)])
+def _log_cdf(coefficients: Floats, n: int, x: float) -> float:
+    """Float64 ``ln P(Bin(n, x) <= errors)`` by summed log-pmf terms: common libraries underflow here.
+
+    ``coefficients``: ``ln binom(n, i)`` for i = 0..errors.
+    """
+    below = log_of(1 - Fraction(x))
+    terms = n * below + coefficients + np.arange(len(coefficients)) * (log_of(x) - below)
     top = float(terms.max())
-    return top + math.log(float(np.exp(terms - top).sum()))
+    return top + log_of(float(total(exp(terms - top))))
 
 
 def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
@@ -94,7 +96,7 @@ def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
     if errors == n:
         return Enclosure.point(1)
     level = Fraction(delta)
-    target = math.log(level.numerator) - math.log(level.denominator)  # far below the double range for small priors
+    target = log_of(level)  # far below the double range for small priors
     return _binomial_upper(errors, n, target, lambda: exact(level), lambda: exact(level))
 
 
@@ -116,9 +118,11 @@ def binomial_upper_nats(errors: int, n: int, nats: Enclosure) -> Enclosure:
 
 def _binomial_upper(errors: int, n: int, target: float, least: Callable[[], arb], most: Callable[[], arb]) -> Enclosure:
     """Both ends of the inversion at a level between ``least`` and ``most``, whose logarithm is about ``target``."""
+    i = np.arange(errors)
+    coefficients = np.cumsum(np.append(0.0, log((n - i) / (i + 1.0))))
     low, high = errors / n, 1.0
     while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if _log_cdf(errors, n, middle) >= target else (low, middle)
+        low, high = (middle, high) if _log_cdf(coefficients, n, middle) >= target else (low, middle)
     return _verified(
         low,
         beyond=lambda x: _binomial_cdf(errors, n, x) < least(),

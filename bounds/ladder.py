@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import sympy
 
-from bounds import chaining
+from bounds import chaining, elementary
 from bounds import notation as sym
 from bounds.constants import DomainError, Scalar, require
+from bounds.elementary import LN2, exp_of, log2_of, log_of
 from bounds.enclose import Enclosure, enclose, enclose_all
 from bounds.entropy import Product
 from bounds.groups import measured_groups, one_group, split
@@ -82,13 +83,13 @@ def _selected_rung(
 
 def _best_radius(entropy: Product, *, c: float, l_: float, m: int, extra: float) -> float:
     """Radius that nearly minimises ``2 l eps + c sqrt((H(eps) + extra)/(2m))``: a function of class, m and delta."""
-    low, high = math.log(1e-9 * c / l_), math.log(4 * c / l_)
+    low, high = log_of(1e-9 * c / l_), log_of(4 * c / l_)
     for _ in range(2):
         points = np.linspace(low, high, 97)
-        values = 2 * l_ * np.exp(points) + c * np.sqrt((entropy.approximate(points) + extra) / (2 * m))
+        values = 2 * l_ * elementary.exp(points) + c * np.sqrt((entropy.approximate(points) + extra) / (2 * m))
         best = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
         low, high = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
-    return math.exp(points[best])
+    return exp_of(float(points[best]))
 
 
 def _single_scale(
@@ -109,7 +110,7 @@ def _single_scale(
 def _cheapest(setting: Setting, scale: Scalar, groups: bool) -> tuple[SelectedClass, Product]:
     """The class of about least ``H(eps) + price`` at the radius of 6.3: all hold at once, so this choice is free."""
     radius = float(margin_radius(setting.measured.k))
-    log_eps = np.array([math.log(radius)])
+    log_eps = np.array([log_of(radius)])
 
     def cheapest(classes: Sequence[SelectedClass]) -> tuple[float, SelectedClass, Product]:
         found = []
@@ -283,10 +284,10 @@ def choose_margin(setting: Setting, margins: np.ndarray) -> Scalar:
     unit = setting.classes(1)[0].cell("B_product")
     product = Fraction(unit.value) if unit else Fraction(1)
     # g = B/2^{j/8} over the positive margins; the largest double below it would need the next cell
-    low, high = (8 * math.log2(float(product) / float(end)) for end in (positive[-1], positive[0]))
+    low, high = (8 * log2_of(float(product) / float(end)) for end in (positive[-1], positive[0]))
     best: tuple[float, Scalar] = (math.inf, 1)
     for j in range(math.floor(low), min(math.ceil(high), math.floor(low) + 160) + 1, 2):
-        g = float(product) * 2.0 ** (-j / 8)
+        g = float(product) * exp_of(-j * LN2 / 8)
         trial = margin(replace(setting, margin=g))
         tally = Tally(len(margins), 0.0, 0, int((margins <= g).sum()))
         best = min(best, (margin_risk(trial, tally).float_upper(), g))

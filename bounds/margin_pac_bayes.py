@@ -35,13 +35,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from statistics import NormalDist
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
 from bounds.constants import Gate, Scalar, require
+from bounds.elementary import LN2, log, log2_of, log_of, total
 from bounds.enclose import START_BITS, Enclosure, bits, exact, float_above
 from bounds.inversion import kl_inv
 from bounds.pac_bayes import level, prior_center
@@ -68,12 +68,19 @@ def _escape(n: int, r: float) -> Enclosure:
 
 def _radius(n: int, probability: float) -> float:
     """r with ``P(|N(0, I_n)| > r)`` about ``probability``."""
-    extra = -math.log(probability)
+    extra = -log_of(probability)
     low, high = 0.0, math.sqrt(n + 2 * math.sqrt(n * extra) + 2 * extra)
     while high - low > 1e-3 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if _escape(n, middle).upper < probability else (middle, high)
     return high
+
+
+@functools.lru_cache(maxsize=len(TAILS))
+def quantile(tail: float) -> float:
+    """t with ``P(|N(0, 1)| > t) = tail``, to the nearest float64."""
+    with bits(START_BITS):
+        return float((arb(2).sqrt() * arb(tail).erfcinv()).mid())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,10 +286,6 @@ def fit(
         return replace(family, drafts=tuple(drafts(family)))
 
 
-def quantile(tail: float) -> float:
-    return NormalDist().inv_cdf(1 - tail / 2)
-
-
 def drafts(family: Family, *, events: float = _EVENTS, start: Mapping[str, Array] | None = None) -> Iterator[Draft]:
     """A Q for each of ``TAILS``. ``events``: the share of a tail that pays for them; ``start``: widths nearby."""
     blocks, counts, g = family.blocks, family.counts, float(family.g)
@@ -292,7 +295,7 @@ def drafts(family: Family, *, events: float = _EVENTS, start: Mapping[str, Array
     entries = {name: block.size for name, block in blocks.items()}
     most = dict.fromkeys(groups, 0.0)
     for name, square in family.squares.items():
-        j, _ = _index(square / scale[name] ** 2, entries[name], 0.0)
+        j, _ = _index(square / (scale[name] * scale[name]), entries[name], 0.0)
         most[name] = scale[name] * math.sqrt(2.0**j)
     width = start or {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
     for i, tail in enumerate(TAILS):
@@ -305,12 +308,12 @@ def drafts(family: Family, *, events: float = _EVENTS, start: Mapping[str, Array
         cost = 0.0
         for name, n in counts.items():
             square, moved = (
-                family.squares[name] / scale[name] ** 2,
-                n * float((width[name] ** 2).sum()) / scale[name] ** 2,
+                family.squares[name] / (scale[name] * scale[name]),
+                n * float(total(width[name] * width[name])) / (scale[name] * scale[name]),
             )
             j, weight = _index(square, entries[name], moved)
-            cost += entries[name] * (j * math.log(2) - 1) / 2 - n * float(np.log(width[name] / scale[name]).sum())
-            cost += (square + moved) / 2.0 ** (j + 1) - math.log(weight)
+            cost += entries[name] * (j * LN2 - 1) / 2 - n * float(total(log(width[name] / scale[name])))
+            cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
         yield Draft(width, reach, (1 + events) * tail, max(cost, 0.0))
 
 
@@ -334,19 +337,20 @@ def _certify(family: Family, draft: Draft) -> Posterior:
         exact_point = Point(exactly(x), balls(point.a), point.rows)
         exact_width = {name: balls(value) for name, value in width.items()}
         first, later, by_entry = spread(exact_point, exact_width, {n: arb(r) for n, r in reach.items()}, near, far)
-        variance, remainder = first + sum(part.sum() for part in later) + arb(2) ** -2000, by_entry.sum()
+        variance, remainder = first + sum(map(total, later)) + arb(2) ** -2000, total(by_entry)
         room = exact(g) / 2 - remainder
         tail = (room / (2 * variance).sqrt()).erfc() if room > 0 else arb(1)
         events = sum((_escape(counts[n], reach[n]).upper * width[n].size for n in counts if n != "W"), arb(0))
         scales, nats, weight = {}, {}, Fraction(1)
         for name, n in counts.items():
-            sigmas, total = width[name].ravel(), blocks[name].size
+            sigmas, entries = width[name].ravel(), blocks[name].size
             size = exact(g) if name == "W" else arb(1)
-            j, pi = _index(squares[name] / float(size) ** 2, total, n * float((sigmas**2).sum()) / float(size) ** 2)
+            unit, own = float(size) * float(size), n * float(total(sigmas * sigmas))
+            j, pi = _index(squares[name] / unit, entries, own / unit)
             s2 = arb(2) ** j * size**2
             logs = sum((arb(s).log() for s in sigmas.tolist()), arb(0))
-            own = sum((arb(s) ** 2 for s in sigmas.tolist()), arb(0))
-            nats[name] = (s2.log() - 1) * total / 2 - n * logs + (n * own + arb(squares[name])) / (2 * s2)
+            moves = sum((arb(s) ** 2 for s in sigmas.tolist()), arb(0))
+            nats[name] = (s2.log() - 1) * entries / 2 - n * logs + (n * moves + arb(squares[name])) / (2 * s2)
             scales[name], weight = j, weight * pi
         price = -exact(weight).log()
         return Posterior(
@@ -366,11 +370,11 @@ def _certify(family: Family, draft: Draft) -> Posterior:
 
 def _index(square: float, entries: int, moved: float) -> tuple[int, Fraction]:
     """j of the variance 2^j, and its weight, of least cost at |theta - c|^2 and ``moved = sum_b n_b sigma_b^2``."""
-    top = round(math.log2(max((square + moved) / entries, 2.0**-_LARGEST_INDEX)))
+    top = round(log2_of(max((square + moved) / entries, 2.0**-1000)))
     found = range(max(-900, min(top, 0) - 2), min(900, max(top, 0) + 2) + 1)
 
     def cost(j: int) -> float:
-        return entries * j * math.log(2) / 2 + (square + moved) / 2.0 ** (j + 1) - math.log(index_weight(j))
+        return entries * j * LN2 / 2 + (square + moved) / 2.0 ** (j + 1) - log_of(index_weight(j))
 
     best = min(found, key=cost)
     return best, index_weight(best)

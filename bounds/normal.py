@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds.constants import require
+from bounds.elementary import log
 
 Array = NDArray[np.float64]
 
-_LN_2_HIGH, _LN_2_LOW = float.fromhex("0x1.62e42fefa38p-1"), float.fromhex("0x1.ef35793c7673p-45")
-_TERMS = 11  # of the series of artanh, where s^2 <= 0.0295
 # Wichura 1988, AS241, PPND16: numerators and denominators, highest power first
 _CENTRAL = (
     (
@@ -82,22 +81,6 @@ _TAIL = (
         1.0,
     ),
 )
-
-
-def log(x: Array) -> Array:
-    """ln x of positive float64, within 1e-15 relative: ``e ln 2 + 2 artanh s``, ``x = 2^e (1 + s)/(1 - s)``.
-
-    >>> log(np.array([1.0, 2.0**-53])).tolist()
-    [0.0, -36.7368005696771]
-    """
-    mantissa, exponent = np.frexp(x)
-    small = mantissa < 0.7071067811865476
-    mantissa, exponent = np.where(small, 2 * mantissa, mantissa), (exponent - small).astype(np.float64)
-    s = (mantissa - 1) / (mantissa + 1)
-    square, series = s * s, np.zeros_like(s)
-    for i in range(_TERMS, 0, -1):
-        series = square * (series + 1 / (2 * i + 1))
-    return exponent * _LN_2_HIGH + (2 * s + (2 * s * series + exponent * _LN_2_LOW))
 
 
 def inverse_cdf(p: Array) -> Array:

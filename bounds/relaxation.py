@@ -13,13 +13,11 @@ Every value is a ball: the multiplier is bracketed between certain signs.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-import numpy as np
 import sympy
 from flint import arb
 from sympy import Abs, Expr, Min, Piecewise, Rational, Symbol, diff, log, sqrt
@@ -28,6 +26,7 @@ from bounds import chaining
 from bounds import notation as sym
 from bounds.blocks import assignment, coefficient_formulas, group_terms
 from bounds.constants import DomainError, Scalar, require
+from bounds.elementary import exp_of, softplus_of
 from bounds.enclose import MAX_BITS, START_BITS, Enclosure, PrecisionError, Value, bits, enclose_all, exact, hull
 from bounds.entropy import Product, logarithm
 from bounds.ladder import SELECTED
@@ -226,8 +225,8 @@ def _terms(rung: Rung, setting: Setting) -> list[_Term]:
 def _stand_in(kind: str, weight: float, log_ratio: float) -> float:
     """h in float64 at ``ln(G/e)``, to tell which of two covers is smaller."""
     if kind == "power":
-        return weight * math.exp(min(2 * log_ratio, 700.0))
-    return weight * float(np.logaddexp(0.0, log_ratio))
+        return weight * exp_of(min(2 * log_ratio, 700.0))
+    return weight * softplus_of(log_ratio)
 
 
 @dataclass(frozen=True)

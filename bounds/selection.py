@@ -19,6 +19,7 @@ import sympy
 
 from bounds import notation as sym
 from bounds.constants import ClassConstants, DomainError, MeasuredConstants, Sample, Scalar, field_names
+from bounds.elementary import log2_of
 from bounds.enclose import Enclosure, enclose, float_above
 from bounds.sums import softplus
 
@@ -121,7 +122,7 @@ def _index_above(value: Fraction) -> int:
     """The least j with ``value <= grid(j)``."""
     if value <= 0:
         return 0
-    j = math.ceil(_STEPS * _log2(value))
+    j = math.ceil(_STEPS * log2_of(value))
     if j < -_LARGEST_INDEX:
         return -_LARGEST_INDEX  # the smallest point of the grid contains what is smaller still
     if j > _LARGEST_INDEX:
@@ -131,11 +132,6 @@ def _index_above(value: Fraction) -> int:
     while value <= Fraction(grid(j - 1)):
         j -= 1
     return j
-
-
-def _log2(value: Fraction) -> float:
-    shift = value.numerator.bit_length() - value.denominator.bit_length()
-    return shift + math.log2(value / Fraction(2) ** shift)
 
 
 def positive_cell(name: str, value: Scalar) -> Cell:

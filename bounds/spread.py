@@ -39,6 +39,7 @@ from sympy import Eq, Piecewise
 
 from bounds import notation as sym
 from bounds.constants import Scalar
+from bounds.elementary import total
 from bounds.enclose import enclose, enclose_all, float_above
 from bounds.sums import DEFINITIONS, softplus
 from bounds.suprema import Suprema
@@ -79,18 +80,19 @@ def spread(
 
     def readout(R: Numbers, eb: Numbers, web: Numbers) -> Numbers:
         """|h_n|, the factor of (W_C u_T)_n in z."""
-        return np.minimum((x.omega[:, None] * R * eb).sum(0), web * R.max(0))
+        return np.minimum(total(x.omega[:, None] * R * eb, axis=0), web * R.max(0))
 
     # the linear part, at theta
-    gates = (x.omega[:, None] * x.c * x.eb * (R_1 + a * R_2)).sum()
+    gates = total(x.omega[:, None] * x.c * x.eb * (R_1 + a * R_2))
     decay = width["A"] * x.omega[:, None] * x.c * x.eb * R_2
     rows = (
-        (x.omega[:, None] * R_1 * x.c * x.b).sum()
-        + (x.c * x.rows_B * (x.omega[:, None] * x.e[:, None] * R_1).sum(0)).sum()
-        + (x.rows_C * readout(R_1, x.eb, x.web)).sum()
+        total(x.omega[:, None] * R_1 * x.c * x.b)
+        + total(x.c * x.rows_B * total(x.omega[:, None] * x.e[:, None] * R_1, axis=0))
+        + total(x.rows_C * readout(R_1, x.eb, x.web))
         + gates * x.q
     )
-    first = (decay**2).sum() + gates**2 * (width["p"] ** 2 + (width["q"] * x.u) ** 2) + (width["embedding"] * rows) ** 2
+    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.u))
+    first = first + _square(width["embedding"] * rows)
 
     # suprema after the first move
     e, u = x.e + h_E, x.u + h_E
@@ -103,23 +105,27 @@ def spread(
     # the remainder
     F_1, F_2, F_3 = far
     rate, bend = h["p"] + h_q * (x.u + 2 * h_E) + x.q * h_E, 2 * h_q * h_E
-    square = rate**2 + bend
+    square = _square(rate) + bend
     H = h_A + (a + h_A) * rate
     K = 2 * h_A * rate + (a + h_A) * square
     product = eb * c
     slope = h_E * (b * c + e[:, None] * x.rows_B * c + eb * x.rows_C)
-    curve = 2 * h_E**2 * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
-    path = product * (square * F_1 + (2 * rate * H + K) * F_2 + H**2 * F_3)
+    curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
+    path = product * (square * F_1 + (2 * rate * H + K) * F_2 + _square(H) * F_3)
     path = path + 2 * slope * (rate * F_1 + H * F_2) + curve * F_1
     remainder = x.omega[:, None] * path / 2
 
     # W_B, W_C and W, each after those before it
-    per_B = c * np.minimum((x.omega[:, None] * F_1 * eu[:, None]).sum(0), weu * F_1.max(0))
+    per_B = c * np.minimum(total(x.omega[:, None] * F_1 * eu[:, None], axis=0), weu * F_1.max(0))
     eb, web = eb + h["W_B"] * eu[:, None], web + h["W_B"] * weu
     per_C = u * readout(F_1, eb, web)
-    per_w = ((c + h["W_C"] * u) * F_1 * eb).sum(1)
-    later = (width["W_B"] * per_B) ** 2, (width["W_C"] * per_C) ** 2, point.rows * (width["W"] * per_w) ** 2
+    per_w = total((c + h["W_C"] * u) * F_1 * eb, axis=1)
+    later = _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), point.rows * _square(width["W"] * per_w)
     return first, later, remainder
+
+
+def _square(value: Numbers) -> Numbers:
+    return value * value  # a power of a single float64 would be the platform's
 
 
 def drift(u: Any, q: Any, h: Mapping[str, Any]) -> Any:

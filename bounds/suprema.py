@@ -1,7 +1,8 @@
 """What a perturbation bound needs to know of a model and its inputs: suprema over all inputs, rounded up to float64.
 
 A product or sum of float64 numbers comes out within d 2^-53 of its moduli, summed in any order; every maximum below is
-taken after that much is added. A vocabulary of V rows of length d costs O(V d N), once.
+taken after that much is added. The order is one, the same on every machine: no product of matrices goes through BLAS.
+A vocabulary of V rows of length d costs O(V d N), once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds.constants import DomainError, Gate, require
+from bounds.elementary import log2_of, total
 from bounds.enclose import exact, float_above
 
 Array = NDArray[np.float64]
@@ -74,13 +76,23 @@ def _up(value: Any, terms: int = 1) -> Any:
 
 def _norms(rows: Array) -> Array:
     """Upper bounds of the l2 norms of rows (n,d) -> (n,)."""
-    return _up(np.sqrt(_up(np.einsum("nd,nd->n", rows, rows), rows.shape[1])))
+    return _up(np.sqrt(_up(total(np.square(rows), axis=1), rows.shape[1])))
+
+
+def _product(rows: Array, columns: Array) -> Array:
+    """rows . columns, (n,d) and (m,d) -> (n,m), summed one by one."""
+    found = np.zeros((len(rows), len(columns)))
+    for left, right in zip(rows.T, columns.T, strict=True):
+        found += np.outer(left, right)
+    return found
 
 
 def _dot(rows: Array, columns: Array) -> Array:
     """Upper bounds of |rows . columns|, (n,d) and (m,d) -> (n,m): d products, summed in any order, are off by at most
     ``d 2^-52 |row| |column|`` (and what underflows)."""
-    return _up(np.abs(rows @ columns.T) + _up(2 * rows.shape[1] * _EPS * np.outer(_norms(rows), _norms(columns))))
+    return _up(
+        np.abs(_product(rows, columns)) + _up(2 * rows.shape[1] * _EPS * np.outer(_norms(rows), _norms(columns)))
+    )
 
 
 def suprema(weights: Parameters, *, gate: Gate, input_bound: float | None = None) -> Suprema:
@@ -109,8 +121,8 @@ def _over_rows(weights: Parameters, E: Array, omega: Array, q: float) -> Suprema
     """The logit without its p."""
     d = E.shape[1]
     size, absolute, b = _norms(E), np.abs(E), _dot(E, weights.W_B)
-    mass = _up(absolute @ omega, d)
-    logits = E @ weights.q + _up(2 * d * _EPS * q * size)
+    mass = _up(_product(absolute, omega[None])[:, 0], d)
+    logits = _product(E, weights.q[None])[:, 0] + _up(2 * d * _EPS * q * size)
     return Suprema(
         omega=omega,
         e=absolute.max(0),
@@ -145,7 +157,7 @@ def _over_ball(weights: Parameters, r: float, omega: Array, q: float) -> Suprema
         eu=np.full(d, square),
         we=_up(w * r),
         weu=_up(w * square),
-        web=_up((_up(modulus @ omega, d) + w * rows_B) / 2 * square, 4),
+        web=_up((_up(_product(modulus, omega[None])[:, 0], d) + w * rows_B) / 2 * square, 4),
         logit=_up(q * r),
         rows_B=rows_B,
         rows_C=rows_C,
@@ -156,7 +168,7 @@ def _over_ball(weights: Parameters, r: float, omega: Array, q: float) -> Suprema
 
 def sum_of_squares(values: Array) -> float:
     """Upper bound of ``sum x^2`` for values rounded at most once each."""
-    return float(_up(np.square(values).sum(), values.size))
+    return float(_up(total(np.square(values)), values.size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,8 +189,9 @@ def rescaled(weights: Parameters, *, embedding_in_class: bool) -> Parameters:
     W_C and an embedding in the class of variance about 1. As it is where a power of two would not be exact."""
 
     def power(values: Array) -> int:
-        size = float(np.sqrt(np.mean(np.square(values * 2.0 ** -_exponent(values))))) if values.any() else 1.0
-        return -round(math.log2(size)) - _exponent(values)
+        scaled = np.ldexp(values, -_exponent(values))
+        size = math.sqrt(float(total(np.square(scaled))) / scaled.size) if values.any() else 1.0
+        return -round(log2_of(size)) - _exponent(values)
 
     b, c = (np.array([-power(row) for row in block]) for block in (weights.W_B, weights.W_C))
     row = (c - b) // 2
@@ -188,20 +201,20 @@ def rescaled(weights: Parameters, *, embedding_in_class: bool) -> Parameters:
         t = power(E)
         E = np.ldexp(E, t)
     i, j = power(W_B), power(W_C)
-    total = (row[:, None] + i, -row[:, None] + j, -i - j - 3 * t)
+    shift = (row[:, None] + i, -row[:, None] + j, -i - j - 3 * t)
     after = _Rescaled(
         A=weights.A,
-        W_B=np.ldexp(weights.W_B, total[0]),
-        W_C=np.ldexp(weights.W_C, total[1]),
+        W_B=np.ldexp(weights.W_B, shift[0]),
+        W_C=np.ldexp(weights.W_C, shift[1]),
         q=np.ldexp(weights.q, -t),
         p=weights.p,
-        W=np.ldexp(weights.W, total[2]),
+        W=np.ldexp(weights.W, shift[2]),
         embedding=E,
     )
     pairs = [
-        (after.W_B, -total[0], weights.W_B),
-        (after.W_C, -total[1], weights.W_C),
-        (after.W, -total[2], weights.W),
+        (after.W_B, -shift[0], weights.W_B),
+        (after.W_C, -shift[1], weights.W_C),
+        (after.W, -shift[2], weights.W),
         (after.q, t, weights.q),
     ]
     if after.embedding is not None and weights.embedding is not None:

@@ -1,15 +1,17 @@
-"""From weights to the constants of theory.md 1. Every norm is an upper bound of the exact one, as a float64.
+"""From weights to the constants of theory.md 1. Every norm is the least float64 that is at least the exact one.
+
+So it is the same on every machine.
 
 Exact steps use integers: a float64 is an integer times a power of two. Where that is too slow (the embedding's rows),
 float64 arithmetic with a proven error margin first leaves the few rows that can be the largest.
-Where no closed form exists (the spectral norm), a float64 guess is raised until arb balls prove it.
+Where no closed form exists (the spectral norm), a float64 guess gives an exact lower bound; from there arb balls decide
+of each float64 whether it is below the norm, and integers where balls cannot (equality).
 """
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
-from itertools import count
 from operator import mul
 
 import flint
@@ -19,6 +21,7 @@ from bounds.constants import DomainError, Gate, MeasuredConstants, require
 from models.weights import Array, Weights
 
 _EPS = 2.0**-52
+_EXACT_ROWS = 64  # up to which a characteristic polynomial is affordable
 
 
 def measure(
@@ -82,46 +85,91 @@ def l2(vector: Array) -> float:
 
 
 def spectral(matrix: Array) -> float:
-    """Upper bound of the largest singular value of a matrix (n, m), proven with arb balls; relative slack about 1e-15.
+    """The least float64 that is at least the largest singular value of a matrix (n, m).
 
-    >>> 4 < spectral(np.array([[3.0, 0.0], [0.0, -4.0]])) < 4 + 1e-14
-    True
+    With more than 64 rows and columns a norm that *is* a float64 may come out as the next one.
+
+    >>> spectral(np.array([[3.0, 0.0], [0.0, -4.0]]))
+    4.0
     """
     if min(matrix.shape) == 1 or not matrix.any():
         return l2(matrix)
-    scale = _exponent(matrix)  # the guess must neither overflow nor vanish
-    guess = Fraction(float(np.linalg.svd(np.ldexp(matrix, -scale), compute_uv=False)[0])) * Fraction(2) ** scale
-    bounds = (_round_up(guess * (1 + Fraction(2) ** power)) for power in count(-52))
-    return next(bound for bound in bounds if exceeds_spectral(bound, matrix))
+    low, step = _sqrt_up(_rayleigh(matrix)), 1  # every smaller float64 is below the norm
+    if is_spectral_bound(low, matrix):
+        return low
+    while not is_spectral_bound(high := _later(low, step), matrix):
+        low, step = high, 2 * step
+    while (gap := _place(high) - _place(low)) > 1:
+        middle = _later(low, gap // 2)
+        low, high = (low, middle) if is_spectral_bound(middle, matrix) else (middle, high)
+    return high
 
 
-def exceeds_spectral(bound: float, matrix: Array) -> bool:
-    """True only if ``bound`` is proven to exceed the spectral norm of a matrix (n, m): ``bound^2 I - W W^T`` > 0.
+def is_spectral_bound(bound: float, matrix: Array) -> bool:
+    """Whether ``bound`` is at least the spectral norm of a matrix (n, m): whether ``bound^2 I - W W^T`` >= 0.
 
-    Balls contain the exact values at any precision; this one resolves relative gaps of 1e-16. False proves nothing.
+    Decided in balls of rising precision, and by integers where they cannot; in what is left (more than 64 rows and
+    columns, and equality up to 2000 bits) False proves nothing.
     """
     short = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     n = len(short)
-    with flint.ctx.workprec(128 + n):
-        w, square = flint.arb_mat(short.tolist()), flint.arb(bound) ** 2
-        diagonal = flint.arb_mat([[square if i == j else 0 for j in range(n)] for i in range(n)])
-        return _positive_definite(diagonal - w * w.transpose())
+    for precision in (128 + n, 2048):
+        with flint.ctx.workprec(precision):
+            w, square = flint.arb_mat(short.tolist()), flint.arb(bound) ** 2
+            diagonal = flint.arb_mat([[square if i == j else 0 for j in range(n)] for i in range(n)])
+            if sign := _definiteness(diagonal - w * w.transpose()):
+                return sign > 0
+    return n <= _EXACT_ROWS and _semidefinite(bound, short)
 
 
-def _positive_definite(matrix: flint.arb_mat) -> bool:
-    """True only if proven: of [[P, Q], [Q^T, R]], both P and the Schur complement R - Q^T P^-1 Q are."""
+def _definiteness(matrix: flint.arb_mat) -> int:
+    """1 if proven positive definite, -1 if proven not to be semidefinite, else 0: of [[P, Q], [Q^T, R]], P and the
+    Schur complement R - Q^T P^-1 Q decide."""
     if (n := matrix.nrows()) == 1:
-        return bool(matrix[0, 0] > 0)
+        return int(matrix[0, 0] > 0) - int(matrix[0, 0] < 0)
     rows, low, high = matrix.tolist(), slice(n // 2), slice(n // 2, n)
     P, Q, R = (
         flint.arb_mat([row[across] for row in rows[down]]) for down, across in ((low, low), (low, high), (high, high))
     )
-    if not _positive_definite(P):
-        return False
+    if (sign := _definiteness(P)) <= 0:
+        return sign
     try:
-        return _positive_definite(R - Q.transpose() * P.solve(Q))
+        return _definiteness(R - Q.transpose() * P.solve(Q))
     except ZeroDivisionError:  # P is regular, but not provably so in the order in which solve eliminates
-        return False
+        return 0
+
+
+def _semidefinite(bound: float, matrix: Array) -> bool:
+    """Whether ``bound^2 I - W W^T`` >= 0, exactly: a polynomial with real roots alone has none below 0 just if the
+    signs of its coefficients alternate (Descartes)."""
+    n = len(matrix)
+    *entries, factor = _integers(np.append(matrix.ravel(), bound))[0]
+    w = flint.fmpz_mat(n, matrix.shape[1], entries)
+    diagonal = flint.fmpz_mat(n, n, [factor * factor if i == j else 0 for i in range(n) for j in range(n)])
+    coefficients = (diagonal - w * w.transpose()).charpoly().coeffs()
+    return all(coefficient * (-1) ** (n - power) >= 0 for power, coefficient in enumerate(coefficients))
+
+
+def _rayleigh(matrix: Array) -> Fraction:
+    """``|W v|^2/|v|^2`` at about a singular vector v, exactly: at most the squared norm, and close to it."""
+    scaled = np.ldexp(matrix, -_exponent(matrix))  # the guess must neither overflow nor vanish
+    v = np.linalg.svd(scaled, full_matrices=False)[2][0]
+    (entries, unit), (factors, _) = _integers(matrix), _integers(v)
+    m = len(factors)
+    images = (sum(map(mul, entries[i : i + m], factors)) for i in range(0, len(entries), m))
+    return sum(image * image for image in images) * unit**2 / sum(factor * factor for factor in factors)
+
+
+def _place(x: float) -> int:
+    """Which float64 >= 0 it is, counted from 0."""
+    return int(np.float64(x).view(np.int64))
+
+
+def _later(x: float, steps: int) -> float:
+    """The float64 so many steps above one >= 0. Raises: DomainError beyond the largest."""
+    later = float(np.int64(_place(x) + steps).view(np.float64))
+    require(later < math.inf, "a norm of these weights exceeds the largest float64, 1.8e308; rescale the model")
+    return later
 
 
 def max_row_l2(rows: Array) -> float:

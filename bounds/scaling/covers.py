@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bounds import covering
+from bounds.elementary import Functions
 from bounds.entropy import optimal_shares
 from bounds.scaling.coefficients import Class
 from bounds.scaling.logspace import Floats, log
@@ -22,9 +23,10 @@ _LN2 = math.log(2)
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """One covering lemma over arrays: ``number`` of (entries, ``log_scale - ln eps``), log_scale the argument's own."""
+    """One covering lemma over arrays: ``number`` of (entries, ``log_scale - ln eps``, NumPy); log_scale is the
+    argument's own."""
 
-    number: Callable[[Floats, Floats], Floats]
+    number: Callable[[Floats, Floats, Functions], Floats]
     entries: Floats
     log_scale: Floats
 
@@ -98,7 +100,7 @@ class Entropy:
         for i, found in enumerate(padded):
             for j, cover in enumerate(found):
                 weight[i, j], log_g[i, j] = cover.weight, cover.log_scale - log_eps
-        return optimal_shares(kind, weight, log_g)
+        return optimal_shares(kind, weight, log_g, by=np)
 
     def __call__(self, log_eps: Floats, shares: Floats | None = None) -> Floats:
         """``H`` at ``ln eps`` (points,) in nats, at the given split or the one chosen there."""
@@ -106,6 +108,6 @@ class Entropy:
         total = np.zeros(len(log_eps))
         for found, log_share in zip(self.blocks.values(), np.log(shares), strict=True):
             at = log_eps + log_share
-            values = [cover.number(cover.entries, cover.log_scale - at) for cover in found]
+            values = [cover.number(cover.entries, cover.log_scale - at, np) for cover in found]
             total += np.minimum(values[0], values[1]) if len(values) > 1 else values[0]
         return total
