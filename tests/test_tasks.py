@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models.tasks import arrays
+from models.tasks import arrays, text
+from models.tasks import listops as listops_module
 from models.tasks.arrays import read_arrays, write_arrays
 from models.tasks.files import read_task
 from models.tasks.imdb import HASHED_WORDS, hashing_tokenizer, imdb
@@ -127,13 +128,13 @@ def save(path, **contents):
 
 def test_archive_round_trip(tmp_path):
     path = save(tmp_path / "a.npz", x_train=TOKENS.astype(np.int8), y_train=LABELS * 1.0, note=np.array(["other"]))
-    splits, shift = read_arrays(path)
-    assert splits.keys() == {"train"} and shift is None
-    assert (splits["train"].x == TOKENS).all() and splits["train"].x.dtype == np.int8
-    assert splits["train"].y.tolist() == [1, 0]
-    np.savez_compressed(path, x_train=np.ones((2, 3, 4)), y_train=LABELS, x_test=np.ones((2, 5, 4)), y_test=LABELS)
+    found, shift = read_arrays(path)
+    assert found.keys() == {"train"} and shift is None
+    assert (found["train"].x == TOKENS).all() and found["train"].x.dtype == np.int8
+    assert found["train"].labels.values.tolist() == [1, 0]
+    np.savez_compressed(path, x_train=np.ones((2, 3, 4)), y_train=LABELS, x_test=np.ones((5, 3, 4)), y_test=[0] * 5)
     task = read_task(path)
-    assert (task.k, task.V, task.train.T, task.test.T) == (1, None, 3, 5)
+    assert (task.k, task.V, task.train.m, task.test.m, task.label_map) == (1, None, 2, 5, ())
 
 
 @pytest.mark.parametrize(
@@ -147,14 +148,26 @@ def test_archive_round_trip(tmp_path):
         ({"x_train": TOKENS, "y_train": LABELS + 0.5}, "y_train: expected integer labels, found 1.5"),
         ({"x_train": TOKENS, "y_train": LABELS * np.nan}, "y_train: expected integer labels, found nan"),
         ({"x_train": TOKENS, "y_train": np.array([0, 1, 1])}, "x has 2 rows and y has 3"),
-        ({"x_train": TOKENS, "y_train": np.array(["a", "b"])}, "y: expected integer labels"),
+        ({"x_train": TOKENS, "y_train": np.array(["a", "1"])}, "y_train: expected integer labels, or words alone"),
+        ({"x_train": TOKENS, "y_train": np.array(["a", ""])}, "expected labels of 1 to 100 printable characters"),
+        ({"x_train": TOKENS, "y_train": np.array(["a", "b\n"])}, "expected labels of 1 to 100 printable characters"),
+        ({"x_train": TOKENS, "y_train": np.array([b"a", b"b"])}, "y_train: expected integer labels of shape"),
+        ({"x_train": TOKENS, "y_train": np.array(["a", object()])}, "array 'y_train' cannot be read: .*Python objects"),
+        ({"x_train": TOKENS, "y_train": np.array([[0, 1], [1, 1]])}, "y_train: expected one-hot .* row 1 is not"),
+        ({"x_train": TOKENS, "y_train": np.array([[0, 0], [1, 0]])}, "y_train: expected one-hot .* row 0 is not"),
+        (
+            {"x_train": TOKENS, "y_train": np.array([-1, 0])},
+            "the training set: y: labels are numbered from 0, found -1",
+        ),
+        ({"x_train": TOKENS, "y_train": np.array([0, 2**63], np.uint64)}, "labels are at most 2147483647"),
+        ({"x_train": TOKENS.astype(np.uint64) << np.uint64(40), "y_train": LABELS}, "tokens are at most 2147483647"),
         ({"x_train": np.array([[object()]]), "y_train": LABELS}, "array 'x_train' cannot be read: .*Python objects"),
     ],
 )
 def test_bad_archives_are_refused_in_one_line(tmp_path, contents, message):
     path = save(tmp_path / "bad.npz", **contents)
     with pytest.raises(TaskError, match=message) as caught:
-        read_arrays(path)
+        read_task(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -188,6 +201,12 @@ def test_a_header_cannot_announce_more_than_the_file_holds(tmp_path):
     header = {"descr": "|i1", "fortran_order": False, "shape": (1 << 40, 3)}
     with pytest.raises(TaskError, match=f"announces {3 << 40} bytes of data, the file has 6"):
         read_arrays(crafted(tmp_path / "bomb.npz", header, b"\0" * 6))
+
+
+def test_entries_without_bytes_are_refused(tmp_path):
+    header = {"descr": "<U0", "fortran_order": False, "shape": (1 << 40,)}
+    with pytest.raises(TaskError, match="'x_train' cannot be read: its entries have no bytes"):
+        read_arrays(crafted(tmp_path / "bomb.npz", header))
 
 
 def test_archives_that_unpack_to_too_much_are_refused(tmp_path, monkeypatch):
@@ -226,10 +245,13 @@ def table(path, *rows, header="y,x1,x2,x3"):
 
 def test_tables(tmp_path):
     train = table(tmp_path / "train.csv", "1,0,1,2", "", "0, 2,2,0")
-    split = read_table(train)
-    assert split.x.tolist() == TOKENS.tolist() and split.y.tolist() == [1, 0]
+    found = read_table(train)
+    assert found.x.tolist() == TOKENS.tolist() and found.labels.values.tolist() == [1, 0]
     task = read_task(train, table(tmp_path / "test.csv", "2,4,0,0"))
-    assert (task.name, task.k, task.V, task.test.m) == ("train", 3, 5, 1)
+    assert (task.name, task.k, task.V, task.test.m, task.label_map) == ("train", 3, 5, 1, ())
+    words = read_task(table(tmp_path / "a.csv", "pos,0,1,2", " neg,2,2,0"), table(tmp_path / "b.csv", "pos,1,1,1"))
+    assert (words.k, words.label_map) == (1, (("neg", 0), ("pos", 1)))
+    assert (words.train.y.tolist(), words.test.y.tolist()) == ([1, 0], [1])
 
 
 @pytest.mark.parametrize(
@@ -239,13 +261,19 @@ def test_tables(tmp_path):
         (["1,0,1,2", "1,0,1.5,2"], r"line 3: expected integers, found '1\.5'; real-valued inputs go in an \.npz"),
         (["1,0,-1,2"], r"line 2: expected integers in 0\.\.\d+, found -1"),
         ([f"1,0,1,{10**30}"], "line 2: expected integers in"),
+        (["1,0,1,2", "no,0,1,2"], "y: expected integer labels, or words alone, found 'no' beside '1'"),
+        (["1.5,0,1,2"], r"y: expected integer labels, found 1\.5"),
+        (["nan,0,1,2"], "y: expected integer labels, found nan"),
+        (["-3,0,1,2"], "the training set: y: labels are numbered from 0, found -3"),
+        ([",0,1,2"], "expected labels of 1 to 100 printable characters, found ''"),
+        ([f"{'a' * 300},0,1,2"], "line 2: expected a label, found 300 characters"),
         ([], "at least one row"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path, rows, message):
     path = table(tmp_path / "bad.csv", *rows)
     with pytest.raises(TaskError, match=message) as caught:
-        read_table(path)
+        read_task(path)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
@@ -253,7 +281,7 @@ def test_bad_tables_are_refused(tmp_path, rows, message):
 def test_files_that_are_no_tables_are_refused(tmp_path, content):
     path = tmp_path / "bad.csv"
     path.write_bytes(content)
-    with pytest.raises(TaskError, match=r"expected a header 'y,x1,\.\.\.,xT'|not a table of text"):
+    with pytest.raises(TaskError, match=r"expected a header 'y,x1,\.\.\.,xT'|not UTF-8 text"):
         read_table(path)
 
 
@@ -513,7 +541,10 @@ def test_read_task_tells_files_apart(tmp_path):
     train = listops(tmp_path / "train.tsv", "1 2 3\t7")
     test = listops(tmp_path / "test.tsv", "1 2\t7")
     task = read_task(train, test)
-    assert (task.name, task.k, task.V, task.train.T, task.test.T) == ("train", 10, 16, 3, 2)
+    assert (task.name, task.k, task.V, task.train.T, task.test.T) == ("train", 10, 16, 3, 3)
+    pad = VOCABULARY.index("<pad>")
+    assert task.test.x.tolist() == [[1, 2, pad]] and read_task(test, train).train.x.tolist() == [[1, 2, pad]]
+    assert read_task(train, test, T=4).test.x.tolist() == [[1, 2, pad, pad]]
     assert read_task(train).test is None
     both = save(tmp_path / "b.npz", x_train=TOKENS, y_train=LABELS * 2, x_test=TOKENS, y_test=LABELS)
     fresh = save(tmp_path / "t.npz", x_test=TOKENS[:1], y_test=LABELS[:1])
@@ -530,6 +561,158 @@ def test_read_task_tells_files_apart(tmp_path):
         read_task(tmp_path / "data.parquet")
     with pytest.raises(FileNotFoundError):
         read_task(tmp_path / "none.npz")
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "numbers", "label_map"),
+    [
+        ([1, 0], [1], ([1, 0], [1]), ()),
+        ([[1.0], [0.0]], [[1]], ([1, 0], [1]), ()),
+        ([2, 0], [1], ([2, 0], [1]), ()),
+        ([1, 2], [2], ([1, 2], [2]), ()),
+        (["1", "0"], ["1"], ([1, 0], [1]), ()),
+        ([1, -1], [-1.0], ([1, 0], [0]), (("-1", 0), ("1", 1))),
+        ([[-1], [-1]], [1], ([0, 0], [1]), (("-1", 0), ("1", 1))),
+        (["-1", "1"], ["-1"], ([0, 1], [0]), (("-1", 0), ("1", 1))),
+        ([True, True], [[False]], ([1, 1], [0]), (("False", 0), ("True", 1))),
+        (["neg", "pos"], ["pos"], ([0, 1], [1]), (("neg", 0), ("pos", 1))),
+        (["b", "a"], ["b"], ([1, 0], [1]), (("a", 0), ("b", 1))),
+        (np.eye(3)[[2, 0]], np.eye(3, dtype=bool)[[1]], ([2, 0], [1]), tuple((f"column {c}", c) for c in range(3))),
+    ],
+)
+def test_usual_labels_become_numbers(tmp_path, train, test, numbers, label_map):
+    path = save(tmp_path / "a.npz", x_train=TOKENS, y_train=train, x_test=TOKENS[:1], y_test=test)
+    task = read_task(path)
+    assert (task.train.y.tolist(), task.test.y.tolist()) == numbers and task.label_map == label_map
+    assert task.k == (1 if max(map(max, numbers)) < 2 and len(label_map) < 3 else 3)
+    other = save(tmp_path / "b.npz", x_test=TOKENS[:1], y_test=test)
+    alone = save(tmp_path / "c.npz", x_train=TOKENS, y_train=train)
+    task = read_task(alone, other)
+    assert (task.train.y.tolist(), task.test.y.tolist()) == numbers and task.label_map == label_map
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (["neg", "pos"], ["new"], "the test label 'new' is not among the training labels: 'neg', 'pos'"),
+        ([1, -1], [0], "the test label '0' is not among the training labels: '-1', '1'"),
+        ([1, 0], [-1], "the test set: y: labels are numbered from 0, found -1"),
+        ([1, 0], ["yes"], "the training labels are integers, the test labels words: write both alike"),
+        (np.eye(3)[[2, 0]], np.eye(2)[[1]], "labels are one-hot rows of 3, the test labels one-hot rows of 2"),
+    ],
+)
+def test_labels_of_two_sets_go_by_one_map(tmp_path, train, test, message):
+    alone = save(tmp_path / "c.npz", x_train=TOKENS, y_train=train)
+    other = save(tmp_path / "t.npz", x_test=TOKENS[:1], y_test=test)
+    with pytest.raises(TaskError, match=message) as caught:
+        read_task(alone, other)
+    assert str(caught.value).startswith(f"{other}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["labels_pm1", "labels_n1", "labels_onehot"])
+def test_label_layouts_from_the_field(shared, name):
+    task, plain = read_task(shared / "field" / f"{name}.npz"), read_task(shared / "data" / "majority_T200_seed1.npz")
+    assert (task.train.x == plain.train.x).all() and (task.train.y == plain.train.y).all() and task.k == 1
+    pairs = {"labels_pm1": ("-1", "1"), "labels_n1": (), "labels_onehot": ("column 0", "column 1")}[name]
+    assert task.label_map == tuple((theirs, ours) for ours, theirs in enumerate(pairs))
+
+
+# One length
+
+
+def test_training_and_test_rows_have_one_length(tmp_path):
+    longer = np.hstack([TOKENS, TOKENS])
+    path = save(tmp_path / "a.npz", x_train=TOKENS, y_train=LABELS, x_test=longer, y_test=LABELS)
+    message = "training rows have length 3, test rows 6: pad both to one length"
+    with pytest.raises(TaskError, match=message) as caught:
+        read_task(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    save(path, x_train=TOKENS * np.ones((3, 2, 3)), y_train=[0] * 3, x_test=np.ones((2, 1, 3)), y_test=LABELS)
+    with pytest.raises(TaskError, match="training rows have length 2, test rows 1"):
+        read_task(path)
+    wide = table(tmp_path / "wide.csv", "0,1,1,1,1", header="y,x1,x2,x3,x4")
+    with pytest.raises(TaskError, match=r"wide\.csv: training rows have length 3, test rows 4"):
+        read_task(table(tmp_path / "b.csv", "0,1,1,1"), wide)
+
+
+def test_one_long_row_does_not_pad_many_to_death(tmp_path, monkeypatch):
+    monkeypatch.setattr(listops_module, "_MAX_TOKENS", 1000)
+    path = listops(tmp_path / "a.tsv", *["1\t1"] * 20, " ".join("1" * 60) + "\t1")
+    with pytest.raises(TaskError, match=r"a\.tsv: 21 rows padded to 60 tokens are more than the 1000"):
+        read_task(path)
+    short = listops(tmp_path / "b.tsv", *["1\t1"] * 20)
+    with pytest.raises(TaskError, match=r"c\.tsv: 20 rows padded to 60 tokens are more than the 1000"):
+        read_task(short, listops(tmp_path / "c.tsv", " ".join("1" * 60) + "\t1"))
+    monkeypatch.setattr(text, "MAX_BYTES", 50)
+    with pytest.raises(TaskError, match=r"a\.tsv: has \d+ bytes, and at most 50 of text are read"):
+        read_task(path)
+
+
+# Whatever the file holds
+
+
+def test_damaged_archive_from_the_field(shared):
+    path = shared / "field" / "corrupt_deflate.npz"
+    with pytest.raises(TaskError, match=r"corrupt_deflate\.npz: array '._train' cannot be read: Error -3"):
+        read_task(path)
+
+
+def mutated(random, data):
+    """The bytes with a few changed, cut out, doubled or put in."""
+    data = bytearray(data)
+    for _ in range(random.choice((1, 1, 2, 5))):
+        at, size = random.randrange(len(data)), random.randrange(1, 9)
+        new = random.choice(
+            (bytes([random.randrange(256)]), b"", data[at : at + size] * 2, random.randbytes(size), b"\0")
+        )
+        data[at : at + random.choice((1, size))] = new
+    return bytes(data) or b"\0"
+
+
+def archives(random):
+    """Archives of several kinds; the changed ones with the check sums of what they hold."""
+    words = np.array(["neg", "pos", "neg"])
+    reals = np.linspace(-1, 1, 12).reshape(3, 2, 2)
+    arrays = [
+        {"x_train": np.arange(12, dtype=np.int16).reshape(3, 4), "y_train": words, "shift": np.array("ones fell")},
+        {"x_train": reals, "y_train": np.eye(2)[[0, 1, 1]], "x_test": reals[:1], "y_test": np.eye(2)[:1]},
+    ]
+    for contents in arrays:
+        for write in (np.savez, np.savez_compressed):
+            whole = io.BytesIO()
+            write(whole, **contents)
+            yield mutated(random, whole.getvalue())
+        again = io.BytesIO()
+        with zipfile.ZipFile(again, "w") as archive:
+            for name, array in contents.items():
+                member = io.BytesIO()
+                np.save(member, array)
+                found = member.getvalue()
+                header = mutated(random, found[: found.index(b"\n") + 1]) + found[found.index(b"\n") + 1 :]
+                archive.writestr(f"{name}.npy", random.choice((found, header, mutated(random, found))))
+        yield again.getvalue()
+
+
+def test_nothing_but_a_task_error_escapes_a_data_file(tmp_path):
+    random, errors, files = Random(0), 0, 0
+    csv = b"y,x1,x2,x3\nneg,0,1,2\npos,2,2,0\n"
+    tsv = b"Source\tTarget\n( ( [MAX 3 ) ( 9 ) ] )\t9\n7\t7\n"
+    for round in range(70):
+        contents = [("npz", each) for each in archives(random)]
+        contents += [("csv", mutated(random, csv)), ("tsv", mutated(random, tsv))]
+        for suffix, content in contents:
+            path = tmp_path / f"{round}.{suffix}"
+            path.write_bytes(content)
+            files += 1
+            try:
+                read_task(path)
+            except TaskError as error:
+                errors += 1
+                assert str(error).startswith(str(path)) and str(error).isprintable() and len(str(error)) < 1000
+    assert files == 560 and 200 < errors < files
 
 
 def test_authors_data(shared):

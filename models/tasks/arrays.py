@@ -3,50 +3,61 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from models.atomic import replacing
-from models.tasks.task import Split, Task, TaskError
+from models.tasks.labels import Labelled, read_labels
+from models.tasks.task import Task, TaskError
 
 MAX_BYTES = 1 << 32  # of all arrays together, as declared by the archive before anything is unpacked
 
 
-def read_arrays(path: Path | str) -> tuple[dict[str, Split], str | None]:
-    """The splits of an ``.npz`` file, ``"train"`` from x_train, y_train and ``"test"`` from x_test, y_test, if there,
+def read_arrays(path: Path | str) -> tuple[dict[str, Labelled], str | None]:
+    """The sets of an ``.npz`` file, ``"train"`` from x_train, y_train and ``"test"`` from x_test, y_test, if there,
     and its ``shift`` (one string: see :class:`Task`), if it has one.
 
-    Shapes: as in :class:`Split`; labels may be stored as floats with integer values. Other arrays are ignored.
+    Shapes: x as in :class:`Split`; labels of any layout in ``models.tasks.labels``. Other arrays are ignored.
     Nothing is unpickled, and no array larger than its own bytes in the file is allocated.
-    Raises: TaskError naming the file and the array; OSError.
+    Raises: TaskError naming the file and the array, whatever is wrong with what the file holds; OSError.
     """
     path = Path(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = _read_known(archive)
-        shift = _sentence(arrays.pop("shift", None))
-        splits = {}
-        for split in ("train", "test"):
-            x, y = f"x_{split}", f"y_{split}"
-            if x not in arrays and y not in arrays:
-                continue
-            if missing := {x, y} - arrays.keys():
-                raise TaskError(f"array {missing.pop()!r} is missing; the file has {', '.join(sorted(arrays))}")
-            splits[split] = Split(arrays[x], _labels(y, arrays[y]))
-        if not splits:
-            raise TaskError("expected arrays x_train and y_train (or x_test and y_test), found neither")
-    except zipfile.BadZipFile as error:
-        raise TaskError(f"{path}: not an .npz archive ({error}); save it with numpy.savez") from error
-    except TaskError as error:
-        raise TaskError(f"{path}: {error}") from error
-    return splits, shift
+    with path.open("rb") as stream:
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                arrays = _read_known(archive)
+            shift = _sentence(arrays.pop("shift", None))
+            return _sets(arrays), shift
+        except TaskError as error:
+            raise TaskError(f"{path}: {error}") from error
+        except Exception as error:  # zipfile raises what its many parts raise, OSError for a seek among them
+            raise TaskError(f"{path}: not an .npz archive ({_line(error)}); save it with numpy.savez") from error
 
 
-def _read_known(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+def _sets(arrays: dict[str, NDArray]) -> dict[str, Labelled]:
+    found = {}
+    for name in ("train", "test"):
+        x, y = f"x_{name}", f"y_{name}"
+        if x not in arrays and y not in arrays:
+            continue
+        if missing := {x, y} - arrays.keys():
+            raise TaskError(f"array {missing.pop()!r} is missing; the file has {', '.join(sorted(arrays))}")
+        try:
+            found[name] = Labelled(arrays[x], read_labels(arrays[y]))
+        except TaskError as error:
+            raise TaskError(f"{y}: {error}") from error
+    if not found:
+        raise TaskError("expected arrays x_train and y_train (or x_test and y_test), found neither")
+    return found
+
+
+def _read_known(archive: zipfile.ZipFile) -> dict[str, NDArray]:
     members = {f"{name}_{split}.npy" for name in "xy" for split in ("train", "test")} | {"shift.npy"}
     infos = [info for info in archive.infolist() if info.filename in members]
     declared = sum(info.file_size for info in infos)
@@ -56,12 +67,12 @@ def _read_known(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     for info in infos:
         name = info.filename.removesuffix(".npy")
         try:
-            with archive.open(info) as member:
+            with warnings.catch_warnings(action="ignore"), archive.open(info) as member:
                 _check_header(member, info.file_size)
-            with archive.open(info) as member:
+            with warnings.catch_warnings(action="ignore"), archive.open(info) as member:
                 arrays[name] = npy.read_array(member, allow_pickle=False)
-        except (ValueError, EOFError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            raise TaskError(f"array {name!r} cannot be read: {error}") from error
+        except Exception as error:  # zipfile, zlib, lzma and numpy's header parser each have their own
+            raise TaskError(f"array {name!r} cannot be read: {_line(error)}") from error
     return arrays
 
 
@@ -73,31 +84,30 @@ def _check_header(member: IO[bytes], size: int) -> None:
     shape, _, dtype = read_header(member)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are not loaded; save plain numbers")
+    if not dtype.itemsize:
+        raise ValueError("its entries have no bytes, so that any number of them would fit")
     wanted, found = math.prod(shape) * dtype.itemsize, size - member.tell()
     if wanted != found:
         raise ValueError(f"its header announces {wanted} bytes of data, the file has {found}")
 
 
-def _labels(name: str, y: np.ndarray) -> np.ndarray:
-    """Integer labels, also when they were stored as floats."""
-    if y.dtype.kind != "f":
-        return y
-    wrong = y[~((y == np.round(y)) & (np.abs(y) < 2**31))]
-    if wrong.size:
-        raise TaskError(f"{name}: expected integer labels, found {wrong[0]}")
-    return y.astype(np.int64)
-
-
-def _sentence(shift: np.ndarray | None) -> str | None:
+def _sentence(shift: NDArray | None) -> str | None:
     if shift is None:
         return None
     if shift.dtype.kind != "U" or shift.shape:
         raise TaskError(f"shift: expected one string, found {shift.dtype} of shape {shift.shape}")
-    return str(shift)
+    if not (sentence := str(shift)).isprintable():
+        raise TaskError("shift: expected one line of printable characters")
+    return sentence
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, on one line."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def write_arrays(path: Path | str, task: Task) -> None:
-    """Write the task as an ``.npz`` file that :func:`read_arrays` returns unchanged; atomically. Raises: OSError."""
+    """Write the task as an ``.npz`` file, its labels as numbers; atomically. Raises: OSError."""
     splits = {"train": task.train, "test": task.test}
     arrays = {f"{name}_{key}": part for key, s in splits.items() if s for name, part in (("x", s.x), ("y", s.y))}
     if task.shift is not None:

@@ -2,53 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from models.tasks.arrays import read_arrays
-from models.tasks.listops import OUTPUTS, VOCABULARY, read_listops
+from models.tasks.labels import Labelled, Labels, number
+from models.tasks.listops import OUTPUTS, VOCABULARY, padded, read_listops
 from models.tasks.table import read_table
 from models.tasks.task import Split, Task, TaskError
+
+Set = Literal["train", "test"]
 
 
 def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None = None) -> Task:
     """The task in ``data``: an ``.npz`` archive (with its own test set, perhaps), a ``.csv`` table, or the authors'
     ListOps ``.tsv``.
 
-    ``test`` is a file with the test set (of an archive: its x_test, y_test). T pads ListOps rows. Archives and tables
-    do not say k and V: they are the smallest that fit their labels and tokens. Raises: TaskError, OSError.
+    ``test`` is a file with the test set (of an archive: its x_test, y_test). Both sets have one length, and one map
+    from their labels to 0..k-1, which the training labels decide. ListOps rows are padded to length T, or to the
+    longest row of the two files; no other file says what its padding is, so that there two lengths are refused.
+    Archives and tables do not say k and V: they are the smallest that fit labels and tokens.
+    Raises: TaskError in one line that names the file, whatever the file holds; OSError.
     """
-    splits, shift = _read(Path(data), "train", T)
+    data, source = Path(data), Path(data if test is None else test)
+    found, shift = _read(data, "train", T)
     if test is not None:
-        if "test" in splits:
+        if "test" in found:
             raise TaskError(f"{data}: has a test set of its own; give no second one ({test})")
-        splits["test"] = _read(Path(test), "test", T)[0]["test"]
-    train, name = splits["train"], Path(data).stem
-    if Path(data).suffix == ".tsv":
-        return Task(name, train, splits.get("test"), k=OUTPUTS, V=len(VOCABULARY))
-    labels = 1 + max(split.y.max().item() for split in splits.values())
-    tokens = 1 + max(split.x.max().item() for split in splits.values())
-    return Task(
-        name,
-        train,
-        splits.get("test"),
-        k=labels if labels > 2 else 1,
-        V=tokens if train.x.ndim == 2 else None,
-        shift=shift,
-    )
+        found["test"] = _read(source, "test", T)[0]["test"]
+    if data.suffix == source.suffix == ".tsv":
+        longest = max(each.x.shape[1] for each in found.values())
+        with _locating(source):
+            found = {name: Labelled(padded(x, longest), labels) for name, (x, labels) in found.items()}
+    tested = found.get("test")
+    with _locating(source):
+        y, y_test, label_map = number(found["train"].labels, None if tested is None else tested.labels)
+    with _locating(data, "the training set: "):
+        train = Split(found["train"].x, y)
+    with _locating(source, "the test set: "):
+        fresh = None if tested is None or y_test is None else Split(tested.x, y_test)
+    k, V = OUTPUTS, len(VOCABULARY)
+    if data.suffix != ".tsv":
+        splits = [train] if fresh is None else [train, fresh]
+        k = max(len(label_map), *(1 + int(split.y.max()) for split in splits))
+        V = 1 + max(int(split.x.max()) for split in splits)
+    with _locating(source):
+        return Task(
+            data.stem,
+            train,
+            fresh,
+            k=k if k > 2 else 1,
+            V=V if train.x.ndim == 2 else None,
+            shift=shift,
+            label_map=label_map,
+        )
 
 
-def _read(path: Path, needed: Literal["train", "test"], T: int | None) -> tuple[dict[str, Split], str | None]:
-    """The splits of one file, the needed one among them, and how they are shifted."""
+@contextmanager
+def _locating(path: Path, what: str = "") -> Iterator[None]:
+    try:
+        yield
+    except TaskError as error:
+        raise TaskError(f"{path}: {what}{error}") from error
+
+
+def _read(path: Path, needed: Set, T: int | None) -> tuple[dict[str, Labelled], str | None]:
+    """The sets of one file, the needed one among them, and how they are shifted."""
     if path.suffix == ".tsv":
-        return {needed: read_listops(path, T)}, None
+        split = read_listops(path, T)
+        return {needed: Labelled(split.x, Labels("integers", split.y))}, None
     if path.suffix == ".csv":
         return {needed: read_table(path)}, None
     if path.suffix != ".npz":
         raise TaskError(
             f"{path}: expected a .npz archive, a .csv table or a ListOps .tsv file, found suffix {path.suffix!r}"
         )
-    splits, shift = read_arrays(path)
-    if needed not in splits:
-        raise TaskError(f"{path}: expected x_{needed} and y_{needed}, found only {next(iter(splits))} data")
-    return splits, shift
+    found, shift = read_arrays(path)
+    if needed not in found:
+        raise TaskError(f"{path}: expected x_{needed} and y_{needed}, found only {next(iter(found))} data")
+    return found, shift

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.tasks.task import Split, Task, TaskError
+from models.tasks.text import reading
 
 VOCABULARY = (*"0123456789", "[MIN", "[MAX", "[MED", "[SM", "]", "<pad>")
 OUTPUTS = 10
 _CODE = {token: code for code, token in enumerate(VOCABULARY)}
 _HEADER = "Source\tTarget"
+_MAX_TOKENS = 1 << 32  # of a file, padding included
 
 # Long Range Arena's listops.py with its default arguments
 _VALUE_P = 0.25  # an expression above the largest depth is an operation with this probability, else a digit
@@ -126,11 +128,12 @@ def read_listops(path: Path | str, T: int | None = None) -> Split:
     """Tokens (n,T) and labels 0..9 of a file with the columns ``Source`` and ``Target``.
 
     Parentheses are dropped; rows are padded on the right with ``<pad>`` to length T, or to the longest row of the file
-    (what the authors do, split by split). Raises: TaskError naming the line; OSError.
+    (what the authors do, split by split: :func:`padded` brings two files to one length). Raises: TaskError naming the
+    file and the line; OSError.
     """
     path = Path(path)
-    rows, labels = [], []
-    with path.open(encoding="utf-8") as lines:
+    rows, labels = list[NDArray[np.int8]](), list[int]()
+    with reading(path) as lines:
         header = lines.readline().rstrip("\r\n")
         if header != _HEADER:
             raise TaskError(f"{path}: expected the header {_HEADER!r}, found {header[:80]!r}")
@@ -146,11 +149,27 @@ def read_listops(path: Path | str, T: int | None = None) -> Split:
                 raise TaskError(
                     f"{path}, line {number}: expected 1 to {T or 'any number of'} tokens, found {len(tokens)}"
                 )
-            rows.append([_CODE[token] for token in tokens])
+            rows.append(np.array([_CODE[token] for token in tokens], dtype=np.int8))
             labels.append(int(target))
     if not rows:
         raise TaskError(f"{path}: expected at least one row after the header, found none")
-    x = np.full((len(rows), T or max(map(len, rows))), _CODE["<pad>"], dtype=np.int8)
+    length = T or max(map(len, rows))
+    try:
+        _check_tokens(len(rows), length)
+    except TaskError as error:
+        raise TaskError(f"{path}: {error}") from error
+    x = np.full((len(rows), length), _CODE["<pad>"], dtype=np.int8)
     for row, codes in zip(x, rows, strict=True):
         row[: len(codes)] = codes
     return Split(x, np.array(labels))
+
+
+def padded(x: NDArray[np.integer], T: int) -> NDArray[np.integer]:
+    """The rows (n,t) with ``<pad>`` on the right up to length T >= t. Raises: TaskError."""
+    _check_tokens(len(x), T)
+    return np.pad(x, ((0, 0), (0, T - x.shape[1])), constant_values=_CODE["<pad>"])
+
+
+def _check_tokens(rows: int, length: int) -> None:
+    if rows * length > _MAX_TOKENS:
+        raise TaskError(f"{rows} rows padded to {length} tokens are more than the {_MAX_TOKENS} that are read")

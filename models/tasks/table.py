@@ -6,22 +6,25 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.tasks.task import Split, TaskError
+from models.tasks.labels import Labelled, read_words
+from models.tasks.task import LARGEST, TaskError
+from models.tasks.text import reading
 
-_LARGEST = 2**31
+_LONGEST = 200  # characters of a label, spaces around it included
 
 
-def read_table(path: Path | str) -> Split:
-    """Tokens (n,T) and labels (n,) of a ``.csv`` file: a header whose first column is ``y``, then one row a sequence.
+def read_table(path: Path | str) -> Labelled:
+    """Tokens (n,T) and labels of a ``.csv`` file: a header whose first column is ``y``, then one row a sequence.
 
-    Each row is a label and T tokens, integers >= 0; real-valued inputs need three axes, so an ``.npz`` archive.
-    Raises: TaskError naming the line; OSError.
+    Each row is a label (an integer, or a word: see ``models.tasks.labels``) and T tokens, integers >= 0; real-valued
+    inputs need three axes, so an ``.npz`` archive. Raises: TaskError naming the file and the line; OSError.
     """
     path = Path(path)
-    rows: list[list[int]] = []
+    rows, labels = list[NDArray[np.int32]](), list[str]()
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with reading(path) as stream:
             lines = csv.reader(stream)
             header = next(lines, [])
             if [name.strip() for name in header[:1]] != ["y"] or len(header) < 2:
@@ -31,21 +34,24 @@ def read_table(path: Path | str) -> Split:
                 )
             for cells in lines:
                 if cells:
-                    rows.append(_integers(cells, len(header), f"{path}, line {lines.line_num}"))
-    except (UnicodeDecodeError, csv.Error) as error:
+                    where = f"{path}, line {lines.line_num}"
+                    if len(cells) != len(header):
+                        raise TaskError(f"{where}: expected {len(header)} cells as in the header, found {len(cells)}")
+                    if len(cells[0]) > _LONGEST:
+                        raise TaskError(f"{where}: expected a label, found {len(cells[0])} characters")
+                    labels.append(cells[0].strip())
+                    rows.append(np.array(_tokens(cells[1:], where), dtype=np.int32))
+    except csv.Error as error:
         raise TaskError(f"{path}: not a table of text ({error})") from error
     if not rows:
         raise TaskError(f"{path}: expected at least one row after the header, found none")
-    table = np.array(rows)
     try:
-        return Split(table[:, 1:], table[:, 0])
+        return Labelled(np.array(rows), read_words(labels))
     except TaskError as error:
-        raise TaskError(f"{path}: {error}") from error
+        raise TaskError(f"{path}: y: {error}") from error
 
 
-def _integers(cells: list[str], columns: int, where: str) -> list[int]:
-    if len(cells) != columns:
-        raise TaskError(f"{where}: expected {columns} cells as in the header, found {len(cells)}")
+def _tokens(cells: list[str], where: str) -> list[int]:
     values = []
     for cell in cells:
         try:
@@ -54,7 +60,7 @@ def _integers(cells: list[str], columns: int, where: str) -> list[int]:
             raise TaskError(
                 f"{where}: expected integers, found {cell[:40]!r}; real-valued inputs go in an .npz archive"
             ) from None
-        if not 0 <= value < _LARGEST:
-            raise TaskError(f"{where}: expected integers in 0..{_LARGEST - 1}, found {value}")
+        if not 0 <= value < LARGEST:
+            raise TaskError(f"{where}: expected integers in 0..{LARGEST - 1}, found {cell.strip()[:40]}")
         values.append(value)
     return values

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+LARGEST = 2**31
+"""Tokens and labels are below it: tables of them are made."""
+LabelMap = tuple[tuple[str, int], ...]
+"""Each label as the data have it, and the number that stands for it."""
+
 
 class TaskError(ValueError):
     """Data that is not a task: a shape, dtype or value that does not fit."""
@@ -16,7 +21,8 @@ class TaskError(ValueError):
 class Split:
     """n labelled sequences of T tokens.
 
-    Shapes: x (n,T) integer tokens >= 0, or (n,T,d) finite real values; y (n,) integer labels >= 0; n, T, d >= 1.
+    Shapes: x (n,T) integer tokens, or (n,T,d) finite real values; y (n,) integer labels; n, T, d >= 1.
+    Units: tokens and labels in 0..2^31 - 1.
     Raises: TaskError.
     """
 
@@ -34,13 +40,13 @@ class Split:
             raise TaskError(f"y: expected integer labels of shape (n,), found {y.dtype} of shape {y.shape}")
         if len(x) != len(y):
             raise TaskError(f"x has {len(x)} rows and y has {len(y)}: expected as many labels as sequences")
-        if x.dtype.kind == "f":
-            if not np.isfinite(x).all():
-                raise TaskError(f"x: expected finite values, found {np.count_nonzero(~np.isfinite(x))} NaN or inf")
-        elif x.min() < 0:
-            raise TaskError(f"x: tokens are numbered from 0, found {x.min()}")
-        if y.min() < 0:
-            raise TaskError(f"y: labels are numbered from 0, found {y.min()}")
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            raise TaskError(f"x: expected finite values, found {np.count_nonzero(~np.isfinite(x))} NaN or inf")
+        for name, values in (("x: tokens", x), ("y: labels", y)):
+            if values.dtype.kind != "f" and values.min() < 0:
+                raise TaskError(f"{name} are numbered from 0, found {values.min()}")
+            if values.dtype.kind != "f" and values.max() >= LARGEST:
+                raise TaskError(f"{name} are at most {LARGEST - 1}, found {values.max()}")
         object.__setattr__(self, "x", x.astype(x.dtype.newbyteorder("="), copy=False))  # torch reads native order only
         object.__setattr__(self, "y", y.astype(np.int64))
 
@@ -61,7 +67,8 @@ class Task:
 
     ``k = 1`` is the binary task with labels 0 and 1 (the sign of the logit); else labels lie in 0..k-1.
     ``shift`` says how the training data were drawn from another distribution than the test data, None if they were not:
-    a bound computed from the one is silent about the other. Raises: TaskError.
+    a bound computed from the one is silent about the other. ``label_map``: each label as the data had it and the number
+    it became; empty if it was that number. Raises: TaskError.
     """
 
     name: str
@@ -70,6 +77,7 @@ class Task:
     k: int
     V: int | None
     shift: str | None = None
+    label_map: LabelMap = ()
 
     def __post_init__(self) -> None:
         for name, split in (("train", self.train), ("test", self.test)):
@@ -77,6 +85,11 @@ class Task:
                 continue
             if split.x.ndim != self.train.x.ndim or split.x.shape[2:] != self.train.x.shape[2:]:
                 raise TaskError(f"{name}.x has shape {split.x.shape}, train.x {self.train.x.shape}: different inputs")
+            if split.T != self.train.T:
+                raise TaskError(
+                    f"training rows have length {self.train.T}, {name} rows {split.T}: pad both to one length, with "
+                    "the token (or the zeros) that the model was trained with"
+                )
             if (self.V is None) != (split.x.ndim == 3):
                 raise TaskError(
                     f"V = {self.V}: a vocabulary size goes with tokens (n,T), None with real inputs (n,T,d)"
