@@ -23,7 +23,7 @@ from bounds import chaining, covering
 from bounds import notation as sym
 from bounds.cli import main
 from bounds.constants import DomainError, Sample
-from bounds.costs import costs, shares
+from bounds.costs import Cost, costs, shares
 from bounds.enclose import Enclosure
 from bounds.html.figures import inline
 from bounds.html.formulas import _EXCESS, _LEVEL, COVERS, formulas
@@ -392,6 +392,15 @@ def test_costs_add_up_to_what_is_divided_by_m(case):
         else:
             assert parts == ()
         assert not parts or sum(shares(parts)) == pytest.approx(1)
+
+
+def test_what_symmetries_give_back_is_a_negative_bar():
+    parts = tuple(Cost(name, "block", Enclosure.point(nats)) for name, nats in (("A", 30), ("symmetries", -3)))
+    assert shares(parts) == pytest.approx([30 / 27, -3 / 27])
+    axes = blocks(parts).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [30, -3] and axes.get_xlim()[0] < -3
+    assert all(text.xy[0] >= 0 for text in axes.texts)
+    assert axes.get_yticklabels()[1].get_text() == "symmetries"
 
 
 def test_bars_are_the_nats(sure):

@@ -37,14 +37,14 @@ def blocks(parts: Sequence[Cost]) -> Figure:
     for i, (value, share) in enumerate(zip(nats, shares(tuple(parts)), strict=True)):
         axes.annotate(
             f"{decimal_string(parts[i].nats.upper)},  {100 * share:.1f} %",
-            (value, i),
+            (max(value, 0.0), i),  # what symmetries give back is negative
             (5, 0),
             textcoords="offset points",
             va="center",
             size=9,
         )
     axes.set_yticks(range(len(parts)), [_written(part) for part in parts])
-    axes.set_xlim(0, 1.3 * max(nats) or 1)
+    axes.set_xlim(1.1 * min(0.0, *nats), 1.3 * max(nats) or 1)
     axes.set_xlabel("nats")
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
