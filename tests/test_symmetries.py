@@ -167,6 +167,18 @@ def test_an_orbit_by_hand():
     assert Code(real, NARROW["sparse"], 2, 2, (0,), (0,)).orbit(full) == 2 * 8  # inputs fix channels and their signs
 
 
+def test_channels_that_only_look_alike_are_counted_once():
+    """The same decays in both channels, no copies: R does not tell them apart, so both orders are representatives."""
+    shape = Shape(2, 3, 1, 1, "none")
+    code = Code(shape, NARROW["sparse"], 2, 3, (0,), (0,))
+    ones = {name: np.ones(size, dtype=np.int64) for name, size in shape.blocks().items()}
+    _, one = code.representative(ones | {"A": np.array([[1, 2, 3], [2, 3, 1]])})
+    _, two = code.representative(moved(code, one, (1, 0), (0, 1, 2))[1])
+    assert one["A"].tolist() == [[3, 2, 1], [1, 3, 2]] and two["A"].tolist() == [[3, 2, 1], [2, 1, 3]]
+    assert code.orbit(one) == code.orbit(two) == math.factorial(3) * 2**6
+    assert len({key(*word) for word in images(code, one, signs=True)}) == 2 * code.orbit(one)
+
+
 def test_representatives_put_what_is_not_used_last():
     shape = Shape(3, 2, 1, 2)
     blocks = {name: np.zeros(size) for name, size in shape.blocks().items()}
