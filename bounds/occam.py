@@ -1,28 +1,35 @@
 """Occam certificates: a prior code for rounded weights, and the risk bound it buys. Source: theory.md 8.1.
 
 Everything here is fixed before any data: the prior is the uniform one over ``SCHEMES``, and given the scheme over its
-options; only the integers are coded by what they are. A code length in nats is ``ln 1/pi(theta)``.
+options; only the integers are coded by what they are. A code length in nats is ``ln 1/pi(theta)``. Codewords that
+``bounds.symmetries`` maps to one share their masses in the prior ``PRIOR``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from bounds import symmetries
 from bounds.constants import DomainError, Gate, Scalar, require
 from bounds.enclose import START_BITS, Enclosure, bits, exact
 from bounds.inversion import binomial_upper_nats, kl_inv
 
 Integers = NDArray[np.int64]
+Prior = Literal["integers-1", "integers-2"]
 
+PRIOR: Prior = "integers-2"
+"""Name of the prior below: masses are summed over symmetries. A changed prior is a new name."""
+UNPOOLED: Prior = "integers-1"
+"""Every codeword by itself: the prior of files that name none."""
 STEPS = tuple(Fraction(1, 2**k) for k in range(10))
 """A weight is an integer times one of these."""
 RATIOS = tuple(Fraction(n, d) for n, d in ((1, 32), (1, 8), (1, 4), (1, 2), (5, 8), (3, 4), (7, 8), (15, 16)))
@@ -190,7 +197,7 @@ class Code:
 
     ``channels`` and ``states``: how many are coded (all of them in width "full"). ``steps``: exponents k of the steps
     2^{-k}, one per row or block in coding order or a single one. ``symbols``: index into ``alphabet``, one per block
-    or a single one. Raises: DomainError for options that the scheme does not have.
+    or a single one. ``prior``: whose mass is meant. Raises: DomainError for options that the scheme does not have.
     """
 
     shape: Shape
@@ -199,8 +206,10 @@ class Code:
     states: int
     steps: tuple[int, ...]
     symbols: tuple[int, ...]
+    prior: Prior = PRIOR
 
     def __post_init__(self) -> None:
+        require(self.prior in get_args(Prior), f"the code is of the prior {self.prior!r}, this version has {PRIOR!r}")
         require(self.scheme in SCHEMES, f"unknown scheme {self.scheme}")
         full = self.scheme.width == "full"
         for name, value, size in (("channels", self.channels, self.shape.d), ("states", self.states, self.shape.N)):
@@ -225,16 +234,19 @@ class Code:
             return 1
         return len(self.coded()) if self.scheme.steps == "block" else sum(rows for rows, _ in self.coded().values())
 
-    def scales(self) -> dict[str, NDArray[np.float64]]:
-        """The step of every row of each coded block, shape (rows, 1)."""
-        values = np.array([float(STEPS[k]) for k in self.steps])
+    def exponents(self) -> dict[str, tuple[int, ...]]:
+        """The exponent of the step of every row of each coded block."""
         found, at = {}, 0
         for index, (name, (rows, _)) in enumerate(self.coded().items()):
             if self.scheme.steps == "row":
-                found[name], at = values[at : at + rows, None], at + rows
+                found[name], at = self.steps[at : at + rows], at + rows
             else:
-                found[name] = np.full((rows, 1), values[index if self.scheme.steps == "block" else 0])
+                found[name] = (self.steps[index if self.scheme.steps == "block" else 0],) * rows
         return found
+
+    def scales(self) -> dict[str, NDArray[np.float64]]:
+        """The step of every row of each coded block, shape (rows, 1)."""
+        return {name: np.array([[float(STEPS[k])] for k in rows]) for name, rows in self.exponents().items()}
 
     def integers(self, blocks: Mapping[str, NDArray[np.float64]]) -> dict[str, Integers]:
         """Integers of the weights ``blocks`` (2-d, named as in ``Shape.blocks``): their exact quotients by the steps.
@@ -273,29 +285,66 @@ class Code:
         kinds = len(alphabet(self.scheme.symbols))
         return len(SCHEMES) * widths * len(STEPS) ** len(self.steps) * int(kinds ** len(self.symbols))
 
+    def _pools_signs(self) -> bool:
+        """The mass of ``Counts`` depends on signs."""
+        return self.scheme.symbols != "counts"
+
+    def _values(self, integers: Mapping[str, Integers]) -> dict[str, NDArray[np.float64]]:
+        return {name: integers[name] * scale for name, scale in self.scales().items()}
+
+    def orbit(self, integers: Mapping[str, Integers]) -> int:
+        """How many codewords of equal mass share it with this one. Source: ``bounds.symmetries``."""
+        if self.prior == UNPOOLED:
+            return 1
+        return symmetries.orbit(self._values(integers), self.exponents(), signs=self._pools_signs())
+
+    def representative(self, integers: Mapping[str, Integers]) -> tuple[Self, dict[str, Integers]]:
+        """The codeword that runs for this one, in its own code: the map R of ``bounds.symmetries``."""
+        if self.prior == UNPOOLED:
+            return self, dict(integers)
+        channels, states = symmetries.order(self._values(integers), self.exponents())
+        found = symmetries.permuted(integers, channels, states)
+        rows = symmetries.permuted_rows(self.exponents(), channels, states).values()
+        steps = tuple(k for row in rows for k in row) if self.scheme.steps == "row" else self.steps
+        return replace(self, steps=steps), symmetries.positive(found) if self._pools_signs() else found
+
+    def represents(self, integers: Mapping[str, Integers]) -> bool:
+        """Whether these integers are their own representative: the only ones that the prior speaks about."""
+        code, same = self.representative(integers)
+        return code == self and all(np.array_equal(same[name], integers[name]) for name in same)
+
     def mass(self, integers: Mapping[str, Integers]) -> Fraction:
-        """Exact prior mass ``pi(theta)``; for small models (the fractions are long)."""
+        """Exact prior mass ``pi(theta)`` of their representative; for small models (the fractions are long)."""
         parts = (symbol.mass(vector) for symbol, vector in self._groups(integers))
-        return math.prod(parts, start=Fraction(1, self.choices()))
+        return math.prod(parts, start=Fraction(self.orbit(integers), self.choices()))
+
+    def _costs(self, integers: Mapping[str, Integers]) -> list[tuple[str, int, arb]]:
+        """What adds up to ``-ln mass``, at the current precision, as (name, how many weights, nats)."""
+        names = list(self.coded()) if self.scheme.pool == "block" else ["all weights"]
+        found = [("options", 0, arb(self.choices()).log())]
+        for name, (symbol, vector) in zip(names, self._groups(integers), strict=True):
+            found.append((name, vector.size, symbol.nats(vector)))
+        if self.prior != UNPOOLED:
+            found.append(("symmetries", 0, -arb(self.orbit(integers)).log()))
+        return found
 
     def nats(self, integers: Mapping[str, Integers]) -> Enclosure:
-        """Code length ``ln 1/pi(theta)``. Source: theory.md 8.1."""
+        """Code length ``ln 1/pi(theta)`` of their representative. Source: theory.md 8.1."""
         with bits(START_BITS):
-            parts = (symbol.nats(vector) for symbol, vector in self._groups(integers))
-            return Enclosure.of(sum(parts, arb(self.choices()).log()))
+            return Enclosure.of(sum((nats for *_, nats in self._costs(integers)), arb(0)))
 
     def about(self, integers: Mapping[str, Integers]) -> float:
         """``nats`` in float64, for searching."""
-        return math.log(self.choices()) + sum(symbol.about(vector) for symbol, vector in self._groups(integers))
+        total = math.log(self.choices()) + sum(symbol.about(vector) for symbol, vector in self._groups(integers))
+        return total - math.log(self.orbit(integers))
 
     def ledger(self, integers: Mapping[str, Integers]) -> list[tuple[str, int, Enclosure]]:
-        """What is paid for: the options, then each group of weights, as (name, how many weights, nats)."""
-        names = list(self.coded()) if self.scheme.pool == "block" else ["all weights"]
+        """What ``nats`` is the sum of: the options, each group of weights, and what symmetries give back.
+
+        Rows: name, how many weights, nats.
+        """
         with bits(START_BITS):
-            rows = [("options", 0, Enclosure.of(arb(self.choices()).log()))]
-            for name, (symbol, vector) in zip(names, self._groups(integers), strict=True):
-                rows.append((name, vector.size, Enclosure.of(symbol.nats(vector))))
-        return rows
+            return [(name, size, Enclosure.of(nats)) for name, size, nats in self._costs(integers)]
 
     def __str__(self) -> str:
         width, shape = "all channels and states", self.shape
@@ -315,6 +364,7 @@ class Code:
             "states": self.states,
             "steps": list(self.steps),
             "symbols": list(self.symbols),
+            "prior": self.prior,
         }
 
 
@@ -328,6 +378,7 @@ def recorded(shape: Shape, record: Mapping[str, Any]) -> Code:
             record["states"],
             tuple(record["steps"]),
             tuple(record["symbols"]),
+            record.get("prior", UNPOOLED),
         )
     except DomainError:
         raise
@@ -353,6 +404,16 @@ def fitted(shape: Shape, blocks: Mapping[str, NDArray[np.float64]], scheme: Sche
     code = Code(shape, scheme, channels, states, steps, (0,) * groups)
     lengths = [[kind.about(z) for kind in alphabet(scheme.symbols)] for _, z in code._groups(code.integers(arrays))]
     return Code(shape, scheme, channels, states, steps, tuple(row.index(min(row)) for row in lengths))
+
+
+def arranged(shape: Shape, blocks: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """The model (2-d blocks) with its channels and states in the order of representatives, those without weights last.
+
+    So that a narrow code leaves out what it can. Sums change their order, and so may the last bits of an answer.
+    """
+    arrays = {name: np.asarray(blocks[name], dtype=np.float64) for name in shape.blocks()}
+    one_step = {name: (0,) * rows for name, (rows, _) in shape.blocks().items()}
+    return symmetries.permuted(arrays, *symmetries.order(arrays, one_step))
 
 
 def shortest(shape: Shape, blocks: Mapping[str, NDArray[np.float64]], schemes: Sequence[Scheme] = SCHEMES) -> Code:

@@ -81,10 +81,10 @@ class Search:
         )
 
     def recoded(self, point: Point, schemes: tuple[Scheme, ...] = SCHEMES) -> Point:
-        """The same weights in their shortest code."""
-        whole = blocks(widened(dict(self._parts(point)), self.shape), self.shape)
+        """The representative of these weights in their shortest code: what a certificate may speak about."""
+        whole = occam.arranged(self.shape, blocks(widened(dict(self._parts(point)), self.shape), self.shape))
         code = occam.shortest(self.shape, whole, schemes)
-        return self.point(code, code.integers(whole))
+        return self.point(*code.representative(code.integers(whole)))
 
     def _parts(self, point: Point) -> Iterator[tuple[str, Array]]:
         for name, scale in point.code.scales().items():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds import occam
-from bounds.constants import DomainError, Gate, Scalar
+from bounds.constants import DomainError, Gate, Scalar, require
 from bounds.enclose import Enclosure
 from bounds.losses import Loss
 from bounds.occam import Code, Shape
@@ -116,9 +116,14 @@ def certified(
 ) -> Certified:
     """The certificate of weights in a code, without a search: the same numbers, bit for bit, wherever it is run.
 
-    Raises: DomainError where the weights are not in the code.
+    Raises: DomainError where the weights are not in the code, or not the representative of their class.
     """
     integers = code.integers(blocks(weights, code.shape))
+    require(
+        code.represents(integers),
+        f"channels, states or signs are not in the order of the prior {code.prior!r}, which speaks about one of the "
+        "models that differ in them alone: round the model again with --occam",
+    )
     nats = code.nats(integers)
     wrong = mistakes(weights, data, gate=code.shape.gate, convention=convention)
     return Certified(code, nats, wrong, data.m, occam.certify(nats, wrong, data.m, delta), code.ledger(integers))

@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from bounds import chaining, covering
 from bounds import notation as sym
 from bounds.constants import DomainError, Sample
-from bounds.costs import costs, shares
+from bounds.costs import Cost, costs, shares
 from bounds.decimals import decimal_string
 from bounds.enclose import Enclosure
 from bounds.ladder import Certificate, Setting, certify
@@ -283,6 +283,7 @@ class TestCommand:
         text = " ".join("".join(Seen.of(result.stdout).text).split())
         assert result.exit_code == 0 and "in kl form" in text and "holdout" in text
         assert "Nats of occam" in text and "error rate of its own model <=" in text
+        assert "symmetries given back: symmetric models share it -" in text
         assert "byte for byte" not in text  # the search ends when its time does
 
     def test_one_of_several_that_fails_leaves_a_list(self, tmp_path):
@@ -393,6 +394,15 @@ def test_costs_add_up_to_what_is_divided_by_m(case):
         else:
             assert parts == ()
         assert not parts or sum(shares(parts)) == pytest.approx(1)
+
+
+def test_what_symmetries_give_back_is_a_negative_bar():
+    parts = (Cost("A", "block", Enclosure.point(30)), Cost("symmetries", "symmetry", Enclosure.point(-3)))
+    assert shares(parts) == pytest.approx([30 / 27, -3 / 27])
+    axes = blocks(parts).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [30, -3] and axes.get_xlim()[0] < -3
+    assert all(text.xy[0] >= 0 for text in axes.texts)
+    assert axes.get_yticklabels()[1].get_text() == "symmetries"
 
 
 def test_bars_are_the_nats(sure):

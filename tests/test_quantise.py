@@ -14,7 +14,7 @@ from bounds import occam
 from bounds.constants import DomainError
 from bounds.enclose import Enclosure
 from bounds.losses import ClippedCrossEntropy, Ramp
-from bounds.occam import PLAIN, Code, Shape
+from bounds.occam import PLAIN, UNPOOLED, Code, Shape
 from models import checkpoint, integers, program, quantise, rounded
 from models.evaluate import logits
 from models.selective_ssm import SelectiveSSM
@@ -223,8 +223,9 @@ def quantise_plain(weights, data) -> float:
     parts = {
         name: np.rint(block * 4) / 4 for name, block in rounded.blocks(weights, Shape(3, 2, 1, 2, "softplus")).items()
     }
-    short = rounded.widened(parts, Shape(3, 2, 1, 2))
     code = occam.shortest(Shape(3, 2, 1, 2), parts, (PLAIN,))
+    code, integers = code.representative(code.integers(parts))
+    short = rounded.assembled({name: integers[name] * scale for name, scale in code.scales().items()})
     return rounded.certified(short, code, data, delta=0.05).risk.float_upper()
 
 
@@ -258,6 +259,18 @@ def test_a_changed_weight_is_not_in_the_code(found, data):
         rounded.certified(broken, found.code, data, delta=0.05)
     with pytest.raises(DomainError, match="delta"):
         rounded.recorded(found.weights, found.code.record(), "softplus")
+
+
+def test_only_the_representative_is_certified(found, data):
+    """Flipping a state is a model of the same orbit and the same errors, but not the one that runs."""
+    weights = replace(found.weights, W_B=-found.weights.W_B, W_C=-found.weights.W_C)
+    with pytest.raises(DomainError, match="not in the order of the prior 'integers-2'"):
+        rounded.certified(weights, found.code, data, delta=0.05)
+    alone = replace(found.code, prior=UNPOOLED)
+    old, new = (rounded.certified(found.weights, code, data, delta=0.05) for code in (alone, found.code))
+    flipped = rounded.certified(weights, alone, data, delta=0.05)
+    assert flipped.errors == old.errors == new.errors
+    assert flipped.risk.float_upper() == old.risk.float_upper() > new.risk.float_upper()
 
 
 def test_interrupt_keeps_the_best_so_far():
@@ -345,6 +358,7 @@ class Simulation:
         found: dict[bytes, tuple[float, np.ndarray]] = {}
         for _ in range(self.pool):
             integers = {name: rng.integers(-3, 4, size=size) for name, size in code.coded().items()}
+            _, integers = code.representative(integers)
             weights = rounded.assembled({name: z.astype(float) for name, z in integers.items()})
             z = program.run(weights, Split(self.x, np.zeros(len(self.x), dtype=int))).z[:, 0]
             nats, wrong = code.about(integers), np.stack([~(z < 0), ~(z > 0)], axis=1)

@@ -16,9 +16,15 @@ from ssm_bounds.report.plots.canvas import COLOURS, canvas
 _STYLES: dict[str, dict[str, Any]] = {
     "block": {"color": COLOURS[0]},
     "price": {"color": COLOURS[4], "hatch": "///"},
+    "symmetry": {"color": COLOURS[1], "hatch": "..."},
     "confidence": {"color": COLOURS[2], "hatch": "\\\\\\"},
 }
-_MEANINGS = {"block": "parameter block", "price": "price of choices", "confidence": "confidence"}
+_MEANINGS = {
+    "block": "parameter block",
+    "price": "price of choices",
+    "symmetry": "shared by symmetric models",
+    "confidence": "confidence",
+}
 _LETTERS = {"ln(1/pi)": r"$\ln(1/\pi)$", "ln(xi(m)/delta)": r"$\ln(\xi(m)/\delta)$"} | {
     f"ln({i}/delta)": rf"$\ln({i}/\delta)$" for i in (1, 2)
 }
@@ -37,14 +43,14 @@ def blocks(parts: Sequence[Cost]) -> Figure:
     for i, (value, share) in enumerate(zip(nats, shares(tuple(parts)), strict=True)):
         axes.annotate(
             f"{decimal_string(parts[i].nats.upper)},  {100 * share:.1f} %",
-            (value, i),
+            (max(value, 0.0), i),  # what symmetries give back is negative
             (5, 0),
             textcoords="offset points",
             va="center",
             size=9,
         )
     axes.set_yticks(range(len(parts)), [_written(part) for part in parts])
-    axes.set_xlim(0, 1.3 * max(nats) or 1)
+    axes.set_xlim(1.1 * min(0.0, *nats), 1.3 * max(nats) or 1)
     axes.set_xlabel("nats")
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
