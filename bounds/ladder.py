@@ -6,7 +6,6 @@ A new bound is one function here that composes existing parts into a :class:`bou
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +17,7 @@ import sympy
 from bounds import chaining, elementary
 from bounds import notation as sym
 from bounds.constants import DomainError, Scalar, require
-from bounds.elementary import LN2, exp_of, log2_of, log_of
+from bounds.elementary import exp_of, log_of
 from bounds.enclose import Enclosure, enclose, enclose_all
 from bounds.entropy import Product
 from bounds.groups import measured_groups, one_group, split
@@ -272,26 +271,11 @@ def risk_of_weights(
     return Rung(name, "risk", False, value, 1, verdict, "; if ".join((why, *conditions)), details=details)
 
 
-def choose_margin(setting: Setting, margins: np.ndarray) -> Scalar:
-    """Margin of least certified risk, among one per cell of ``B_product/g``: free, because that cell is paid anyway.
+def choose_margin(setting: Setting, margins: np.ndarray, family: Family | None = None) -> Scalar:
+    """:func:`bounds.margin_choice.choose_margin`."""
+    from bounds.margin_choice import choose_margin as choose
 
-    Shapes: margins (n,) of the training rows. Raises: DomainError when no margin is positive.
-    Source: theory.md 7 (rescaling W by 1/g).
-    """
-    positive = np.sort(margins[margins > 0])
-    if not len(positive):
-        raise DomainError("--margin auto: no training row has a positive margin; there is no margin to choose")
-    unit = setting.classes(1)[0].cell("B_product")
-    product = Fraction(unit.value) if unit else Fraction(1)
-    # g = B/2^{j/8} over the positive margins; the largest double below it would need the next cell
-    low, high = (8 * log2_of(float(product) / float(end)) for end in (positive[-1], positive[0]))
-    best: tuple[float, Scalar] = (math.inf, 1)
-    for j in range(math.floor(low), min(math.ceil(high), math.floor(low) + 160) + 1, 2):
-        g = float(product) * exp_of(-j * LN2 / 8)
-        trial = margin(replace(setting, margin=g))
-        tally = Tally(len(margins), 0.0, 0, int((margins <= g).sum()))
-        best = min(best, (margin_risk(trial, tally).float_upper(), g))
-    return best[1]
+    return choose(setting, margins, family)
 
 
 SELECTED = (scale, margin, scale_groups, margin_groups)

@@ -118,7 +118,7 @@ def grid(numerator: int, denominator: int = 1) -> float:
     return float_above(enclose(sympy.Pow(2, exponent), {}).upper)
 
 
-def _index_above(value: Fraction) -> int:
+def index_above(value: Fraction) -> int:
     """The least j with ``value <= grid(j)``."""
     if value <= 0:
         return 0
@@ -141,7 +141,7 @@ def positive_cell(name: str, value: Scalar) -> Cell:
     >>> cell.position, cell.weight
     ('2^(5/8)', Fraction(1, 84))
     """
-    j = _index_above(Fraction(value))
+    j = index_above(Fraction(value))
     return Cell(name, grid(j), f"2^({j}/8)", index_weight(j))
 
 
@@ -151,7 +151,7 @@ def abscissa_cells(s_A: Scalar) -> tuple[Cell, ...]:
     zero = Cell("s_A", 0.0, "0", Fraction(1, 4))
     if value == 0:
         return (zero,)
-    j = _index_above(abs(value))
+    j = index_above(abs(value))
     if value > 0:
         return (Cell("s_A", grid(j), f"2^({j}/8)", index_weight(j) / 4),)
     if abs(value) < Fraction(grid(j)):
@@ -176,7 +176,7 @@ def _refined(s_A: Cell, cap: Cell, T: int, measured_s_A: Fraction, measured_M: F
 def _part(cell: Cell, value: Fraction, K: int) -> Cell:
     if K == 1:
         return cell
-    top = _index_above(value)
+    top = index_above(value)
     low, high = 0, K  # grid((top-1) + low/K) < value <= grid((top-1) + high/K)
     while high - low > 1:
         middle = (low + high) // 2

@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from bounds import ladder
@@ -234,18 +233,3 @@ class TestData:
     def test_rows_must_be_the_sample(self):
         with pytest.raises(DomainError, match="20 rows but m = 1000000"):
             certify(SETTING, train=Tally(20, 0.1, 1, 1))
-
-    def test_automatic_margin_is_at_least_as_good(self):
-        margins = np.random.default_rng(0).normal(6.0, 1.0, size=2000)
-        setting = replace(SETTING, sample=Sample(2000, 50))
-
-        def risk(g) -> float:
-            tally = Tally(2000, 0.0, 0, int((margins <= g).sum()))
-            return ladder.margin_risk(ladder.margin(replace(setting, margin=g)), tally).float_upper()
-
-        chosen = ladder.choose_margin(setting, margins)
-        assert risk(chosen) <= min(risk(g) for g in (0.5, 1, 2, 4, 8)) * 1.01
-
-    def test_automatic_margin_needs_a_positive_one(self):
-        with pytest.raises(DomainError, match="no training row has a positive margin"):
-            ladder.choose_margin(SETTING, np.array([-1.0, 0.0]))
