@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds.constants import Gate
+from bounds.losses import margins
 from models.checkpoint import Convention
 from models.tasks.task import Split
 from models.weights import Array, Weights
 
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # their sum is ln 2; the first has 33 bits
-_BYTES = 1 << 25
+AT_ONCE = 1 << 13
+"""States that are carried through time together: they stay in a processor's cache."""
 
 
 def _exp(x: Array) -> Array:
@@ -151,14 +153,13 @@ def run(weights: Weights, data: Split, *, gate: Gate = "softplus", convention: C
         return Run(weights, data, gate, convention, tokens, decay, inject, read, x, C, y, product(y, weights.W))
 
 
-def errors(z: Array, y: NDArray[np.int64]) -> int:
-    """Examples whose margin is not above 0: ties and logits that are not numbers are errors. Source: theory.md 6.3."""
-    if z.shape[1] == 1:
-        return int(len(y) - np.count_nonzero(np.where(y == 1, z[:, 0], -z[:, 0]) > 0))
-    rows = np.arange(len(y))
-    others = z.copy()
-    others[rows, y] = -np.inf
-    return int(len(y) - np.count_nonzero((z[rows, y] > others.max(axis=1)) & ~np.isnan(z).any(axis=1)))
+def errors(z: Array, y: NDArray[np.int64], within: Array | float = 0.0) -> int:
+    """Examples whose margin is not above ``within``: ties and logits that are not numbers are errors.
+
+    Shapes: z (n,k), y (n,), within (n,) or a number. Source: theory.md 6.3.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return int(np.count_nonzero(~(margins(z, y) > within)))
 
 
 def inputs(data: Split, convention: Convention) -> NDArray:
@@ -168,20 +169,18 @@ def inputs(data: Split, convention: Convention) -> NDArray:
 
 def _states(decay: Array, inject: Array, tokens: NDArray[np.intp], columns: NDArray[np.int64]) -> Array:
     """States (b, columns) after all tokens (t,b), from the tables of the embedding rows."""
-    t, n = tokens.shape
-    x = np.empty((n, columns.size))
-    wide = max(1, _BYTES // (16 * max(t, 1) * max(columns.size, 1)))
-    for start in range(0, n, wide):
-        part = tokens[:, start : start + wide]
-        by, add = np.empty((2, t, columns.size, part.shape[1]))
-        for column, s in enumerate(columns):
-            by[:, column] = decay[:, s].take(part, mode="clip")  # the range was checked; "raise" copies
-            add[:, column] = inject[:, s].take(part, mode="clip")
-        state = np.zeros(by.shape[1:])
-        for factor, term in zip(by, add, strict=True):
+    tables = [np.ascontiguousarray(table[:, columns]) for table in (decay, inject)]  # "take" copies others whole
+    x = np.zeros((tokens.shape[1], columns.size))
+    wide = max(1, AT_ONCE // max(columns.size, 1))
+    buffers = np.empty((2, min(wide, len(x)), columns.size))
+    for start in range(0, len(x), wide):
+        state = x[start : start + wide]
+        factor, term = taken = buffers[:, : len(state)]
+        for rows in tokens[:, start : start + wide]:
+            for table, entries in zip(tables, taken, strict=True):
+                table.take(rows, axis=0, out=entries, mode="clip")  # the range was checked; "raise" copies
             np.multiply(state, factor, out=state)
             np.add(state, term, out=state)
-        x[start : start + wide] = state.T
     return x
 
 

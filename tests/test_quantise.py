@@ -86,7 +86,7 @@ def test_prediction_does_not_depend_on_the_batch(embedding):
 def test_prediction_does_not_depend_on_the_pieces_it_is_computed_in(monkeypatch):
     weights, data = random_weights(3), random_data(4)
     z = program.run(weights, data).z
-    monkeypatch.setattr(program, "_BYTES", 2000)
+    monkeypatch.setattr(program, "AT_ONCE", 50)
     assert bits(program.run(weights, data).z) == bits(z)
 
 
