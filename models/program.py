@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds.constants import Gate
+from bounds.losses import margins
 from models.checkpoint import Convention
 from models.tasks.task import Split
 from models.weights import Array, Weights
 
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # their sum is ln 2; the first has 33 bits
-_BYTES = 1 << 25
+AT_ONCE = 1 << 13
+"""States that are carried through time together: they stay in a processor's cache."""
 
 
 def _exp(x: Array) -> Array:
@@ -35,7 +37,7 @@ def _exp(x: Array) -> Array:
     return np.ldexp(total, whole.astype(np.int64))
 
 
-def _softplus(x: Array) -> Array:
+def softplus(x: Array) -> Array:
     """ln(1 + e^x) = max(x, 0) + 2 artanh(e^{-|x|}/(2 + e^{-|x|})), to about 1e-15."""
     small = _exp(-np.abs(x))
     s = small / (2.0 + small)
@@ -45,7 +47,7 @@ def _softplus(x: Array) -> Array:
     return np.maximum(x, 0.0) + 2.0 * s * total
 
 
-def _product(u: Array, matrix: Array) -> Array:
+def product(u: Array, matrix: Array) -> Array:
     """``u @ matrix.T`` by sums in the order of the columns. Shapes: u (r,d), matrix (n,d) -> (r,n)."""
     total = u[:, :1] * matrix[:, 0]
     for j in range(1, u.shape[1]):
@@ -53,11 +55,11 @@ def _product(u: Array, matrix: Array) -> Array:
     return total
 
 
-def _updates(weights: Weights, u: Array, gate: Gate) -> tuple[Array, Array]:
+def updates(weights: Weights, u: Array, gate: Gate) -> tuple[Array, Array]:
     """What a token does to the state: ``x -> decay x + inject``. Shapes: u (r,d) -> two of (r,s)."""
-    step = np.ones((len(u), 1)) if gate == "none" else _softplus(_product(u, weights.q[None]) + weights.p)
+    step = np.ones((len(u), 1)) if gate == "none" else softplus(product(u, weights.q[None]) + weights.p)
     decay = _exp(step[:, :, None] * weights.A)
-    inject = (step * u)[:, :, None] * _product(u, weights.W_B)[:, None]
+    inject = (step * u)[:, :, None] * product(u, weights.W_B)[:, None]
     return decay.reshape(len(u), -1), inject.reshape(len(u), -1)
 
 
@@ -105,13 +107,13 @@ class Run:
                 x = x.copy()
                 x[:, columns] = _states_real(weights, self.data, self.convention, self.gate, columns)
             if not same["W_C"]:
-                C = _product(self.data.x[:, -1].astype(np.float64), weights.W_C)
+                C = product(self.data.x[:, -1].astype(np.float64), weights.W_C)
         else:
             assert old.embedding is not None  # the same shapes
             embedded = np.array_equal(weights.embedding, old.embedding)
             last = self.data.x[:, -1]
             if not (embedded and gated and same["W_B"] and same["A"]):
-                decay, inject = _updates(weights, weights.embedding, self.gate)
+                decay, inject = updates(weights, weights.embedding, self.gate)
                 assert self.decay is not None and self.inject is not None
                 differs = ~((decay == self.decay) & (inject == self.inject))
                 columns, words = np.flatnonzero(differs.any(0)), differs.any(1)
@@ -121,10 +123,10 @@ class Run:
                     x = x.copy()
                     x[np.ix_(rows, columns)] = _states(decay, inject, tokens, columns)
             if not (embedded and same["W_C"]):
-                read = _product(weights.embedding, weights.W_C)
+                read = product(weights.embedding, weights.W_C)
                 C = read[last]
         y = self.y if x is self.x and C is self.C else _output(x, C, weights.d)
-        z = _product(y, weights.W)
+        z = product(y, weights.W)
         return replace(self, weights=weights, decay=decay, inject=inject, read=read, x=x, C=C, y=y, z=z)
 
 
@@ -141,56 +143,54 @@ def run(weights: Weights, data: Split, *, gate: Gate = "softplus", convention: C
         tokens = np.empty((0, len(data.x)), dtype=np.intp)
         if weights.embedding is None:
             x = _states_real(weights, data, convention, gate, everything)
-            C = _product(data.x[:, -1].astype(np.float64), weights.W_C)
+            C = product(data.x[:, -1].astype(np.float64), weights.W_C)
         else:
-            decay, inject = _updates(weights, weights.embedding, gate)
-            read = _product(weights.embedding, weights.W_C)
-            tokens = np.ascontiguousarray(_inputs(data, convention).T, dtype=np.intp)
+            decay, inject = updates(weights, weights.embedding, gate)
+            read = product(weights.embedding, weights.W_C)
+            tokens = np.ascontiguousarray(inputs(data, convention).T, dtype=np.intp)
             x, C = _states(decay, inject, tokens, everything), read[data.x[:, -1]]
         y = _output(x, C, weights.d)
-        return Run(weights, data, gate, convention, tokens, decay, inject, read, x, C, y, _product(y, weights.W))
+        return Run(weights, data, gate, convention, tokens, decay, inject, read, x, C, y, product(y, weights.W))
 
 
-def errors(z: Array, y: NDArray[np.int64]) -> int:
-    """Examples whose margin is not above 0: ties and logits that are not numbers are errors. Source: theory.md 6.3."""
-    if z.shape[1] == 1:
-        return int(len(y) - np.count_nonzero(np.where(y == 1, z[:, 0], -z[:, 0]) > 0))
-    rows = np.arange(len(y))
-    others = z.copy()
-    others[rows, y] = -np.inf
-    return int(len(y) - np.count_nonzero((z[rows, y] > others.max(axis=1)) & ~np.isnan(z).any(axis=1)))
+def errors(z: Array, y: NDArray[np.int64], within: Array | float = 0.0) -> int:
+    """Examples whose margin is not above ``within``: ties and logits that are not numbers are errors.
+
+    Shapes: z (n,k), y (n,), within (n,) or a number. Source: theory.md 6.3.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return int(np.count_nonzero(~(margins(z, y) > within)))
 
 
-def _inputs(data: Split, convention: Convention) -> NDArray:
+def inputs(data: Split, convention: Convention) -> NDArray:
+    """What enters the state: in the paper's convention the last input is only read."""
     return data.x if convention == "code" else data.x[:, :-1]
 
 
 def _states(decay: Array, inject: Array, tokens: NDArray[np.intp], columns: NDArray[np.int64]) -> Array:
     """States (b, columns) after all tokens (t,b), from the tables of the embedding rows."""
-    t, n = tokens.shape
-    x = np.empty((n, columns.size))
-    wide = max(1, _BYTES // (16 * max(t, 1) * max(columns.size, 1)))
-    for start in range(0, n, wide):
-        part = tokens[:, start : start + wide]
-        by, add = np.empty((2, t, columns.size, part.shape[1]))
-        for column, s in enumerate(columns):
-            by[:, column] = decay[:, s].take(part, mode="clip")  # the range was checked; "raise" copies
-            add[:, column] = inject[:, s].take(part, mode="clip")
-        state = np.zeros(by.shape[1:])
-        for factor, term in zip(by, add, strict=True):
+    tables = [np.ascontiguousarray(table[:, columns]) for table in (decay, inject)]  # "take" copies others whole
+    x = np.zeros((tokens.shape[1], columns.size))
+    wide = max(1, AT_ONCE // max(columns.size, 1))
+    buffers = np.empty((2, min(wide, len(x)), columns.size))
+    for start in range(0, len(x), wide):
+        state = x[start : start + wide]
+        factor, term = taken = buffers[:, : len(state)]
+        for rows in tokens[:, start : start + wide]:
+            for table, entries in zip(tables, taken, strict=True):
+                table.take(rows, axis=0, out=entries, mode="clip")  # the range was checked; "raise" copies
             np.multiply(state, factor, out=state)
             np.add(state, term, out=state)
-        x[start : start + wide] = state.T
     return x
 
 
 def _states_real(
     weights: Weights, data: Split, convention: Convention, gate: Gate, columns: NDArray[np.int64]
 ) -> Array:
-    inputs = _inputs(data, convention)
-    x = np.zeros((len(inputs), columns.size))
-    for t in range(inputs.shape[1]):
-        decay, inject = _updates(weights, inputs[:, t].astype(np.float64), gate)
+    tokens = inputs(data, convention)
+    x = np.zeros((len(tokens), columns.size))
+    for t in range(tokens.shape[1]):
+        decay, inject = updates(weights, tokens[:, t].astype(np.float64), gate)
         x = x * decay[:, columns] + inject[:, columns]
     return x
 

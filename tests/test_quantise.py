@@ -62,7 +62,7 @@ def test_program_is_the_model(embedding, convention, gate, growth):
 def test_elementary_functions():
     x = np.linspace(-700, 700, 20001)
     np.testing.assert_allclose(program._exp(x), np.exp(x), rtol=4e-16)
-    np.testing.assert_allclose(program._softplus(x), np.logaddexp(0, x), rtol=1e-15)
+    np.testing.assert_allclose(program.softplus(x), np.logaddexp(0, x), rtol=1e-15)
 
 
 @pytest.mark.parametrize("embedding", [True, False])
@@ -86,7 +86,7 @@ def test_prediction_does_not_depend_on_the_batch(embedding):
 def test_prediction_does_not_depend_on_the_pieces_it_is_computed_in(monkeypatch):
     weights, data = random_weights(3), random_data(4)
     z = program.run(weights, data).z
-    monkeypatch.setattr(program, "_BYTES", 2000)
+    monkeypatch.setattr(program, "AT_ONCE", 50)
     assert bits(program.run(weights, data).z) == bits(z)
 
 
