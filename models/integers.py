@@ -1,4 +1,8 @@
-"""Integers in a code, changed one or two at a time against the bound itself. Float64: no claim."""
+"""Integers in a code, changed one or two at a time against the bound itself. Float64: no claim.
+
+A margin that rounding may have made is an error here too, by a guess at its radius: else the search would collect
+models on which ties happen to fall right, and the certificate, which counts by the proven radius, would not.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from bounds import occam
 from bounds.occam import SCHEMES, Code, Scheme, Shape
 from models import program
 from models.checkpoint import Convention
+from models.radius import likely
 from models.rounded import assembled, blocks, widened
 from models.tasks.task import Split
 from models.weights import Array, Weights
@@ -75,7 +80,7 @@ class Search:
             if near
             else program.run(weights, self.data, gate=self.shape.gate, convention=self.convention)
         )
-        errors, nats = program.errors(run.z, self.data.y), code.about(integers)
+        errors, nats = program.errors(run.z, self.data.y, likely(run)), code.about(integers)
         return Point(
             code, integers, run, errors, nats, _risk(round(errors * self.m / self.data.m), self.m, nats, self.delta)
         )

@@ -26,6 +26,7 @@ from models.checkpoint import Convention
 from models.integers import LARGEST, Point, Search, anneal, descend
 from models.rounded import Blocks, Rounded, balanced, blocks, shape_of
 from models.scan import last_output
+from models.tally import answers
 from models.tasks.task import Split
 from models.weights import Array, Weights
 
@@ -191,10 +192,9 @@ def search(
         stopped = "interrupted"
         best = min([best, *map(task.recoded, task.live)], key=lambda point: point.risk)
     final = task.weights(best)
-    answers = program.run(final, data, gate=gate, convention=convention).z
-    agreement = int(np.count_nonzero(_answer(answers) == _answer(given.z)))
-    wrong = program.errors(answers, data.y)
-    return Rounded(final, best.code, wrong, program.errors(given.z, data.y), agreement, data.m, seed, stopped)
+    after = answers(final, data, gate=gate, convention=convention)
+    agreement = int(np.count_nonzero(_answer(after.z) == _answer(given.z)))
+    return Rounded(final, best.code, after.errors, program.errors(given.z, data.y), agreement, data.m, seed, stopped)
 
 
 def _answer(z: Array) -> NDArray[np.int64]:

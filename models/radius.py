@@ -13,7 +13,7 @@ and so is its difference from x (W = 0, or both within a factor of 2 of one anot
 contributes at most 1154 (2^-53 + 2^-53) 2e-10 < 5e-23. So the rest r, |r| <= 0.34658, is off by ``0.3466 e + 5e-23``.
 The polynomial t_0, ``t_{i-1} = t_i r/i + 1``, t_14 = 1, leaves out at most 1.4e-19 of e^r. Errors in units of e satisfy
 ``E_{i-1} <= (E_i + 2 t_i)|r|/i + t_{i-1}``, so E_1 <= 1.853 with t_1 <= 1.196; division by 1 is exact, and the last
-step gives ``1 + (1.853 + 1.196) 0.34658 e^0.34658 <= 2.4945`` relative. Together at most 2.85, so
+step gives ``1 + (1.853 + 1.196) 0.34658 e^0.34658 <= 2.495`` relative. Together at most 2.85, so
 ``|_exp(x) - e^x| <= 3 e e^x + w``. Below -800 it is 0, and e^x < 2^-1154; above 709.8 infinite: no claim.
 
 (ii) ``softplus(x)``: v = e^-|x| is off by 3 e, ``s = v/(2 + v) <= 1/3`` by (3 + 1 + 1) e as d ln s/d ln v <= 1, s^2 by
@@ -57,14 +57,13 @@ from numpy.typing import NDArray
 
 from bounds.constants import Gate
 from bounds.losses import margins
-from models.program import Run, inputs, product, softplus, updates
+from models.program import AT_ONCE, Run, inputs, product, softplus, updates
 from models.weights import Array, Weights
 
 _UNIT, _TINY = 2.0**-53, 2.0**-1064
 _EXP, _SOFTPLUS = 3, 9  # units of the relative error
 _ABOVE = 1 + 2.0**-10
-_STATES = 1 << 13  # states that are carried at once
-_LIKELY = 2.0**-36
+_LIKELY = 2.0**-32
 
 
 def radius(run: Run, y: NDArray[np.int64]) -> Array:
@@ -89,11 +88,13 @@ def radius(run: Run, y: NDArray[np.int64]) -> Array:
 def likely(run: Run) -> Array:
     """A guess that is above the radius of ordinary models and far below their margins, for a search: no claim.
 
-    2^-36 of what the readout makes of the states' size, their own or, where they cancel to a tie, the median row's.
-    Shapes: -> (b,). Units: of the logits.
+    2^-32 of what the readout makes of the size of a state: its own, what the last token injects, or the median row's,
+    as states cancel where there are ties. Shapes: -> (b,). Units: of the logits.
     """
     with np.errstate(all="ignore"):
-        size = np.abs(run.x)
+        last = run.data.x[:, -1]
+        added = updates(run.weights, _real(last), run.gate)[1] if run.inject is None else run.inject[last]
+        size = np.maximum(np.abs(run.x), np.abs(added))
         size = np.maximum(size, np.median(size, axis=0)).reshape(len(size), run.weights.d, -1)
         read = (size * np.abs(run.C)[:, None]).max(axis=2)
         return _LIKELY * (read * np.abs(run.weights.W).max(axis=0)).max(axis=1)
@@ -118,35 +119,41 @@ def _states(run: Run) -> Array:
     """Errors of the last states. Shapes: -> (b,s)."""
     weights, n = run.weights, len(run.data.x)
     states = weights.d * weights.N
-    E = np.empty((n, states))
-    wide = max(1, _STATES // states)
     if weights.embedding is not None:
         assert run.decay is not None and run.inject is not None
         K, more = _sources(weights, weights.embedding, run.gate, run.decay)
-        tables = (run.decay, run.inject, K, more)
+        tables = run.decay, run.inject, K, more
+        E, wide = np.empty((n, states)), max(1, AT_ONCE // states)
         buffers = np.empty((4, min(wide, n), states))
         for start in range(0, n, wide):
             part = run.tokens[:, start : start + wide]
-            x, F = np.zeros((2, part.shape[1], states))
+            x, F, spare = np.zeros((3, part.shape[1], states))
             taken = buffers[:, : part.shape[1]]
             for tokens in part:
-                for table, rows in zip(tables, taken, strict=True):
-                    table.take(tokens, axis=0, out=rows, mode="clip")  # the range was checked; "raise" copies
-                x, F = _step(x, F, *taken)
+                for table, entries in zip(tables, taken, strict=True):
+                    table.take(tokens, axis=0, out=entries, mode="clip")  # the range was checked; "raise" copies
+                _step(x, F, spare, *taken)
             E[start : start + wide] = F + _UNIT * np.abs(x)
         return E
     rows = inputs(run.data, run.convention)
-    x, F = np.zeros((2, n, states))
+    x, F, spare = np.zeros((3, n, states))
     for t in range(rows.shape[1]):
         u = _real(rows[:, t])
         decay, inject = updates(weights, u, run.gate)
-        x, F = _step(x, F, decay, inject, *_sources(weights, u, run.gate, decay))
+        _step(x, F, spare, decay, inject, *_sources(weights, u, run.gate, decay))
     return F + _UNIT * np.abs(x)
 
 
-def _step(x: Array, F: Array, decay: Array, inject: Array, K: Array, more: Array) -> tuple[Array, Array]:
-    """One step of the recurrence and of (vi). Shapes: all (b,s)."""
-    return decay * x + inject, decay * F + K * (F + np.abs(x)) + more
+def _step(x: Array, F: Array, spare: Array, decay: Array, inject: Array, K: Array, more: Array) -> None:
+    """One step of the recurrence and of (vi), in place: ``F <- decay F + K (F + |x|) + more``. Shapes: all (b,s)."""
+    np.abs(x, out=spare)
+    spare += F
+    spare *= K
+    F *= decay
+    F += spare
+    F += more
+    x *= decay
+    x += inject
 
 
 def _sources(weights: Weights, u: Array, gate: Gate, decay: Array) -> tuple[Array, Array]:

@@ -15,8 +15,8 @@ from bounds.constants import DomainError, Gate, Scalar, require
 from bounds.enclose import Enclosure
 from bounds.losses import Loss
 from bounds.occam import Code, Shape
-from models import program
 from models.checkpoint import Convention
+from models.tally import answers
 from models.tasks.task import Split
 from models.weights import Array, Weights
 
@@ -143,9 +143,19 @@ def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> tuple[Co
         raise DomainError("the record of the code lacks its delta; round the model again with --occam") from None
 
 
+def recorded_errors(entry: Mapping[str, Any]) -> int | None:
+    """Training errors in a rounded checkpoint's metadata, to compare with; None where it holds no such number.
+
+    They were counted when the file was written, perhaps by another rule: a certificate counts anew.
+    """
+    found = entry.get("errors")
+    return found if type(found) is int and found >= 0 else None
+
+
 def mistakes(weights: Weights, data: Split, *, gate: Gate, convention: Convention = "code") -> int:
-    """Training errors of the certified program (``models.program``): what a certificate may count."""
-    return program.errors(program.run(weights, data, gate=gate, convention=convention).z, data.y)
+    """Errors of the certified program (``models.program``), and rows whose margin is within its proven radius: what a
+    certificate may count."""
+    return answers(weights, data, gate=gate, convention=convention).errors
 
 
 def mean_loss(z: Array, y: NDArray[np.int64], loss: Loss) -> Fraction:
