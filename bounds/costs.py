@@ -20,10 +20,13 @@ _MATRICES = {"B": "W_B", "C": "W_C", "w": "W", "g": "(p, q)", "e": "E", "embeddi
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One summand, in nats, of what the rung divides by m. ``name``: as in the rung's details."""
+    """One summand, in nats, of what the rung divides by m. ``name``: as in the rung's details.
+
+    A symmetry gives back what models that differ in it alone share: it is negative.
+    """
 
     name: str
-    kind: Literal["block", "price", "confidence"]
+    kind: Literal["block", "price", "symmetry", "confidence"]
     nats: Enclosure
 
     @property
@@ -47,7 +50,9 @@ def costs(rung: Rung, setting: Setting, delta: Fraction) -> tuple[Cost, ...]:
         return ()
     if not isinstance(blocks, Mapping):  # the code of 8.1, listed with the number of parameters
         blocks = {entry["block"]: entry["nats"] for entry in blocks}
-    found = [Cost(name, "block", _enclosed(nats)) for name, nats in blocks.items()]
+    found = [
+        Cost(name, "symmetry" if name == "symmetries" else "block", _enclosed(nats)) for name, nats in blocks.items()
+    ]
     if "price" in rung.details:
         found.append(Cost("ln(1/pi)", "price", rung.details["price"]))
     numerator, shown = 1, "ln(1/delta)"

@@ -282,6 +282,7 @@ class TestCommand:
         text = " ".join("".join(Seen.of(result.stdout).text).split())
         assert result.exit_code == 0 and "in kl form" in text and "holdout" in text
         assert "Nats of occam" in text and "error rate of its own model <=" in text
+        assert "given back: symmetric models share it" in text
         assert "byte for byte" not in text  # the search ends when its time does
 
     def test_one_of_several_that_fails_leaves_a_list(self, tmp_path):
@@ -395,7 +396,7 @@ def test_costs_add_up_to_what_is_divided_by_m(case):
 
 
 def test_what_symmetries_give_back_is_a_negative_bar():
-    parts = tuple(Cost(name, "block", Enclosure.point(nats)) for name, nats in (("A", 30), ("symmetries", -3)))
+    parts = (Cost("A", "block", Enclosure.point(30)), Cost("symmetries", "symmetry", Enclosure.point(-3)))
     assert shares(parts) == pytest.approx([30 / 27, -3 / 27])
     axes = blocks(parts).axes[0]
     assert [bar.get_width() for bar in axes.patches] == [30, -3] and axes.get_xlim()[0] < -3

@@ -16,9 +16,15 @@ from bounds.report import decimal_string
 _STYLES: dict[str, dict[str, Any]] = {
     "block": {"color": COLOURS[0]},
     "price": {"color": COLOURS[4], "hatch": "///"},
+    "symmetry": {"color": COLOURS[1], "hatch": "..."},
     "confidence": {"color": COLOURS[2], "hatch": "\\\\\\"},
 }
-_MEANINGS = {"block": "parameter block", "price": "price of choices", "confidence": "confidence"}
+_MEANINGS = {
+    "block": "parameter block",
+    "price": "price of choices",
+    "symmetry": "shared by symmetric models",
+    "confidence": "confidence",
+}
 _LETTERS = {"ln(1/pi)": r"$\ln(1/\pi)$", "ln(xi(m)/delta)": r"$\ln(\xi(m)/\delta)$"} | {
     f"ln({i}/delta)": rf"$\ln({i}/\delta)$" for i in (1, 2)
 }
