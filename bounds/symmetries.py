@@ -4,7 +4,8 @@
 codewords, both fixed before the data. If only ``R(w)`` is ever run, theory.md 8.1 holds with the prior
 ``pi(theta) = sum of p(w) over all w with R(w) = theta``. For the R below and a code that gives the members of an orbit
 equal masses, ``pi(theta) = p(theta) d!/prod a! n!/prod b! 2^r`` over d coded channels and n coded states: a, b count
-the channels and states that R cannot tell apart, and r is the number of independent changes of sign.
+the channels and states that R cannot tell apart, and r is the number of independent changes of sign. Inputs that are
+not embedded fix the channels: there the factor of d is 1.
 
 **Derivation.** The union bound of 8.1 is over the functions that can be run, one for each theta in the image of R, and
 ``sum_theta pi(theta) = sum_w p(w) <= 1``: every w counts once. No symmetry of the function enters: R is fixed, and that
@@ -25,8 +26,8 @@ agree on every weight, so the orbit of signs has ``2^r`` members, of which R pic
 Which w have ``R(w) = theta``: those that sort to a change of signs of theta. Keys are invariant, so w arises from theta
 by flips and by permutations that keep equal keys in order. Two different arrangements of the keys are two words, and so
 are two of the ``2^r`` changes of signs: multinomials times ``2^r``. Channels that are copies of each other have equal
-keys and count once; channels of equal keys that are not copies are counted once too, and their other order is another
-fixed point of R, with its own mass.
+keys and count once; channels of equal keys that are not copies are counted once too, and their other order may be
+another fixed point of R, with its own mass.
 
 Which flips and permutations preserve the mass: all, for codes of ``|z|`` alone. The mass of ``Counts`` depends on
 signs, so there R only sorts: r = 0.

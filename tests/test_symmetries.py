@@ -167,6 +167,36 @@ def test_an_orbit_by_hand():
     assert Code(real, NARROW["sparse"], 2, 2, (0,), (0,)).orbit(full) == 2 * 8  # inputs fix channels and their signs
 
 
+@pytest.mark.parametrize("name", ["A", "W_B", "W_C", "q", "W", "embedding", "step of A"])
+def test_each_block_tells_channels_apart(name):
+    """Copies but for one weight, or for the step of one row: two orders instead of one."""
+    shape = Shape(2, 1, 1, 1)
+    code = Code(shape, Scheme("full", "row", "model", "sparse"), 2, 1, (0,) * 8, (0,))
+    word = {block: np.ones(size, dtype=np.int64) for block, size in shape.blocks().items()}
+    assert code.orbit(word) == 2**4
+    if name in word:
+        word[name].flat[1] = 2
+    else:
+        code = replace(code, steps=(0, 1) + (0,) * 6)
+        word["A"][:] = 0
+    assert code.orbit(word) == 2 * 2**4
+
+
+@pytest.mark.parametrize("name", ["A", "W_B", "W_C", "step of W_B", "step of W_C"])
+def test_each_block_tells_states_apart(name):
+    shape = Shape(1, 2, 1, None)
+    code = Code(shape, Scheme("full", "row", "model", "sparse"), 1, 2, (0,) * 8, (0,))
+    word = {block: np.ones(size, dtype=np.int64) for block, size in shape.blocks().items()}
+    assert code.orbit(word) == 2**3
+    if name in word:
+        word[name].flat[1] = 2
+    else:
+        block, at = name.split()[-1], 2 if name.endswith("B") else 4
+        word[block][:] = 0
+        code = replace(code, steps=(0,) * at + (1,) + (0,) * (7 - at))
+    assert code.orbit(word) == 2 * 2**3
+
+
 def test_channels_that_only_look_alike_are_counted_once():
     """The same decays in both channels, no copies: R does not tell them apart, so both orders are representatives."""
     shape = Shape(2, 3, 1, 1, "none")
