@@ -286,8 +286,8 @@ def fit(
         return replace(family, drafts=tuple(drafts(family)))
 
 
-def drafts(family: Family, *, events: float = _EVENTS, start: Mapping[str, Array] | None = None) -> Iterator[Draft]:
-    """A Q for each of ``TAILS``. ``events``: the share of a tail that pays for them; ``start``: widths nearby."""
+def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
+    """A Q for each of ``TAILS``; ``events``: the share of a tail that pays for them."""
     blocks, counts, g = family.blocks, family.counts, float(family.g)
     A = blocks["A"]
     groups = {"A": A.shape, "W_B": A.shape[1:], "W_C": A.shape[1:], "W": A.shape[:1], "q": (), "p": (), "embedding": ()}
@@ -297,11 +297,11 @@ def drafts(family: Family, *, events: float = _EVENTS, start: Mapping[str, Array
     for name, square in family.squares.items():
         j, _ = _index(square / (scale[name] * scale[name]), entries[name], 0.0)
         most[name] = scale[name] * math.sqrt(2.0**j)
-    width = start or {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
+    width = {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
     for i, tail in enumerate(TAILS):
         share = events * tail / sum(width[name].size for name in counts)
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
-        rounds = 8 if i or start else _ROUNDS
+        rounds = 8 if i else _ROUNDS
         width = fit_widths(family.point, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
         if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
             return

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Self
@@ -188,16 +187,11 @@ def _best(family: Family, m: int, delta: Scalar, margins: Array) -> tuple[Family
 
 
 def _moved(family: Family, j: int) -> Family:
-    """The family at g = 2^{j/4}, its events cheaper, its search started at the nearest one that was fitted."""
+    """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account."""
     if j not in family.others:
-        near = min(family.others, key=lambda i: abs(i - j), default=j)
-        start = family.others.get(near, family)
-        start = start if start.drafts else family
         moved = replace(family, g=Fraction(_margin(j)), drafts=(), certified={}, others={})
-        ratio = float(moved.g / start.g)
-        width: Mapping[str, Array] = {name: value * ratio for name, value in start.drafts[0].width.items()}
         with np.errstate(all="ignore"):
-            family.others[j] = replace(moved, drafts=tuple(drafts(moved, events=_EVENTS, start=width)))
+            family.others[j] = replace(moved, drafts=tuple(drafts(moved, events=_EVENTS)))
     return family.others[j]
 
 

@@ -176,14 +176,13 @@ def family() -> mpb.Family:
 
 
 def test_whatever_the_margin_of_the_family(family):
-    """g is free: families at other margins find about the same risk."""
+    """g is free: families at other margins find the same."""
     margins = np.random.default_rng(0).normal(3.0, 1.0, 5000)
     risks = [
         with_margins(mpb.fit(random_weights(0), gate="softplus", T=9, g=g), 5000, 0.05, margins).risk.float_upper()
         for g in (1 / 64, 1, 64)
     ]
-    assert max(risks) < 1.02 * min(risks)
-    assert with_margins(family, 5000, 0.05, margins).risk.float_upper() in risks
+    assert len(set(risks)) == 1
     assert min(risks) < 0.97 * family.at(5000, 0.05, int((margins <= 1).sum())).risk.float_upper()
 
 
