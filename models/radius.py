@@ -88,14 +88,14 @@ def radius(run: Run, y: NDArray[np.int64]) -> Array:
 def likely(run: Run) -> Array:
     """A guess that is above the radius of ordinary models and far below their margins, for a search: no claim.
 
-    2^-32 of what the readout makes of the size of a state: its own, what the last token injects, or the median row's,
-    as states cancel where there are ties. Shapes: -> (b,). Units: of the logits.
+    2^-32 of what the readout makes of the size of a state: its own or, as states cancel where there are ties, the
+    largest that one token injects. Shapes: -> (b,). Units: of the logits.
     """
     with np.errstate(all="ignore"):
-        last = run.data.x[:, -1]
-        added = updates(run.weights, _real(last), run.gate)[1] if run.inject is None else run.inject[last]
-        size = np.maximum(np.abs(run.x), np.abs(added))
-        size = np.maximum(size, np.median(size, axis=0)).reshape(len(size), run.weights.d, -1)
+        added = run.inject
+        if added is None:
+            added = updates(run.weights, _real(run.data.x[:, -1]), run.gate)[1]
+        size = np.maximum(np.abs(run.x), np.abs(added).max(axis=0)).reshape(len(run.x), run.weights.d, -1)
         read = (size * np.abs(run.C)[:, None]).max(axis=2)
         return _LIKELY * (read * np.abs(run.weights.W).max(axis=0)).max(axis=1)
 
