@@ -10,7 +10,7 @@ First-order terms below; (vii) covers the rest. n products summed in order are o
 
 (i) ``_exp``, for |x| <= 800. W = rint(...) has 11 bits and the first part of ln 2 has 33, so their product is exact,
 and so is its difference from x (W = 0, or both within a factor of 2 of one another: Sterbenz). The second part
-contributes at most 1154 (2^-53 + 2^-53) 2e-10 < 5e-23. So the rest r, |r| <= 0.34658, is off by ``0.3466 e + 5e-23``.
+contributes at most 1154 (2^-53 + 2^-53) 2e-10 < 6e-23. So the rest r, |r| <= 0.34658, is off by ``0.3466 e + 6e-23``.
 The polynomial t_0, ``t_{i-1} = t_i r/i + 1``, t_14 = 1, leaves out at most 1.4e-19 of e^r. Errors in units of e satisfy
 ``E_{i-1} <= (E_i + 2 t_i)|r|/i + t_{i-1}``, so E_1 <= 1.853 with t_1 <= 1.196; division by 1 is exact, and the last
 step gives ``1 + (1.853 + 1.196) 0.34658 e^0.34658 <= 2.495`` relative. Together at most 2.85, so
