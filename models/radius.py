@@ -10,7 +10,7 @@ First-order terms below; (vii) covers the rest. n products summed in order are o
 
 (i) ``_exp``, for |x| <= 800. W = rint(...) has 11 bits and the first part of ln 2 has 33, so their product is exact,
 and so is its difference from x (W = 0, or both within a factor of 2 of one another: Sterbenz). The second part
-contributes at most 1154 (2^-53 + 2^-53) 2e-10 < 5e-23. So the rest r, |r| <= 0.34658, is off by ``0.3466 e + 5e-23``.
+contributes at most 1154 (2^-53 + 2^-53) 2e-10 < 6e-23. So the rest r, |r| <= 0.34658, is off by ``0.3466 e + 6e-23``.
 The polynomial t_0, ``t_{i-1} = t_i r/i + 1``, t_14 = 1, leaves out at most 1.4e-19 of e^r. Errors in units of e satisfy
 ``E_{i-1} <= (E_i + 2 t_i)|r|/i + t_{i-1}``, so E_1 <= 1.853 with t_1 <= 1.196; division by 1 is exact, and the last
 step gives ``1 + (1.853 + 1.196) 0.34658 e^0.34658 <= 2.495`` relative. Together at most 2.85, so
@@ -88,14 +88,14 @@ def radius(run: Run, y: NDArray[np.int64]) -> Array:
 def likely(run: Run) -> Array:
     """A guess that is above the radius of ordinary models and far below their margins, for a search: no claim.
 
-    2^-32 of what the readout makes of the size of a state: its own, what the last token injects, or the median row's,
-    as states cancel where there are ties. Shapes: -> (b,). Units: of the logits.
+    2^-32 of what the readout makes of the size of a state: its own or, as states cancel where there are ties, the
+    largest that one token injects. Shapes: -> (b,). Units: of the logits.
     """
     with np.errstate(all="ignore"):
-        last = run.data.x[:, -1]
-        added = updates(run.weights, _real(last), run.gate)[1] if run.inject is None else run.inject[last]
-        size = np.maximum(np.abs(run.x), np.abs(added))
-        size = np.maximum(size, np.median(size, axis=0)).reshape(len(size), run.weights.d, -1)
+        added = run.inject
+        if added is None:
+            added = updates(run.weights, _real(run.data.x[:, -1]), run.gate)[1]
+        size = np.maximum(np.abs(run.x), np.abs(added).max(axis=0)).reshape(len(run.x), run.weights.d, -1)
         read = (size * np.abs(run.C)[:, None]).max(axis=2)
         return _LIKELY * (read * np.abs(run.weights.W).max(axis=0)).max(axis=1)
 

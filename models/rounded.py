@@ -28,7 +28,8 @@ class Rounded:
     """Rounded weights, the code they are in, and what they get wrong on the training data.
 
     ``agreement``: training examples on which they answer as the given model did. ``stopped``: why the search ended
-    early; None if it did not. ``before`` is the float64 number of errors of the given weights.
+    early; None if it did not. ``errors`` are counted as by :func:`mistakes`; ``before`` is the float64 number of errors
+    of the given weights.
     """
 
     weights: Weights
