@@ -14,6 +14,7 @@ import sympy
 from numpy.typing import NDArray
 
 from bounds.constants import DomainError, Scalar, require
+from bounds.elementary import exp, log, logaddexp, total
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.integer]
@@ -108,10 +109,10 @@ class ClippedCrossEntropy:
 
     def values(self, z: Floats, y: Labels) -> Floats:
         if z.shape[1] == 1:
-            entropy = np.logaddexp(0.0, -margins(z, y))
+            entropy = logaddexp(0.0, -margins(z, y))
         else:
             top = z.max(axis=1)
-            entropy = top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - z[np.arange(len(y)), y]
+            entropy = top + log(total(exp(z - top[:, None]), axis=1)) - z[np.arange(len(y)), y]
         return np.minimum(float(self.clip), entropy)
 
 

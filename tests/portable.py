@@ -50,7 +50,7 @@ def use_the_platform() -> None:
 
 
 def documents(jobs: list[list[str]]) -> list[str]:
-    from bounds.cli import main
+    from ssm_bounds.cli import main
 
     found = []
     for job in jobs:

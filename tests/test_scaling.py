@@ -217,7 +217,7 @@ class TestSingleRadius:
         for name in ("volume", "box"):
             exact = getattr(covering, name)
             with monkeypatch.context() as patch:
-                patch.setattr(covering, name, lambda n, x, exact=exact: 1.01 * exact(n, x))
+                patch.setattr(covering, name, lambda n, x, by, exact=exact: 1.01 * exact(n, x, by))
                 assert sweep("margin", {"T": [50]}, SETTING, selection=False).entropy[0] > expected * (1 + 1e-6)
         assert Maurey(5, 1.0).approximate(np.log([0.3]))[0] == 12 * math.log(11)
 
