@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -13,11 +14,26 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, which becomes ``path`` if the block ends well, and is removed if it does not.
 
-    Raises: OSError.
+    A link stays a link: what it points to is replaced. Raises: OSError.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    if not path.name or "\0" in str(path):
+        raise OSError(errno.EINVAL, "not the name of a file")
+    target = path.resolve() if path.is_symlink() else path
+    temporary = target.with_name(f".{secrets.token_hex(8)}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        with temporary.open("r+b") as written:
+            os.fsync(written.fileno())  # a replaced name must not reach the disk before its content
+        os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write(path: Path, data: bytes) -> None:
+    """All of it or nothing; a device or a pipe is written to as it is. Raises: OSError."""
+    if path.name and "\0" not in str(path) and path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)

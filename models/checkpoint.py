@@ -13,9 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,6 +23,7 @@ import safetensors
 import safetensors.numpy
 
 from bounds.constants import Gate
+from models import atomic
 from models.container import SAVE, CheckpointError, Tensor, parse, quote, read_bytes
 from models.weights import SHAPES, Array, Weights, WeightsError, check_shapes
 
@@ -143,27 +142,33 @@ def write(path: str | os.PathLike[str], weights: Weights, metadata: Metadata | N
 
     Each tensor is float32 where that loses nothing, else float64. Raises: CheckpointError.
     """
-    path, metadata = Path(path), metadata or Metadata()
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _require_consistent(weights, metadata)
-        blocks = {NATIVE.names[block]: getattr(weights, block) for block in NATIVE.names}
-        tensors = {name: _smallest(np.atleast_1d(value)) for name, value in blocks.items() if value is not None}
-        known = {name: value for name, value in asdict(metadata).items() if value not in (None, {})}
-        data = safetensors.numpy.save(tensors, {_METADATA: json.dumps(known, sort_keys=True)})
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        return
+        data = encoded(weights, metadata)
     except CheckpointError as error:
         problem = str(error)
+    else:
+        return save(path, data)
+    raise _located(Path(path), problem)
+
+
+def encoded(weights: Weights, metadata: Metadata | None = None) -> bytes:
+    """The bytes of the file that :func:`write` writes. Raises: CheckpointError."""
+    metadata = metadata or Metadata()
+    _require_consistent(weights, metadata)
+    blocks = {NATIVE.names[block]: getattr(weights, block) for block in NATIVE.names}
+    tensors = {name: _smallest(np.atleast_1d(value)) for name, value in blocks.items() if value is not None}
+    known = {name: value for name, value in asdict(metadata).items() if value not in (None, {})}
+    return safetensors.numpy.save(tensors, {_METADATA: json.dumps(known, sort_keys=True)})
+
+
+def save(path: str | os.PathLike[str], data: bytes) -> None:
+    """Put ``data`` at ``path``: all of it or nothing. Raises: CheckpointError."""
+    path = Path(path)
+    try:
+        atomic.write(path, data)
+        return
     except OSError as error:
         problem = f"cannot be written ({error.strerror}); check the directory and its permissions"
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
     raise _located(path, problem)
 
 

@@ -680,3 +680,27 @@ def test_reading_never_imports_torch(tmp_path):
             "assert not {'torch', 'sympy'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def small() -> Weights:
+    ones = np.ones((2, 3))
+    return Weights(A=-ones.T, W_B=ones, W_C=ones, q=ones[0], p=0.0, W=ones[:1])
+
+
+@pytest.mark.parametrize("path", [".", "a\0b"])
+def test_a_place_that_is_no_file_is_refused_in_one_line(path):
+    with pytest.raises(CheckpointError):
+        checkpoint.write(path, small())
+
+
+def test_a_link_and_a_pipe_stay_what_they_are(tmp_path):
+    target, link, pipe = (tmp_path / name for name in ("target.safetensors", "link.safetensors", "pipe"))
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    checkpoint.write(link, small())
+    assert link.is_symlink() and checkpoint.read(target).format == "native"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    checkpoint.write(pipe, small())
+    assert os.read(reader, 1 << 16) == checkpoint.encoded(small()) and pipe.is_fifo()
+    os.close(reader)

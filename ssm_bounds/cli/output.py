@@ -44,15 +44,11 @@ def require_figure(path: Path | None, *read: Path) -> None:
 
 def write(path: Path, content: str | bytes) -> None:
     """All of it or nothing; a device or a pipe as it is. Raises: OutputError."""
-    from models.atomic import replacing
+    from models import atomic
 
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-        else:
-            with replacing(path) as temporary:
-                temporary.write_bytes(data)
+        atomic.write(path, data)
     except OSError as problem:
         raise OutputError(f"cannot write {path}: {problem.strerror or problem}") from problem
 
