@@ -228,14 +228,14 @@ def test_a_short_alphabet_explains_repeats(T):
     assert not row_facts(split(padded), None).repeated  # constant positions make up no further rows
 
 
-def test_half_of_the_rows_and_the_square_of_their_number_are_the_limits():
+def test_half_of_the_rows_and_as_many_possible_ones_are_the_limits():
     rng = np.random.default_rng(0)
     distinct = rng.permutation(2**20)[:50, None] >> np.arange(20) & 1
     half = row_facts(split(np.repeat(distinct, 2, axis=0)), None)
     assert (half.n_train, half.distinct_train, half.repeated) == (100, 50, False)
     fewer = row_facts(split(np.concatenate([distinct, distinct, distinct[:1]])), None)
     assert (fewer.n_train, fewer.distinct_train, fewer.repeated) == (101, 50, True)
-    for alphabet in (12, 13):  # rows of one token twice: 144 are as many as repeats of 12 rows allow, 169 are more
+    for alphabet in (12, 13):  # rows of one token twice make up the square of their number
         diagonal = np.repeat(np.arange(alphabet), 2).reshape(-1, 2)
         assert rows._possible(diagonal, 144) == (144 if alphabet == 12 else None)
 

@@ -57,6 +57,8 @@ def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None
             V=V if train.x.ndim == 2 else None,
             shift=shift,
             label_map=label_map,
+            source=str(source),
+            padded=data.suffix == ".tsv" and T is None,
         )
 
 

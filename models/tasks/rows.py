@@ -74,7 +74,7 @@ class RowFacts:
 
     ``conflicting_train``: distinct training rows that come with more than one label. ``possible``: how many rows the
     tokens seen at each position can make up (the product over the positions of the number of different ones), None
-    where they are more than n_train^2, or where at least half of the training rows are distinct and nobody asks.
+    where they are more than n_train, or where at least half of the training rows are distinct and nobody asks.
     ``shared``: distinct rows in both sets; ``conflicting``: those of them whose sets of labels differ; ``pairs``: pairs
     of equal rows inside the test set. Without a test set ``n_test`` is 0 and ``shared`` and ``pairs`` are None;
     ``pairs`` is None under a known shift too.
@@ -100,8 +100,8 @@ class RowFacts:
     def repeated(self) -> bool:
         """Fewer than half of the training rows are distinct, and no short alphabet explains it.
 
-        An alphabet is short if it makes up at most n_train^2 rows. Above that, rows with independent uniform tokens
-        would hold less than half an equal pair on average; laws that prefer some rows repeat earlier, hence the square.
+        An alphabet is short if it makes up at most n_train rows. Above that a law has to prefer some rows strongly to
+        repeat so often: uniform ones would leave at least 63 % of n_train distinct.
         """
         return 2 * self.distinct_train < self.n_train and self.possible is None
 
@@ -115,7 +115,7 @@ def row_facts(train: Split, test: Split | None, *, shifted: bool = False) -> Row
     rows = row_hashes(train.x)
     labels = _labels_of(rows, train.y)
     train_counts = Counter(rows)
-    possible = _possible(train.x, train.m**2) if 2 * len(labels) < train.m else None
+    possible = _possible(train.x, train.m) if 2 * len(labels) < train.m else None
     conflicting_train = sum(len(found) > 1 for found in labels.values())
     facts = train.m, len(labels), conflicting_train, possible
     if test is None:

@@ -68,7 +68,8 @@ class Task:
     ``k = 1`` is the binary task with labels 0 and 1 (the sign of the logit); else labels lie in 0..k-1.
     ``shift`` says how the training data were drawn from another distribution than the test data, None if they were not:
     a bound computed from the one is silent about the other. ``label_map``: each label as the data had it and the number
-    it became; empty if it was that number. Raises: TaskError.
+    it became; empty if it was that number. ``source``: the file, for messages; ``padded``: rows were padded to the
+    longest of them. Raises: TaskError.
     """
 
     name: str
@@ -78,6 +79,8 @@ class Task:
     V: int | None
     shift: str | None = None
     label_map: LabelMap = ()
+    source: str = "the data"
+    padded: bool = False
 
     def __post_init__(self) -> None:
         for name, split in (("train", self.train), ("test", self.test)):
