@@ -2,7 +2,8 @@
 
 Only additions, products, quotients and scalings by powers of two of float64, in an order that does not depend on the
 batch: the same bits for an example alone or among others, and on every machine with IEEE 754 arithmetic. A library's
-``exp`` or matrix product promises neither. Real inputs that are zero may be put before a sequence: nothing changes.
+``exp`` or matrix product promises neither. Real inputs that are zero may be put before a sequence: nothing
+changes, unless their own decay overflows (then a logit is not a number).
 It is the recurrence of theory.md 1; a logit that is not a number makes an error, whatever the label.
 
 Shapes: letters of ``models.scan``; r rows of inputs (embedding rows, or the examples at one time); s = d N states.
