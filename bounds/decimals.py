@@ -32,6 +32,16 @@ def decimal_string(value: arb, digits: int = 4, side: Literal["lower", "upper"] 
     return f"{short.scaleb(-scaled).normalize():f}e{scaled + exponent:+d}"
 
 
+def share_string(count: int, n: int, digits: int = 4) -> str:
+    """A fraction of n as a short decimal, rounded up: exact where it has no more than ``digits`` digits.
+
+    >>> share_string(29, 1000), share_string(1, 3), share_string(0, 7)
+    ('0.029', '0.3334', '0')
+    """
+    up = decimal.Context(prec=digits, rounding=decimal.ROUND_CEILING)
+    return f"{up.divide(decimal.Decimal(count), decimal.Decimal(n)):f}"
+
+
 def number(value: arb, side: Literal["lower", "upper"] = "upper") -> float | str:
     """A double rounded outward, or a decimal string beyond the double range."""
     rounded = float_above(value) if side == "upper" else float_below(value)

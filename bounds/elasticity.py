@@ -25,7 +25,7 @@ cells, prices and choices made anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
@@ -43,7 +43,7 @@ from bounds.groups import item_decays
 from bounds.losses import Ramp
 from bounds.moves import NORMS, moved
 from bounds.relaxation import COUNTS, Direction, Optimum, narrow, of_norms, optimum, total
-from bounds.rung import Certificate, Rung, Setting
+from bounds.rung import Rung, Setting
 from bounds.selection import vocabulary_constants
 from bounds.sums import softplus
 
@@ -73,7 +73,7 @@ class Elasticity:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Elasticities of one rung, largest first. ``relaxed``: value of the relaxation; ``shares``: ``d H/d ln G`` of each
-    block as a part of the sum, which is its share of the radius; ``passed_over``: the certificate's best rung where
+    block as a part of the sum, which is its share of the radius; ``passed_over``: the best rung where
     that one has no class of norms."""
 
     setting: Setting
@@ -263,23 +263,25 @@ def recomputed(explanation: Explanation) -> Explanation:
     return replace(explanation, rows=rows)
 
 
-def explain(certificate: Certificate) -> Explanation:
-    """The elasticities of a certificate's best rung at its share of delta, and that rung recomputed.
+COMPARED = len(ladder.SELECTED) + 1
+"""How many bounds by norms share delta when the best of them is taken: those of a class, and *pac-bayes*."""
+
+
+def explain(setting: Setting, rungs: Sequence[Rung]) -> Explanation:
+    """The elasticities of the best of ``rungs`` at its share of delta, and that rung recomputed.
 
     *pac-bayes* depends on the weights themselves, not on norms: where it is the best, the best rung with a class of
-    norms is explained, and ``passed_over`` says so.
+    norms is explained, and ``passed_over`` says so. Raises: DomainError.
     """
-    setting, best = certificate.setting, certificate.best
-    share = setting.delta / certificate.compared
-    rung = best
-    if best.selected is None:
-        leader = min(
-            (r for r in certificate.rungs if r.name in _RUNGS),
-            key=lambda r: float(r.value.upper / exact(Fraction(r.ceiling))),
-        )
-        rung = _RUNGS[leader.name](setting, share)
-    found = recomputed(elasticities(setting, rung, share))
-    return replace(found, passed_over=None if rung is best else best)
+    share = setting.delta / COMPARED
+
+    def size(rung: Rung) -> float:
+        return float(rung.value.upper / exact(Fraction(rung.ceiling)))
+
+    best = min((rung for rung in rungs if rung.kind != "risk" and not rung.comparison), key=size)
+    leader = min((rung for rung in rungs if rung.name in _RUNGS), key=size)
+    found = recomputed(elasticities(setting, _RUNGS[leader.name](setting, share), share))
+    return replace(found, passed_over=None if best is leader else best)
 
 
 def reading(explanation: Explanation) -> str:
@@ -339,7 +341,7 @@ def document(explanation: Explanation) -> dict[str, Any]:
         "value": number(rung.value.upper),
         "delta": number(exact(explanation.delta)),
         "verdict": rung.verdict.value,
-        "why": rung.why,
+        "conditions": list(rung.conditions),
         "relaxed": _pair(explanation.relaxed),
         "shares": {name: _pair(share) for name, share in explanation.shares.items()},
         "best": None if passed is None else {"rung": passed.name, "value": number(passed.value.upper)},

@@ -1,4 +1,4 @@
-"""The ladder of theory.md 6.5: the rungs of a class paid for, and the certificate that collects all.
+"""The ladder of theory.md 6.5: the rungs of a class paid for, margin PAC-Bayes, and the hold-out.
 
 A new bound is one function here that composes existing parts into a :class:`bounds.rung.Rung`.
 """
@@ -6,33 +6,29 @@ A new bound is one function here that composes existing parts into a :class:`bou
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import sympy
 
 from bounds import chaining, elementary
 from bounds import notation as sym
-from bounds.constants import DomainError, Scalar, require
+from bounds.constants import Scalar
+from bounds.decimals import decimal_string
 from bounds.elementary import exp_of, log_of
-from bounds.enclose import Enclosure, enclose, enclose_all
+from bounds.enclose import START_BITS, Enclosure, bits, enclose, enclose_all
 from bounds.entropy import Product
 from bounds.groups import measured_groups, one_group, split
 from bounds.inversion import binomial_upper, kl_inv
 from bounds.losses import Ramp, margin_lipschitz, rational
-from bounds.margin_pac_bayes import Family
-from bounds.reference import entropy_of, increasing, measured_entropy, published, repaired, scalars_of, sharp
-from bounds.rung import Certificate, Rung, Setting, Tally, Verdict, approximately, condition, exactly
+from bounds.margin_pac_bayes import Family, Posterior
+from bounds.margin_rows import Array, with_margins
+from bounds.reference import entropy_of, increasing, measured_entropy, scalars_of
+from bounds.rung import OF_A_CLASS, Hypothesis, Rung, Setting, approximately
 from bounds.selection import SelectedClass, vocabulary_constants
-
-
-def _conditional(setting: Setting) -> tuple[Verdict, str]:
-    if found := condition(setting):
-        return Verdict.CONDITIONAL, found
-    return Verdict.CERTIFIED, "every constant chosen after the data is paid for"
 
 
 @functools.lru_cache(maxsize=16)
@@ -57,15 +53,13 @@ def _selected_rung(
     before: Enclosure,
     eps: Enclosure,
 ) -> Rung:
-    verdict, why = _conditional(setting)
     return Rung(
         name,
         kind,
         kind == "gap",
         value,
         ceiling,
-        verdict,
-        why,
+        rests_on=OF_A_CLASS,
         before_selection=before,
         selected=selected,
         entropy=entropy,
@@ -202,115 +196,70 @@ def _margin(name: str, setting: Setting, delta: Fraction | None, *, groups: bool
     return replace(rung, details={**rung.details, "exponent": exponent, "delta": delta})
 
 
-def margin_risk(rung: Rung, train: Tally) -> Enclosure:
-    """Certified risk of 6.3 in kl form: ``kl_inv(emp_g, (H + ln(1/pi) + ln(1/delta))/m)``."""
-    if train.margin_errors is None:
-        raise DomainError("the certified risk needs the number of training margins at most g")
+def margin_risk(rung: Rung, margin_errors: int, m: int) -> Enclosure:
+    """Risk of 6.3 in kl form, ``kl_inv(emp_g, (H + ln(1/pi) + ln(1/delta))/m)``, after ``margin_errors`` of m rows."""
     exponent: Enclosure = rung.details["exponent"]
-    return kl_inv(Fraction(train.margin_errors, train.n), exponent)
+    return kl_inv(Fraction(margin_errors, m), exponent)
 
 
-def pac_bayes(setting: Setting, family: Family, delta: Fraction | None = None) -> Rung:
-    """Margin PAC-Bayes with Gaussian posteriors at the weights, their prior paid. Source: theory.md 8.3, 5.1."""
-    delta = delta or setting.delta
-    found = family.at(setting.sample.m, delta)
-    verdict, why = _conditional(setting)
+def pac_bayes(setting: Setting, family: Family, delta: Fraction | None = None, margins: Array | None = None) -> Rung:
+    """Margin PAC-Bayes with Gaussian posteriors at the weights, their prior paid; with proven lower bounds of the
+    training margins (m,) also its risk. Source: theory.md 8.3, 5.1.
+    """
+    delta, m = delta or setting.delta, setting.sample.m
+    found = family.at(m, delta)
+    with_rows = None if margins is None else with_margins(family, m, delta, margins)
+    risk = None if with_rows is None else with_rows.risk
     if found.posterior is None or not found.excess.upper.is_finite():
-        why = "no posterior keeps its moves below g/2"
-        return Rung("pac-bayes", "excess", False, Enclosure.point(1), 1, verdict, why)  # an excess is at most 1
+        reason = "no posterior keeps its moves below g/2"  # an excess is at most 1
+        if not family.drafts:
+            reason = "the constants of this model exceed the range of float64: no posterior"
+        return Rung("pac-bayes", "excess", False, Enclosure.point(1), 1, reason, OF_A_CLASS, risk=risk)
     posterior = found.posterior
-    shown = [approximately(part) for part in (posterior.divergence, posterior.price)]
-    numbers = f"KL = {shown[0]}, price {shown[1]} nats, tau = {posterior.tail.float_upper():.2g}"
+    reason = _posterior(posterior)
+    if with_rows is not None and with_rows.posterior is not None:
+        reason = f"excess: {reason}; risk: {_posterior(with_rows.posterior)}, g = {float(with_rows.g):.4g}"
     return Rung(
         "pac-bayes",
         "excess",
         False,
         found.excess,
         1,
-        verdict,
-        f"{numbers}; {why}" if verdict is Verdict.CONDITIONAL else numbers,
+        reason,
+        OF_A_CLASS,
+        risk=risk,
         details={
             "price": posterior.price,
             "divergence": posterior.divergence,
-            "tau": posterior.tail,
+            "tau": posterior.tail,  # without the events
             "events": posterior.events,
             "by_block": posterior.by_block,
             "steps": list(found.trace),
+            "steps_of_the_risk": [] if with_rows is None else list(with_rows.trace),
         },
     )
 
 
-def holdout(test: Tally, delta: Fraction, *, shifted: bool = False) -> Rung:
+def _posterior(posterior: Posterior) -> str:
+    shown = [approximately(part) for part in (posterior.divergence, posterior.price)]
+    with bits(START_BITS):
+        tau = decimal_string((posterior.tail.upper + posterior.events.upper).upper(), 2)
+    return f"KL = {shown[0]}, price {shown[1]} nats, tau = {tau}"
+
+
+def holdout(errors: int, n: int, delta: Fraction) -> Rung:
     """Clopper-Pearson on fresh test data: the number to beat. Source: theory.md 8.4."""
-    origin = "but training and test data differ in distribution" if shifted else "drawn from the training distribution"
     return Rung(
         "holdout",
         "risk",
         False,
-        binomial_upper(test.errors, test.n, delta),
+        binomial_upper(errors, n, delta),
         1,
-        Verdict.CONDITIONAL if shifted else Verdict.CERTIFIED,
-        f"{test.errors} errors on {test.n} test rows, assumed fresh, {origin}",
-        details={"n": test.n, "errors": test.errors},
+        f"{errors} errors on {n} test rows",
+        (Hypothesis.TEST, Hypothesis.GATE),
+        details={"n": n, "errors": errors},
     )
 
 
-def risk_of_weights(
-    name: Literal["occam", "one-draw"],
-    value: Enclosure,
-    why: str,
-    *,
-    conditions: Sequence[str] = (),
-    details: Mapping[str, Any],
-) -> Rung:
-    """A risk that holds for the program on exactly these weights: no margin, length or embedding is assumed.
-
-    Source: theory.md 8.1, 8.2.
-    """
-    verdict = Verdict.CONDITIONAL if conditions else Verdict.CERTIFIED
-    return Rung(name, "risk", False, value, 1, verdict, "; if ".join((why, *conditions)), details=details)
-
-
-def choose_margin(setting: Setting, margins: np.ndarray, family: Family | None = None) -> Scalar:
-    """:func:`bounds.margin_choice.choose_margin`."""
-    from bounds.margin_choice import choose_margin as choose
-
-    return choose(setting, margins, family)
-
-
 SELECTED = (scale, margin, scale_groups, margin_groups)
-"""The rungs with section 7 paid: the best of them is recomputed at delta over their number (theory.md 6.5)."""
-
-
-@functools.lru_cache(maxsize=64)
-def certify(
-    setting: Setting, *, train: Tally | None = None, test: Tally | None = None, family: Family | None = None
-) -> Certificate:
-    """All rungs of one model. ``train`` adds the certified risk, ``test`` the hold-out rung; ``family``, from
-    :func:`bounds.margin_pac_bayes.fit` at the setting's margin, the rung that needs the weights themselves.
-    Source: theory.md 6.5.
-    """
-    if train is not None:
-        require(
-            train.n == setting.sample.m,
-            f"the training data has {train.n} rows but m = {setting.sample.m}: the bound is about the sample that "
-            "the model was trained on",
-        )
-    makers: list[Callable[..., Rung]] = [functools.partial(rung, setting) for rung in SELECTED]
-    if family is not None:
-        makers.append(functools.partial(pac_bayes, setting, family))
-    selected = {make: make() for make in makers}
-    rungs = [published(setting), repaired(setting), sharp(setting), *selected.values()]
-    leader = min(selected, key=lambda make: float(selected[make].value.upper / exactly(selected[make].ceiling)))
-    best = leader(setting.delta / len(selected))
-    train_risk = risk_rung = None
-    if train is not None:
-        share = setting.delta / (2 if family is None else 3)
-        parts = [rung(setting, share) for rung in (margin, margin_groups)]
-        risks = [(margin_risk(part, train), part.name) for part in parts]
-        if family is not None and (found := family.at(train.n, share, train.margin_errors).risk) is not None:
-            risks.append((found, "pac-bayes"))
-        train_risk, risk_rung = min(risks, key=lambda found: float(found[0].upper))
-    if test is not None:
-        rungs.append(holdout(test, setting.delta, shifted=setting.shifted))
-    return Certificate(setting, tuple(rungs), best, len(selected), train, train_risk, risk_rung, test)
+"""The rungs with section 7 paid."""

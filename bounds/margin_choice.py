@@ -15,13 +15,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from bounds.constants import DomainError, Scalar
+from bounds.constants import DomainError, Scalar, require
 from bounds.enclose import Enclosure
 from bounds.inversion import kl_inv
 from bounds.ladder import margin, margin_groups, margin_risk
-from bounds.margin_pac_bayes import Family
+from bounds.margin_pac_bayes import LEAST_MARGIN, Family
 from bounds.margin_rows import with_margins
-from bounds.rung import Rung, Setting, Tally
+from bounds.rung import Rung, Setting
 from bounds.selection import grid, index_above, vocabulary_constants
 
 Array = NDArray[np.float64]
@@ -62,16 +62,16 @@ def _best(rung: Callable[[Scalar], Rung], ordered: Array, product: Fraction) -> 
     """The least risk of one margin rung and its g: exponents at a few g, a line between them, then the best few."""
     candidates = _candidates(product, ordered)
     n = len(ordered)
-    tallies = [Tally(n, 0.0, 0, int(np.searchsorted(ordered, g, side="right"))) for g in candidates]
+    errors = [int(np.searchsorted(ordered, g, side="right")) for g in candidates]
     anchors = sorted({*range(0, len(candidates), _STRIDE), len(candidates) - 1})
     made = {i: rung(candidates[i]) for i in anchors}
     exponents = _between({i: made[i].details["exponent"].float_upper() for i in anchors})
     rough = [
-        kl_inv(Fraction(tally.margin_errors or 0, n), Enclosure.point(exponent)).float_upper()
-        for tally, exponent in zip(tallies, exponents, strict=True)
+        kl_inv(Fraction(count, n), Enclosure.point(exponent)).float_upper()
+        for count, exponent in zip(errors, exponents, strict=True)
     ]
     few = sorted(range(len(candidates)), key=lambda i: (rough[i], i))[:_REFINED]
-    risks = {i: margin_risk(made[i] if i in made else rung(candidates[i]), tallies[i]).float_upper() for i in few}
+    risks = {i: margin_risk(made[i] if i in made else rung(candidates[i]), errors[i], n).float_upper() for i in few}
     best = min(few, key=lambda i: (risks[i], i))
     return risks[best], candidates[best]
 
@@ -91,7 +91,10 @@ def _candidates(product: Fraction, ordered: Array) -> list[float]:
     largest = Fraction(float(positive[-1]))
     smallest = max(Fraction(float(positive[0])), largest / 2**_OCTAVES)
     indices = range(index_above(product / largest), index_above(product / smallest) + 1)
-    return [Enclosure.point(product / Fraction(grid(j))).float_upper() for j in indices]
+    found = [Enclosure.point(product / Fraction(grid(j))).float_upper() for j in indices]
+    kept = [g for g in found if LEAST_MARGIN < g < 1 / LEAST_MARGIN]
+    require(bool(kept), f"--margin auto: the margins lie outside {LEAST_MARGIN:.0e} to {1 / LEAST_MARGIN:.0e}")
+    return kept
 
 
 def _between(values: dict[int, float]) -> Sequence[float]:

@@ -56,6 +56,7 @@ TAILS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)
 """Tail probabilities for which a Q is fitted; any Q may be used, so these are free."""
 _EVENTS = 0.1  # share of the tail that pays for the events
 _LARGEST_INDEX = 2000
+LEAST_MARGIN = 2.0**-300
 _ROUNDS = 40
 
 
@@ -166,8 +167,9 @@ class MarginPacBayes:
             f"KL(Q || P) = {q.divergence.float_upper():.2f} nats: {blocks}",
             f"prior variances: {scales} (W: of W/g); ln(1/pi) = {q.price.float_upper():.2f} nats",
             f"spread: V = {q.variance.float_upper():.3g}, remainder {q.remainder.float_upper():.3g}",
-            f"tau = erfc((g/2 - rho)/sqrt(2V)) + P(not G) = {q.tail.float_upper():.2e} + {q.events.float_upper():.2e}",
-            "kl(emp_g + tau || risk (1 - tau)) <= (KL + ln(1/pi) + ln(xi(m)/delta))/m = "
+            f"tau = erfc((g/2 - rho)/sqrt(2V)) + P(not G) = {q.tail.float_upper():.2e} + {q.events.float_upper():.2e}"
+            + (f"; in tau_g the first counts {q.outputs - 1} times" if q.outputs > 2 else "; tau_g = tau"),
+            "kl(emp_g + tau_g || risk (1 - tau)) <= (KL + ln(1/pi) + ln(xi(m)/delta))/m = "
             f"{q.level(self.m, self.delta).float_upper():.5f}",
         )
 
@@ -262,7 +264,7 @@ def fit(
     Raises: DomainError.
     """
     require(T >= 1, f"T is the largest sequence length, got {T}")
-    require(2.0**-300 < g < 2.0**300, f"the margin must be > 0 (and in the range of float64), got {g!r}")
+    require(LEAST_MARGIN < g < 1 / LEAST_MARGIN, f"the margin must be > 0 (and in the range of float64), got {g!r}")
     require(
         not embedding_in_class or weights.embedding is not None,
         "an embedding in the class needs an embedding to be there",

@@ -353,7 +353,7 @@ class Code:
         steps = f"2^-{self.steps[0]}" if len(set(self.steps)) == 1 else f"2^-{min(self.steps)} to 2^-{max(self.steps)}"
         return (
             f"{self.scheme.symbols} code per {self.scheme.pool}, steps {steps} per {self.scheme.steps}, {width}, "
-            f"one of {len(SCHEMES)} schemes"
+            f"one of {len(SCHEMES)} schemes, prior {self.prior}"
         )
 
     def record(self) -> dict[str, Any]:

@@ -217,7 +217,7 @@ class Draw:
         draw = cls(center, mean, factor, seed, noise)
         expected = standard_normal(seed, n)  # up to the last bits: older records hold a platform's logarithm
         require(
-            bool(np.allclose(noise, expected, rtol=1e-9, atol=1e-12)), f"the recorded noise is not that of seed {seed}"
+            bool(np.allclose(noise, expected, rtol=1e-13, atol=1e-15)), f"the recorded noise is not that of seed {seed}"
         )
         return draw
 

@@ -17,9 +17,11 @@ from bounds.constants import ClassConstants
 from bounds.enclose import Enclosure, Value, enclose, enclose_all
 from bounds.entropy import Product, allocation
 from bounds.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
-from bounds.rung import Rung, Setting, Verdict, approximately, exactly
+from bounds.rung import OF_A_CLASS, Hypothesis, Rung, Setting, approximately, exactly
 from bounds.selection import measured_class
 from bounds.sums import RHO
+
+_COMPARED = (*OF_A_CLASS, Hypothesis.MEASURED)
 
 
 def published(setting: Setting) -> Rung:
@@ -49,17 +51,27 @@ def published(setting: Setting) -> Rung:
         details |= {"3 l C_F": threshold[0], "c sqrt(m)": threshold[1]}
     else:
         applies, value = True, enclose(chaining.PUBLISHED_DEVIATION, scalars)
-    if applies:
-        why = "applies, but at measured constants (not paid for) and resting on C.3 and E.3, refuted in general"
-    else:
+    refusal = None
+    if not applies:
         sign = "negative there" if value.upper < 0 else "below the true infimum there"
-        why = (
+        refusal = (
             f"does not apply: 3 l C_F = {approximately(details['3 l C_F'])} exceeds c sqrt(m) = "
             f"{approximately(details['c sqrt(m)'])}, the printed formula is {sign}"
         )
+    elif setting.measured.s_A > 0:
+        refusal = "does not apply: it rests on E.3, which is false for s_A > 0"
     details |= {"alpha": {n: found["alpha", n] for n in blocks}, "beta": {n: found["beta", n] for n in blocks}}
     return Rung(
-        "published", "gap", True, value, setting.loss.range, Verdict.CONDITIONAL, why, applies=applies, details=details
+        "published",
+        "gap",
+        True,
+        value,
+        setting.loss.range,
+        "the printed route as we read it, at the measured constants (not paid for); C.3 and E.3 are refuted in general",
+        (*_COMPARED, Hypothesis.PRINTED),
+        refusal=refusal,
+        comparison=True,
+        details=details,
     )
 
 
@@ -83,18 +95,19 @@ def _chained(setting: Setting, chain: Literal["sharp", "repaired"], source: str)
         details |= enclose_all(
             {"rho": RHO["repaired"], "S_1": sym.S_1, "S_2": sym.S_2}, assignment(constants, setting.sample.T)
         )
-    why = f"{source} under the Dudley integral, at the measured constants (not paid for)"
+    reason = f"{source} under the Dudley integral, at the measured constants (not paid for)"
     if not found.cells:
         covering = approximately(details["log_covering_at_half_range"])
-        why += f"; ln N = {covering} at half range exceeds m/9, so no alpha below c/2 helps"
+        reason += f"; ln N = {covering} at half range exceeds m/9, so no alpha below c/2 helps"
     return Rung(
         chain,
         "gap",
         True,
         increasing(chaining.GAP, scalars, {sym.rademacher: found.rademacher}),
         setting.loss.range,
-        Verdict.CONDITIONAL,
-        why,
+        reason,
+        _COMPARED,
+        comparison=True,
         entropy=at_half,
         radius=half,
         details=details,

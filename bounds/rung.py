@@ -1,9 +1,13 @@
-"""What a certificate is asked for and what it is made of: setting, rung, verdict (theory.md 6.5)."""
+"""What a bound is asked for and what it is: setting, rung, verdict (theory.md 6.5).
+
+A rung names the hypotheses that it rests on; whether they are known is decided with the facts, in one place above
+(``ssm_bounds.question``), which hands the rung its conditions or its refusal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Literal
@@ -18,22 +22,40 @@ from bounds.losses import Loss
 from bounds.selection import SelectedClass, measured_class, selected_classes
 
 Embedding = Literal["fixed", "trained", "none"]
-Evidence = Literal["recorded", "stated", "assumed"]
+Kind = Literal["gap", "excess", "risk"]
 
 
 class Verdict(StrEnum):
-    """theory.md 6.5: CERTIFIED when every hypothesis is checked or is one of the two named assumptions."""
+    """CERTIFIED: the standing assumptions suffice. CONDITIONAL: it holds if the named conditions do. REFUSED: a fact
+    about the past is contradicted, or the bound's domain is left; its value claims nothing."""
 
     CERTIFIED = "CERTIFIED"
     CONDITIONAL = "CONDITIONAL"
+    REFUSED = "REFUSED"
+
+
+class Hypothesis(StrEnum):
+    """A fact about the past, or about the model, that a bound may rest on besides the standing assumptions."""
+
+    EMBEDDING = "the embedding was fixed before the sample"
+    INPUTS = "inputs have bounded norm by design"
+    GATE = "the model has this gate"
+    MEASURED = "the constants had been fixed before the data"
+    PRINTED = "the printed steps hold, for inputs that were given"
+    ROWS = "the training rows are the independent draws that they are counted as"
+    TEST = "the test rows are fresh, independent and met by this model alone"
+    DRAW = "the parameters were drawn once, their seed fixed beforehand"
+
+
+OF_A_CLASS = (Hypothesis.EMBEDDING, Hypothesis.INPUTS, Hypothesis.GATE, Hypothesis.ROWS)
+"""What every bound by norms rests on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a certificate is asked for. ``margin``: g of the margin rung, fixed before the data unless it was chosen
-    by :func:`choose_margin`. ``embedding``: "trained" puts it in the class; ``evidence`` says who vouches for "fixed".
-    ``conditions``: further hypotheses that nobody checked; ``shifted``: training and test data are known to differ in
-    distribution.
+    """What a bound is evaluated for. ``margin``: g of the margin rungs. ``embedding``: "trained" puts it in the class.
+
+    Raises: DomainError.
     """
 
     measured: MeasuredConstants
@@ -43,9 +65,6 @@ class Setting:
     delta: Fraction = Fraction(1, 20)
     vocabulary: bool = False
     embedding: Embedding = "none"
-    evidence: Evidence = "assumed"
-    conditions: tuple[str, ...] = ()
-    shifted: bool = False
 
     def __post_init__(self) -> None:
         require(0 < self.delta < 1, f"delta is a failure probability in (0, 1), got {float(self.delta):g}")
@@ -84,49 +103,38 @@ class Setting:
         )
 
 
-def conditions(setting: Setting) -> list[str]:
-    """What the rungs of a class or a posterior rest on, unchecked, besides the two named assumptions."""
-    found = list(setting.conditions)
-    if setting.embedding == "fixed" and setting.evidence != "recorded":
-        found.insert(0, "the embedding was fixed before the data")
-    if setting.embedding == "none":
-        found.insert(0, f"every input has l2 norm at most {float(setting.measured.B_u):g}")
-    return found
-
-
-def condition(setting: Setting) -> str:
-    """The same as the end of a sentence; "" if there is nothing."""
-    found = conditions(setting)
-    return "if " + ", and ".join(found) if found else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What the program scored on n rows: mean loss, errors (margin <= 0), margin errors (margin <= g)."""
-
-    n: int
-    loss: float
-    errors: int
-    margin_errors: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One bound. ``value.upper`` is the number; ``kind``: gap (of the loss), excess over emp_g, or risk."""
+    """One bound. ``value.upper`` is the number, at the delta that it was asked for; ``kind``: gap (of the loss), excess
+    over emp_g, or risk. ``reason``: what the number is made of, in a few words.
+
+    ``rests_on``: its hypotheses; ``conditions`` those of them that nobody can check, in words, and ``refusal`` why the
+    value claims nothing (None: it claims something). ``risk``: for a margin rung with the training data at hand, the
+    risk that it claims. ``comparison``: shown beside the claims, at constants that were not paid for.
+    """
 
     name: str
-    kind: Literal["gap", "excess", "risk"]
+    kind: Kind
     two_sided: bool
     value: Enclosure
     ceiling: Scalar
-    verdict: Verdict
-    why: str
-    applies: bool = True
+    reason: str = ""
+    rests_on: tuple[Hypothesis, ...] = ()
+    conditions: tuple[str, ...] = ()
+    refusal: str | None = None
+    comparison: bool = False
+    risk: Enclosure | None = None
     before_selection: Enclosure | None = None
     selected: SelectedClass | None = None
     entropy: EntropyBound | None = None
     radius: Enclosure | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.refusal is not None:
+            return Verdict.REFUSED
+        return Verdict.CONDITIONAL if self.conditions else Verdict.CERTIFIED
 
     @property
     def trace(self) -> tuple[Step, ...]:
@@ -137,32 +145,6 @@ class Rung:
     def vacuous(self) -> bool:
         """At least the range of what it bounds."""
         return not self.value.upper < exactly(self.ceiling)
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """The ladder of one model, its best selected rung recomputed at delta over the number compared, and what is
-    left unchecked. ``train_risk``: the smallest of the certified risks of the margin rungs, each at delta over their
-    number, and ``risk_rung`` the name of the one that gives it."""
-
-    setting: Setting
-    rungs: tuple[Rung, ...]
-    best: Rung
-    compared: int
-    train: Tally | None
-    train_risk: Enclosure | None
-    risk_rung: str | None
-    test: Tally | None
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.best.verdict
-
-
-def with_rungs(certificate: Certificate, rungs: Sequence[Rung]) -> Certificate:
-    """The certificate with more rungs, before the hold-out; each holds by itself at delta."""
-    at = next((i for i, rung in enumerate(certificate.rungs) if rung.name == "holdout"), len(certificate.rungs))
-    return replace(certificate, rungs=(*certificate.rungs[:at], *rungs, *certificate.rungs[at:]))
 
 
 def exactly(value: Scalar) -> arb:

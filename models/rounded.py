@@ -135,13 +135,9 @@ def record(rounded: Rounded, delta: Scalar) -> dict[str, Any]:
     return rounded.code.record() | {"delta": str(Fraction(delta)), "errors": rounded.errors, "seed": rounded.seed}
 
 
-def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> tuple[Code, Fraction]:
-    """Code and delta of a rounded checkpoint's metadata. Raises: DomainError."""
-    code = occam.recorded(shape_of(weights, gate), entry)
-    try:
-        return code, Fraction(entry["delta"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        raise DomainError("the record of the code lacks its delta; round the model again with --occam") from None
+def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> Code:
+    """The code of a rounded checkpoint's metadata. Raises: DomainError."""
+    return occam.recorded(shape_of(weights, gate), entry)
 
 
 def recorded_errors(entry: Mapping[str, Any]) -> int | None:

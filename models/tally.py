@@ -53,6 +53,13 @@ class Answers:
     radius: Array
 
     @property
+    def below(self) -> Array:
+        """Proven lower bounds (n,) of the margins in real arithmetic; -infinity where nothing is proven."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            low = np.nextafter(self.margin - self.radius, -np.inf)
+        return np.where(np.isfinite(low), low, -np.inf)
+
+    @property
     def errors(self) -> int:
         """Rows whose margin is not proven above 0."""
         return errors(self.z, self.y, self.radius)

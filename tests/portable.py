@@ -56,9 +56,7 @@ def documents(jobs: list[list[str]]) -> list[str]:
     for job in jobs:
         with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
             main(["certify", "--format", "json", *job])
-        document = json.loads(printed.getvalue())
-        document.pop("empirical")  # counted by torch, which is not the same everywhere
-        found.append(json.dumps(document))
+        found.append(printed.getvalue())
     return found
 
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 
 from bounds import ladder
 from bounds.constants import Sample
-from bounds.ladder import Setting
 from bounds.losses import Ramp
+from bounds.rung import Setting
 from bounds.scaling import sharp_constants, sweep
 from models.checkpoint import Metadata, read, write
 from models.norms import measure
@@ -96,7 +96,7 @@ def test_constants(model, setting):
 
 def test_samples_needed_are_certified(model, setting):
     found = document(model, "--over", "m=100:1e6:log5", "--rung", "margin")["samples_needed"]
-    assert found["verdict"] == "CERTIFIED"  # the file records everything
+    assert found["verdict"] == "CONDITIONAL"  # the embedding is taken as fixed: a condition, whoever says so
     found = found["margin"]
     for level, m in found.items():
         at = replace(setting, sample=Sample(m, 6))

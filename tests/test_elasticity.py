@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from bounds import elasticity, ladder, relaxation
+from bounds import elasticity, ladder, reference, relaxation
 from bounds import notation as sym
 from bounds.constants import DomainError, MeasuredConstants, Sample
 from bounds.decimals import decimal_string
 from bounds.elasticity import elasticities, explain
-from bounds.ladder import Rung, Setting
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.moves import NORMS, moved
+from bounds.rung import Rung, Setting
 from bounds.sums import DEFINITIONS
 from ssm_bounds.cli import main
 from ssm_bounds.report.plots.elasticity import bars
@@ -372,11 +372,15 @@ def test_far_ranges(s_A, T):
     assert float(found.row("T").elasticity.upper) == pytest.approx(0, abs=1e-6) if s_A < 0 else True
 
 
+def climbed(setting: Setting) -> list[Rung]:
+    return [make(setting) for make in ladder.SELECTED]
+
+
 @pytest.mark.parametrize("embedding", ["fixed", "trained"])
 def test_zero_weights(embedding):
     """A product that is 0 stays 0: its cell, and so the bound, does not move with any of its factors."""
     still = replace(SETTING, measured=replace(MODEL, B_B=0, M_B=0, B_q=0, M_q=0), embedding=embedding)
-    found = explain(ladder.certify(still))
+    found = explain(still, climbed(still))
     for constant in ("B_w", "B_B", "B_C", "B_q", "g", *(["B_u"] if embedding == "trained" else [])):
         row = found.row(constant)
         assert row.elasticity.upper == 0 and row.down == found.rung.value == row.up
@@ -385,7 +389,7 @@ def test_zero_weights(embedding):
 @pytest.mark.parametrize("name", ["published", "repaired", "sharp"])
 def test_rungs_without_a_selected_class_are_refused(name):
     with pytest.raises(DomainError, match="no class of norms to differentiate in: explain one of scale, margin"):
-        elasticities(SETTING, getattr(ladder, name)(SETTING))
+        elasticities(SETTING, getattr(reference, name)(SETTING))
 
 
 def test_unknown_constant():
@@ -537,12 +541,13 @@ class TestMoves:
 
 
 def test_explain_takes_the_best_rung_at_its_share():
-    certificate = ladder.certify(SETTING)
-    found = explain(certificate)
-    assert found.rung == certificate.best and found.delta == SETTING.delta / 4 and found.passed_over is None
+    found = explain(SETTING, climbed(SETTING))
+    share = SETTING.delta / elasticity.COMPARED
+    best = min((make(SETTING) for make in ladder.SELECTED), key=lambda rung: rung.value.float_upper())
+    assert found.rung == RUNGS[best.name](SETTING, share) and found.delta == share and found.passed_over is None
     m = found.row("m")
     doubled = replace(SETTING, sample=Sample(2 * 10**5, 50))
-    assert m.up == RUNGS[found.rung.name](doubled, SETTING.delta / 4).value
+    assert m.up == RUNGS[found.rung.name](doubled, share).value
     assert m.up.upper < found.rung.value.upper < m.down.upper
     assert [row.size for row in found.rows] == sorted((row.size for row in found.rows), reverse=True)
 
@@ -557,7 +562,7 @@ def test_an_entry_that_is_moved_takes_its_bounds_along():
 
 
 def test_reading_names_the_rung_and_the_best_norm():
-    found = explain(ladder.certify(SETTING))
+    found = explain(SETTING, climbed(SETTING))
     best = min((row for row in found.rows if row.constant in NORMS), key=lambda row: float(row.down.upper))
     text = elasticity.reading(found)
     assert text.startswith(f"{found.rung.name}: halving {best.constant} would bring the ")
@@ -566,14 +571,14 @@ def test_reading_names_the_rung_and_the_best_norm():
 
 def test_reading_says_when_all_stays_vacuous():
     setting = replace(SETTING, sample=Sample(20, 50))
-    assert elasticity.reading(explain(ladder.certify(setting))).endswith("(vacuous all the same)")
+    assert elasticity.reading(explain(setting, climbed(setting))).endswith("(vacuous all the same)")
 
 
 # --- figure and command -----------------------------------------------------------------------------------------
 
 
 def test_bars_are_the_elasticities():
-    found = explain(ladder.certify(CASES["groups"]))
+    found = explain(CASES["groups"], climbed(CASES["groups"]))
     axes = bars(found).axes[0]
     assert [patch.get_width() for patch in axes.patches] == pytest.approx(
         [float(row.elasticity.upper) for row in found.rows], abs=1e-15
@@ -609,7 +614,7 @@ class TestCommand:
 
     def test_json_and_csv_agree(self, model, tmp_path):
         found = json.loads(run(model, "--format", "json").stdout)
-        assert list(found) == ["rung", "kind", "value", "delta", "verdict", "why", "relaxed", "shares", "best",
+        assert list(found) == ["rung", "kind", "value", "delta", "verdict", "conditions", "relaxed", "shares", "best",
                                "reading", "elasticities"]  # fmt: skip
         out = tmp_path / "out.csv"
         assert run(model, "--format", "csv", "--out", out).stdout == ""
@@ -683,7 +688,8 @@ class TestAuthorsModels:
         from models.norms import measure
 
         measured = measure(read(shared / "checkpoints" / "imdb_T500_m25000_seed1.pth").weights, gate="softplus")
-        imdb = explain(ladder.certify(Setting(measured, Sample(25000, 500), Ramp(1), 1, embedding="fixed")))
+        setting = Setting(measured, Sample(25000, 500), Ramp(1), 1, embedding="fixed")
+        imdb = explain(setting, climbed(setting))
         assert imdb.rung.name == "margin-groups"
         assert imdb.relaxed.float_upper() == pytest.approx(imdb.rung.value.float_upper(), rel=1e-8)
         assert elasticity.reading(imdb).startswith("margin-groups: halving B_u would bring the excess from 0.267")

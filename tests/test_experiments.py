@@ -29,7 +29,7 @@ from models.tasks.task import Split, Task
 from models.train import Settings, TrainError
 from ssm_bounds.cli import main
 from ssm_bounds.experiments import run as runs
-from ssm_bounds.experiments.certified import Question
+from ssm_bounds.experiments.certified import Certifier
 from ssm_bounds.experiments.run import RECIPES, TASKS, Record, RunConfig, fit, run
 from ssm_bounds.experiments.show import train_and_show
 
@@ -51,7 +51,7 @@ def weights(seed=0, **sizes):
 @pytest.mark.parametrize("s_A", [-0.3, 0.0, 0.2])
 def test_constants_are_those_of_the_theory_rounded_outward(s_A):
     w, T = weights(s_A=s_A), 9
-    found = Question(Sample(100, T), "softplus").constants(w)
+    found = Certifier(Sample(100, T), "softplus").constants(w)
     with mpmath.workdps(60):
         numbers = {name: mpmath.matrix(getattr(w, name).tolist()) for name in ("W_B", "W_C", "W", "q", "embedding")}
         B_u = max(mpmath.norm(numbers["embedding"][row, :]) for row in range(w.V))
@@ -75,17 +75,17 @@ def test_constants_are_those_of_the_theory_rounded_outward(s_A):
 
 
 def test_constants_without_a_gate_and_for_real_inputs():
-    question = Question(Sample(100, 7), "none", input_bound=2.5)
+    question = Certifier(Sample(100, 7), "none", input_bound=2.5)
     found = question.constants(weights(V=None))
     assert found["input_l2"] == 2.5 and found["R_1"] == 7  # s_A = 0 and Delta = 1
     assert (found["Delta_min"], found["Delta_max"], found["p"]) == (1, 1, 0)
     assert question.setting(weights(V=None)).embedding == "none"
     with pytest.raises(DomainError, match="input_bound"):
-        Question(Sample(100, 7), "none").constants(weights(V=None))
+        Certifier(Sample(100, 7), "none").constants(weights(V=None))
 
 
 def test_beyond_the_doubles_is_infinite_and_still_certified():
-    question = Question(Sample(100, 5000), "softplus")
+    question = Certifier(Sample(100, 5000), "softplus")
     assert question.constants(weights(s_A=2.0))["R_1"] == math.inf
     assert 0 < question.bounds(weights(s_A=2.0))["certified_gap"] < math.inf
 
@@ -94,8 +94,8 @@ def test_bounds_are_the_rungs_of_the_ladder(tmp_path):
     result, record = fit(CONFIG, tmp_path / "m.safetensors")
     runs.write_model(tmp_path / "m.safetensors", result, record)
     printed = CliRunner().invoke(main, ["certify", str(tmp_path / "m.safetensors"), "--format", "json"])
-    document = json.loads(printed.stdout)
-    ladder = {rung["rung"]: rung["value"] for rung in document["ladder"]}
+    (document,) = json.loads(printed.stdout)["certificates"]
+    ladder = {rung["rung"]: rung["value"] for rung in document["rungs"]}
     assert record.certified == {"certified_gap": ladder["scale"], "certified_excess": ladder["margin"]}
     assert record.constants["rho"] == document["sums"]["rho"] and record.constants["R_1"] == document["sums"]["R_1"]
     assert record.constants["Delta_max"] == document["constants"]["M_Delta"]
@@ -212,12 +212,12 @@ def test_a_shift_is_carried_from_the_task_to_the_certificate(tmp_path):
     checkpoint.write(bare, found.weights, replace(found.metadata, extra={}))
     for path, where in ((model, clean), (bare, data), (model, data)):
         printed = CliRunner().invoke(main, ["certify", str(path), "--data", str(where), "--format", "json"])
-        document = json.loads(printed.stdout)
-        (holdout,) = (rung for rung in document["ladder"] if rung["rung"] == "holdout")
-        assert holdout["verdict"] == "CONDITIONAL" and "differ in distribution" in holdout["why"]
-        assert sum("25% of the ones" in line for line in document["unchecked"]) == 1
+        (document,) = json.loads(printed.stdout)["certificates"]
+        (holdout,) = (rung for rung in document["rungs"] if rung["rung"] == "holdout")
+        assert holdout["verdict"] == "CONDITIONAL" and document["best"]["rung"] != "holdout"
+        assert sum("25% of the ones" in line for line in document["notes"]) == 1
     printed = CliRunner().invoke(main, ["certify", str(bare), "--data", str(clean), "--format", "json"])
-    assert not any("25%" in line for line in json.loads(printed.stdout)["unchecked"])
+    assert not any("25%" in line for line in json.loads(printed.stdout)["certificates"][0]["notes"])
 
 
 # The command

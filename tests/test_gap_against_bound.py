@@ -8,14 +8,13 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bounds.constants import Sample
 from models.caps import Caps
 from models.evaluate import score
 from models.tasks.majority import majority
 from models.tasks.task import Split, Task
 from models.train import Settings, train
-from ssm_bounds.experiments.certified import Question
 from ssm_bounds.experiments.comparison import MEASURED, Bound, climb
+from tests.questions import asked
 
 TOO_SMALL = 16
 """A bound divided by this is caught by a model that memorises noise."""
@@ -27,7 +26,7 @@ def compare(task, options):
     model = train(task, options).model
     found, test = score(model, task.train), score(model, task.test)
     gaps = {"ramp": test.ramp - found.ramp, "margin": test.error - found.low_margins, "error": test.error - found.error}
-    bounds = climb(Question(Sample(task.train.m, task.train.T), options.gate).setting(model.weights()))
+    bounds = climb(asked(model.weights(), {"m": task.train.m, "T": task.train.T, "gate": options.gate}))
     return gaps, bounds
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ssm_bounds.report.document import document
+from ssm_bounds.report.document import documents
 from ssm_bounds.report.html.page import page as written
 from tests.conftest import ROOT
-from tests.test_html import HOSTILE, SUBJECT, certificate
+from tests.test_html import HOSTILE, certificate
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 if BROWSER is None:
@@ -63,15 +63,17 @@ FOCUSED = f"""() => {{
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Pages on disk by name, and the document of the single certificate."""
     folder = tmp_path_factory.mktemp("pages")
-    one = certificate(train=False, evidence="assumed"), SUBJECT
-    long = replace(SUBJECT, path="runs/" + "a_very_long_folder_name_" * 12 + "/" + HOSTILE.replace("/", "_") + ".pth")
+    one, other = certificate(train=False), certificate(m=5)
+    path = "runs/" + "a_very_long_folder_name_" * 12 + "/" + HOSTILE.replace("/", "_") + ".pth"
+    checkpoint = replace(other.question.checkpoint, path=path)
+    long = replace(other, question=replace(other.question, checkpoint=checkpoint))
     texts = {
         "one": written([one], command="ssm-bounds certify runs/model.safetensors --format html --out report.html"),
-        "several": written([one, (certificate(m=5), long)], command="c " + "x" * 300),
+        "several": written([one, long], command="c " + "x" * 300),
     }
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    return {"folder": folder, "document": document(*one), **texts}
+    return {"folder": folder, "document": documents([one]), **texts}
 
 
 @pytest.fixture(scope="module")

@@ -13,15 +13,15 @@ from fractions import Fraction
 import mpmath
 import pytest
 
-from bounds import ladder
+from bounds import ladder, reference
 from bounds.blocks import coefficients, output_entropy
 from bounds.constants import ClassConstants, DecayGroups, Group, Sample
 from bounds.covering import Volume
 from bounds.enclose import Enclosure
 from bounds.entropy import LipschitzImage, Product
 from bounds.groups import split
-from bounds.ladder import Setting, Tally
 from bounds.losses import ClippedCrossEntropy, Ramp
+from bounds.rung import Setting
 from bounds.selection import measured_class, selected_classes
 from tests.test_selection import MODEL, classes
 
@@ -323,26 +323,18 @@ def test_scale_and_margin(name):
         assert rung.details["parameter_count"] == rung.selected.constants.parameters
 
 
-def test_best_is_at_delta_over_the_rungs_compared():
-    """theory.md 6.5: scale, margin and both with groups; the risk is the better of two margin rungs, each at half."""
-    setting = SETTINGS["ramp"]
-    certificate = ladder.certify(setting, train=Tally(m, 0.0, 0, 0))
-    quartered = [
-        rung(replace(setting, delta=DELTA / 4))
-        for rung in (ladder.scale, ladder.margin, ladder.scale_groups, ladder.margin_groups)
-    ]
-    assert certificate.compared == 4
-    assert certificate.best.value == {rung.name: rung.value for rung in quartered}[certificate.best.name]
-    halved = [rung(replace(setting, delta=DELTA / 2)) for rung in (ladder.margin, ladder.margin_groups)]
-    exponents = {rung.name: rung.details["exponent"].float_upper() for rung in halved}
-    assert certificate.train_risk.float_upper() == pytest.approx(1 - math.exp(-exponents[certificate.risk_rung]))
-    assert exponents[certificate.risk_rung] == min(exponents.values())
+def test_the_risk_of_a_margin_rung_without_errors():
+    """6.3 in kl form: ``kl_inv(0, b) = 1 - e^{-b}``."""
+    for rung in (ladder.margin, ladder.margin_groups):
+        found = rung(SETTINGS["ramp"])
+        expected = 1 - math.exp(-found.details["exponent"].float_upper())
+        assert ladder.margin_risk(found, 0, m).float_upper() == pytest.approx(expected)
 
 
 def test_chained_rungs_add_two_complexities_and_a_deviation():
     """6.1: gap <= 2 Rad + c sqrt(ln(2/delta)/(2m))."""
     setting = replace(SETTINGS["clipped"], sample=Sample(10**8, T))
-    for rung in (ladder.repaired(setting), ladder.sharp(setting)):
+    for rung in (reference.repaired(setting), reference.sharp(setting)):
         deviation = 3 * math.sqrt(math.log(100) / (2 * 10**8))
         assert rung.value.float_upper() == pytest.approx(2 * rung.details["rademacher"].float_upper() + deviation)
 
@@ -368,7 +360,7 @@ def test_published_chain():
     C_F = sum(a ** (1 / 3) * b ** (2 / 3) for a, b in zip(alpha, beta, strict=True)) ** 1.5
     l_ = math.sqrt(2) / 2
     closed = 24 * l_ * C_F / math.sqrt(m) * (1 + math.log(math.sqrt(m) / (3 * l_ * C_F)))
-    found = ladder.published(setting)
+    found = reference.published(setting)
     assert found.details["C_F"].float_upper() == pytest.approx(C_F, rel=1e-9)
     assert found.value.float_upper() == pytest.approx(closed + 3 * math.sqrt(math.log(100) / (2 * m)), rel=1e-9)
 

@@ -17,7 +17,7 @@ from bounds import margin_pac_bayes as mpb
 from bounds.constants import DomainError, Sample
 from bounds.margin_choice import _between, _candidates, _product, choose_margin
 from bounds.margin_rows import with_margins
-from bounds.rung import Setting, Tally
+from bounds.rung import Setting
 from models.checkpoint import read
 from models.norms import measure
 from tests.test_margin_pac_bayes import random_weights
@@ -26,14 +26,14 @@ from tests.test_margin_pac_bayes import random_weights
 def setting_of(weights, m: int, T: int, *, kind="fixed", vocabulary=False) -> Setting:
     measured = measure(weights, gate="softplus", vocabulary=vocabulary)
     loss = losses.make("ramp", margin=1)
-    return Setting(measured, Sample(m, T), loss, 1, Fraction(1, 20), vocabulary, kind, "recorded")
+    return Setting(measured, Sample(m, T), loss, 1, Fraction(1, 20), vocabulary, kind)
 
 
 def risks(setting: Setting, margins: np.ndarray, g: float, parts: int) -> list[float]:
-    tally = Tally(len(margins), 0.0, 0, int((margins <= g).sum()))
+    errors = int((margins <= g).sum())
     at = replace(setting, margin=g)
     return [
-        ladder.margin_risk(rung(at, setting.delta / parts), tally).float_upper()
+        ladder.margin_risk(rung(at, setting.delta / parts), errors, len(margins)).float_upper()
         for rung in (ladder.margin, ladder.margin_groups)
     ]
 
@@ -98,9 +98,8 @@ def test_what_is_no_number_is_an_error():
 
 @pytest.mark.parametrize("margins", [[-1.0, 0.0], [-math.inf, math.nan]])
 def test_needs_a_positive_margin(margins):
-    for choose in (choose_margin, ladder.choose_margin):
-        with pytest.raises(DomainError, match="no training row has a positive margin"):
-            choose(SETTING, np.array(margins))
+    with pytest.raises(DomainError, match="no training row has a positive margin"):
+        choose_margin(SETTING, np.array(margins))
 
 
 def test_one_margin_and_margins_far_apart():

@@ -652,3 +652,10 @@ def test_majority(shared):
     )
     assert 0.45 < found.excess.float_upper() < 0.474
     assert 0.46 < found.risk.float_upper() < 0.486
+
+
+def test_a_logit_that_rounding_hides_is_below_the_supremum():
+    """p + q.e = 1 + 2^-52 in exact arithmetic, and 1 by two roundings to even."""
+    tiny = 2.0**-53
+    w = replace(random_weights(0), q=np.array([1.0, tiny, tiny]), p=0.0, embedding=np.ones((1, 3)))
+    assert Fraction(suprema(w, gate="softplus").logit) >= 1 + 2 * Fraction(tiny)

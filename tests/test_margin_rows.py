@@ -175,6 +175,18 @@ def family() -> mpb.Family:
     return mpb.fit(random_weights(0), gate="softplus", T=9, g=1)
 
 
+def test_rows_between_half_the_margin_and_the_margin_are_errors_by_count():
+    """Counted at g/2 instead they would be none, and the risk too small."""
+    family = mpb.fit(random_weights(1), gate="softplus", T=6, g=1)
+    for margin in (0.55, 0.8, 1.0):
+        found = with_margins(family, 10_000, 0.05, np.full(10_000, margin))
+        q = found.posterior
+        tails = mean_tail(q, found.g, Rows.of(np.full(10_000, margin), found.g))
+        by_count = q.by_count(10_000 if margin <= found.g else 0, 10_000)
+        assert found.mean == min(tails, by_count)
+        assert found.risk == q.risk_after(found.mean, 10_000, 0.05)
+
+
 def test_whatever_the_margin_of_the_family(family):
     """g is free: families at other margins find the same."""
     margins = np.random.default_rng(0).normal(3.0, 1.0, 5000)

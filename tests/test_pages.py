@@ -13,6 +13,7 @@ from bounds.notation import NOTATION
 from proofs import pages
 from proofs.ledger import statements
 from proofs.statement import Verdict
+from ssm_bounds.report.pages import json_page
 from tests.conftest import ROOT
 
 KNOWN = statements()
@@ -26,7 +27,8 @@ def test_the_committed_page_is_what_the_objects_print(name):
 
 def test_no_page_is_left_over(tmp_path):
     pages.write(tmp_path / "docs")
-    assert {path.name for path in (tmp_path / "docs").iterdir()} == {path.name for path in (ROOT / "docs").glob("*.md")}
+    printed = {path.name for path in (tmp_path / "docs").iterdir()} | {"json.md"}
+    assert printed == {path.name for path in (ROOT / "docs").glob("*.md")} - {"experiments.md"}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -92,3 +94,7 @@ def test_every_symbol_stands_under_one_heading():
     for name, entry in listed:
         assert getattr(notation, name) is entry.symbol
         assert f"| $`{sympy.latex(entry.symbol)}`$ | `{name}` |" in PAGES["notation.md"]
+
+
+def test_the_page_about_json_is_what_the_schema_prints():
+    assert (ROOT / "docs" / "json.md").read_text(encoding="utf-8") == json_page(), "run: make pages"

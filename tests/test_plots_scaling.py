@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from bounds.constants import DomainError, Sample
-from bounds.ladder import Setting
 from bounds.losses import Ramp
+from bounds.rung import Setting
 from bounds.scaling import AXES, sharp_constants, sweep
 from ssm_bounds.report.plots import scaling
 from ssm_bounds.report.plots.axes import described, symbol

@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from bounds.constants import DomainError, Sample
-from bounds.ladder import Setting
 from bounds.losses import Ramp
+from bounds.rung import Setting
 from bounds.samples import RUNGS, samples_needed
 from tests.test_selection import MODEL
 

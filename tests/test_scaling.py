@@ -13,10 +13,10 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bounds import covering, ladder
+from bounds import covering, ladder, reference
 from bounds import notation as sym
 from bounds.blocks import assignment, covers
 from bounds.chaining import MARGIN_EXCESS, SINGLE_SCALE
@@ -24,9 +24,9 @@ from bounds.constants import ClassConstants, DomainError, Sample
 from bounds.covering import Maurey
 from bounds.enclose import evaluate
 from bounds.entropy import LipschitzImage, Minimum, Projection, allocation
-from bounds.ladder import Setting
 from bounds.losses import ClippedCrossEntropy, Ramp
 from bounds.perturbation import EMBEDDING, PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE, REPAIRED, SHARP
+from bounds.rung import Setting
 from bounds.scaling import coefficients, sharp_constants, sweep
 from bounds.scaling.classes import measured
 from bounds.scaling.covers import Entropy
@@ -248,18 +248,18 @@ class TestAgainstCertificates:
 
     def test_published(self, name):
         setting = SETTINGS[name]
-        certified = ladder.published(setting)
+        certified = reference.published(setting)
         found = sweep("published", {"m": [10**6]}, setting).iloc[0]
         exact = float(abs(certified.value.upper).log()) / math.log(10)
         assert found.log10 == pytest.approx(exact, rel=1e-13, abs=1e-9)
         assert found.negative == bool(certified.value.upper < 0)
-        assert found.applies == certified.applies
+        assert found.applies == (certified.refusal is None)
         assert found.price == 0
 
     @pytest.mark.parametrize("rung", ["repaired", "sharp"])
     def test_dudley(self, name, rung):
         """The certificate is an upper sum, at most 1e-3 above its integral."""
-        certified = getattr(ladder, rung)(SETTINGS[name]).value.float_upper()
+        certified = getattr(reference, rung)(SETTINGS[name]).value.float_upper()
         found = sweep(rung, {"m": [10**6]}, SETTINGS[name]).value[0]
         assert -2e-3 <= found / certified - 1 <= 1e-3
 
@@ -293,6 +293,11 @@ class TestAgainstCertificates:
 @example(-1.0, 0.0, 1.0, 2.0**-3, 50, False)  # every constant on a point of the grid
 @example(2.0**-3, -2.0, 1.0, 1, 4000, True)
 def test_cells_and_their_price(s_A, p, log2_scale, margin, T, trained):
+    assume(
+        all(
+            eighth == round(eighth) or abs(eighth - round(eighth)) > 1e-6 for eighth in (8 * log2_scale, 4 * log2_scale)
+        )
+    )
     model = replace(MODEL, s_A=s_A, p=p, B_w=2.0**log2_scale, B_q=2.0 ** (log2_scale / 2))
     setting = Setting(model, Sample(10**5, T), Ramp(margin), margin, embedding="trained" if trained else "fixed")
     certified, found = ladder.margin(setting), sweep("margin", {"T": [T]}, setting).iloc[0]
@@ -326,7 +331,7 @@ class TestSweep:
         assert seen == {(True, False), (False, False), (False, True)}
         last = int(table.index[table.negative].max())
         for row in (last - 1, last, last + 1, last + 2):
-            exact = ladder.published(replace(setting, sample=Sample(m[row], setting.sample.T))).value.float_upper()
+            exact = reference.published(replace(setting, sample=Sample(m[row], setting.sample.T))).value.float_upper()
             assert table.value[row] == pytest.approx(exact, rel=1e-9)
 
     def test_labels_and_order(self):
@@ -386,7 +391,7 @@ class TestSweep:
         assert np.isfinite(table["log10"]).all() and not np.isinf(table["value"]).any()
         assert table["value"].isna().tolist() == [False, False, True, True]
         assert table["negative"].all() and not table["applies"].any()
-        certified = ladder.published(
+        certified = reference.published(
             replace(SETTING, measured=replace(MODEL, s_A=1.0), sample=Sample(10**6, 10**9))
         ).value.upper
         assert table["log10"].iloc[-1] == pytest.approx(float((-certified).log()) / math.log(10), rel=1e-12)

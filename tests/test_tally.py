@@ -124,8 +124,8 @@ def test_a_recorded_count_is_read_and_not_believed():
     assert rounded.recorded_errors(entry | {"errors": 3}) == 3
     for broken in (-1, True, 2.0, "3", None):
         assert rounded.recorded_errors(entry | {"errors": broken}) is None
-    code, delta = rounded.recorded(found.weights, entry | {"errors": 3}, "softplus")
-    assert rounded.certified(found.weights, code, data, delta=delta).errors == found.errors
+    code = rounded.recorded(found.weights, entry | {"errors": 3}, "softplus")
+    assert rounded.certified(found.weights, code, data, delta=Fraction(1, 20)).errors == found.errors
 
 
 def test_majority_reference(shared):

@@ -63,7 +63,10 @@ def _confidence(at: Point) -> Floats:
 
 
 def published(at: Point) -> Values:
-    """``8 c r (1 - ln r) + 3c sqrt(ln(2/delta)/(2m))``, ``r = 3 l C_F/(c sqrt m)``: true for r <= 1. theory.md 2."""
+    """``8 c r (1 - ln r) + 3c sqrt(ln(2/delta)/(2m))``, ``r = 3 l C_F/(c sqrt m)``.
+
+    It applies for r <= 1 and s_A <= 0. Source: theory.md 2.
+    """
     log_capacity = coefficients.published(printed(at), at["T"])["C_F"]
     log_ratio = np.log(3 * at["l"] / (at["c"] * np.sqrt(at["m"]))) + log_capacity
     rest = 3 * _confidence(at)
@@ -79,7 +82,7 @@ def published(at: Point) -> Values:
     log = np.where(positive, np.logaddexp(log_main, log_rest), apart)
     sign = np.where(positive | (log_rest >= log_main), 1.0, -1.0)
     none = np.full(log.shape, np.nan)
-    return Values(log, sign, log_ratio <= 0, np.zeros(log.shape), none, none)
+    return Values(log, sign, (log_ratio <= 0) & (at["s_A"] <= 0), np.zeros(log.shape), none, none)
 
 
 def _dudley(at: Point, entropy: Entropy) -> Values:

@@ -14,47 +14,58 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ssm_bounds.cli.options import FORMATS, POSITIVE, fail, located, number, seconds
+from ssm_bounds.cli.options import FORMATS, fail, located, seconds
+from ssm_bounds.cli.progress import searching
 
 if TYPE_CHECKING:
-    from bounds.rung import Certificate
-    from ssm_bounds.report.document import Subject
+    from ssm_bounds.certificate import Certificate
 
 
 @click.command(no_args_is_help=True)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("--m", "m", type=click.IntRange(1, 10**18), help="Training sequences. Default: the file's metadata.")
-@click.option("--T", "T", type=click.IntRange(min=1), help="Largest sequence length. Default: the file's metadata.")
 @click.option(
-    "--delta",
-    show_default="0.05, or that of a rounded model's record",
-    callback=number(Fraction(0), "a probability strictly between 0 and 1", upper=Fraction(1)),
-    help="Failure probability.",
+    "--m",
+    "m",
+    type=click.IntRange(1, 10**18),
+    help="Training sequences. Default: those of --data, or the file's record.",
 )
+@click.option("--T", "T", type=click.IntRange(min=1), help="Largest sequence length. Default: the file's record.")
+@click.option("--delta", default="0.05", show_default=True, metavar="P", help="Failure probability.")
 @click.option("--loss", type=click.Choice(["ramp", "clipped-ce", "cross-entropy"]), default="ramp", show_default=True)
 @click.option(
     "--margin",
-    default="1.0",
+    default="1",
     show_default=True,
-    callback=number(Fraction(0), "a number > 0 or 'auto'", word="auto"),
+    metavar="G",
     help="Margin g, fixed before the data; 'auto' chooses it with --data and pays its cell.",
 )
-@click.option("--clip", callback=POSITIVE, help="Level c at which --loss clipped-ce is clipped.")
+@click.option("--clip", metavar="C", help="Level c at which --loss clipped-ce is clipped.")
 @click.option("--inputs", type=click.Choice(["ball", "vocabulary"]), default="ball", show_default=True)
 @click.option(
     "--embedding",
     type=click.Choice(["fixed", "trained"]),
-    help="Was the embedding fixed before the sample, or trained on it (then it is in the class)? "
-    "Default: the file's metadata, else fixed.",
+    help="Was the embedding fixed before the sample (a condition of the claim), or trained on it (then it is in the "
+    "class)? Default: the file's record, else fixed.",
 )
 @click.option(
     "--gate",
     type=click.Choice(["softplus", "none"]),
-    help="Gate, where the file does not record it (none: Delta = 1). Default: softplus, listed as assumed.",
+    help="Gate, where the file does not record it (none: Delta = 1). Default: softplus, as a condition of the claim.",
 )
-@click.option("--input-bound", callback=POSITIVE, metavar="B", help="Bound on |u_t| for real-valued inputs.")
+@click.option(
+    "--convention",
+    type=click.Choice(["code", "paper"]),
+    help="Does y_T read the state after token T (code) or before it (paper)? Default: the file's record, else code.",
+)
+@click.option("--input-bound", metavar="B", help="Bound on |u_t| for real-valued inputs.")
 @click.option("--data", type=click.Path(path_type=Path), help="Training set: .npz with x_train, y_train, or a .tsv.")
 @click.option("--test", type=click.Path(path_type=Path), help="Fresh test set, for the hold-out rung.")
+@click.option(
+    "--models-on-test",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many models in all meet these test rows, those of other calls included. Default: those of this call.",
+)
 @click.option("--occam", is_flag=True, help="With --data: round the model and certify the rounded one (theory 8.1).")
 @click.option("--one-draw", is_flag=True, help="With --data: draw one model from a posterior, certify it (theory 8.2).")
 @click.option(
@@ -74,23 +85,39 @@ if TYPE_CHECKING:
     help="Of these searches, and of the one draw: then fixed before the data, and drawn once.",
 )
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Where the rounded or drawn model goes.")
+@click.option(
+    "--require",
+    metavar="RISK",
+    help="Exit with 1 unless the headline of every file is a risk of at most this, and CERTIFIED.",
+)
+@click.option("--accept-conditions", is_flag=True, help="With --require: a CONDITIONAL risk will do.")
 @click.option("--format", "form", type=click.Choice((*FORMATS, "html")), default="table", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
-def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any) -> None:
-    """Print the ladder of generalization bounds of each checkpoint, with what remains unchecked.
+def certify(
+    paths: tuple[Path, ...],
+    form: str,
+    out: Path | None,
+    require: str | None,
+    accept_conditions: bool,
+    **options: Any,
+) -> None:
+    """Print what can be claimed of each checkpoint: the headline, the ladder of bounds, and on what each rests.
 
     \b
     Examples:
-      ssm-bounds certify imdb.pth --m 25000 --T 500
+      ssm-bounds certify imdb.pth --m 25000 --T 500 --embedding trained --gate softplus
       ssm-bounds certify *.pth --m 1000 --T 500 --format json --out report.json
       ssm-bounds certify imdb.pth --m 25000 --T 500 --format html --out report.html
-      ssm-bounds certify listops.pth --m 1000 --T 105 --data train.tsv --test test.tsv
+      ssm-bounds certify listops.pth --T 105 --data train.tsv --test test.tsv
       ssm-bounds certify model.safetensors --embedding trained --data data.npz --margin auto
-      ssm-bounds certify model.pth --m 1000 --T 200 --data data.npz --occam --save rounded.safetensors
+      ssm-bounds certify model.pth --T 200 --data data.npz --occam --save rounded.safetensors
       ssm-bounds certify rounded.safetensors --data data.npz      # the same number, without a search
+      ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
 
-    A checkpoint is a .safetensors, .pt or .pth file of tensors; pickled code is refused. The exit code is 2 when a
-    path could not be certified; the others are printed all the same.
+    A checkpoint is a .safetensors, .pt or .pth file of tensors; pickled code is refused.
+
+    Exit codes: 0; 1 where --require is not met; 2 where a path could not be certified (the others are printed all the
+    same) or an option is wrong.
     """
     from ssm_bounds.cli.output import OutputError, require_writable
 
@@ -102,20 +129,32 @@ def certify(paths: tuple[Path, ...], form: str, out: Path | None, **options: Any
         fail(problem)
     gc.disable()  # a short run full of small expression nodes, none of them in a cycle worth collecting
     click.get_current_context().call_on_close(gc.enable)
-    reports = []
-    failed = False
-    for path, outcome in _outcomes(paths, options):
-        if isinstance(outcome, Exception):
-            click.echo(f"ssm-bounds: {located(path, outcome)}", err=True)
-            failed = True
-        else:
-            reports.append(outcome)
-    if reports:
-        try:
-            _emit(reports, form, out, single=len(paths) == 1)
-        except ValueError as problem:
-            fail(problem)
-    sys.exit(2 if failed else 0)
+    certificates: list[Certificate] = []
+    failed: list[tuple[str, str]] = []
+    unmet: list[str] = []
+    try:
+        level = _level(require)
+        for path, outcome in _outcomes(paths, options):
+            if isinstance(outcome, Exception):
+                failed.append((str(path), located(path, outcome)))
+                continue
+            certificates.append(outcome)
+            reason = None if level is None else outcome.met(level, accept_conditions=accept_conditions)
+            if reason is not None:
+                unmet.append(f"{path}: --require {require} is not met: {reason}")
+        if certificates or form == "json":
+            _emit(certificates, failed, form, out)
+    except (ValueError, OSError) as problem:
+        fail(" ".join(str(problem).split()))
+    for line in (*(error for _, error in failed), *unmet):
+        click.echo(f"ssm-bounds: {line}", err=True)
+    sys.exit(2 if failed else 1 if unmet else 0)
+
+
+def _level(require: str | None) -> Fraction | None:
+    from ssm_bounds.question import exactly
+
+    return None if require is None else exactly(require, "--require, a risk")
 
 
 def _require_searchable(count: int, options: dict[str, Any]) -> None:
@@ -128,11 +167,19 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save FILE goes with one of --occam and --one-draw")
+    if options["models_on_test"] is not None and options["models_on_test"] < count:
+        raise click.UsageError(f"--models-on-test: at least the {count} models of this call")
 
 
-def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """What became of each path, in order: a report, or why there is none; with a progress bar for many."""
-    work = zip(paths, map(partial(_attempt, options), paths), strict=True)
+def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Certificate | Exception]]:
+    """What became of each path, in order: a certificate, or why there is none; with a progress bar for many."""
+    from ssm_bounds.question import Search, read_data
+
+    search = Search(**{name: options.pop(name) for name in ("occam", "one_draw", "budget", "seed", "save")})
+    stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
+    if options["data"] is not None:
+        stated |= {"data": read_data(options["data"], options["test"]), "test": None}
+    work = zip(paths, map(partial(_attempt, stated), paths), strict=True)
     if len(paths) < 8 or not sys.stderr.isatty():
         return work
     from rich.console import Console
@@ -141,33 +188,34 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     return iter(track(work, description="certifying", total=len(paths), console=Console(stderr=True), transient=True))
 
 
-def _attempt(options: dict[str, Any], path: Path) -> tuple[Certificate, Subject] | Exception:
-    try:
-        from ssm_bounds.cli.reading import report
+def _attempt(stated: dict[str, Any], path: Path) -> Certificate | Exception:
+    from ssm_bounds.certificate import certify as certified
+    from ssm_bounds.question import ask
 
-        return report(path, **options)
+    try:
+        with searching() as progress:
+            return certified(ask(path, **stated), progress=progress)
     except (ValueError, ArithmeticError, OSError) as problem:
         return problem
 
 
-def _emit(reports: list[tuple[Certificate, Subject]], form: str, out: Path | None, *, single: bool) -> None:
+def _emit(certificates: list[Certificate], failed: list[tuple[str, str]], form: str, out: Path | None) -> None:
     from ssm_bounds.cli.output import emit, emit_table
     from ssm_bounds.report import tables
-    from ssm_bounds.report.document import document
+    from ssm_bounds.report.document import documents
 
     if form == "table":
-        emit_table(partial(tables.table, reports), out)
+        emit_table(partial(tables.table, certificates), out)
         return
     if form == "json":
-        documents = [document(certificate, subject) for certificate, subject in reports]
-        text = json.dumps(documents[0] if single else documents, indent=2, allow_nan=False) + "\n"
+        text = json.dumps(documents(certificates, failed), indent=2, allow_nan=False) + "\n"
     elif form == "html":
         from ssm_bounds.report.html.page import page
 
-        text = page(reports, command=_command_line(click.get_current_context()), single=single)
+        text = page(certificates, failed, command=_command_line(click.get_current_context()))
     else:
         writer: Callable[..., str] = {"markdown": tables.markdown, "latex": tables.latex}[form]
-        text = writer(reports)
+        text = writer(certificates)
     emit(text, out)
 
 

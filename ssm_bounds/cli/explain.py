@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from bounds.elasticity import Explanation
 
 FORMATS = ("table", "json", "csv", "markdown")
-_OF_THE_SETTING = ("m", "T", "delta", "loss", "margin", "clip", "inputs", "embedding", "gate", "input_bound", "data")
+_OF_THE_SETTING = (
+    "m",
+    "T",
+    "delta",
+    "loss",
+    "margin",
+    "clip",
+    "inputs",
+    "embedding",
+    "gate",
+    "convention",
+    "input_bound",
+    "data",
+)
 
 
 @click.command(no_args_is_help=True, params=[option for option in certify.params if option.name in _OF_THE_SETTING])
@@ -49,11 +62,10 @@ def explain(path: Path, form: str, plot: Path | None, out: Path | None, **option
     except ValueError as problem:
         fail(problem)
     try:
-        from bounds.elasticity import explain as explained
-        from ssm_bounds.cli.reading import report
+        from ssm_bounds.explanation import explain as explained
+        from ssm_bounds.question import ask
 
-        certificate, _ = report(path, test=None, **options)
-        found = explained(certificate)
+        found = explained(ask(path, **options))
     except OSError as problem:
         fail(f"{problem.filename or path}: {problem.strerror or problem}")
     except (ValueError, ArithmeticError) as problem:
@@ -124,7 +136,7 @@ def _lines(found: Explanation) -> list[tuple[str, str]]:
         *lines,
         ("elasticity", f"of the bound without grids and ceilings, here {difference:+.1e} relative from the certified"),
         ("halved", "and doubled: certified, recomputed; every norm of a matrix moves with it"),
-        ("verdict", f"{rung.verdict.value}: {rung.why}"),
+        ("verdict", "; if ".join((rung.verdict.value, *rung.conditions))),
     ]
 
 

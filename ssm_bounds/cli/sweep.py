@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from bounds.rung import Certificate, Setting
+    from bounds.rung import Setting
+    from ssm_bounds.question import Question
 
-_READING = ("m", "T", "delta", "loss", "margin", "clip", "inputs", "embedding", "gate", "input_bound")
+_READING = ("m", "T", "delta", "loss", "margin", "clip", "inputs", "embedding", "gate", "convention", "input_bound")
 RUNGS = ("published", "repaired", "sharp", "scale", "margin")
 LEVELS = (1.0, 0.5, 0.1)
 _SHOWN = 24
@@ -76,7 +77,7 @@ def sweep(
     float64 and not certified.
     """
     from ssm_bounds.cli.output import draw, emit, require_figure, require_writable
-    from ssm_bounds.cli.reading import report
+    from ssm_bounds.question import ask
 
     if constants and rungs:
         raise click.UsageError("--constants goes without --rung")
@@ -90,10 +91,10 @@ def sweep(
             raise ValueError("--over: each axis once")
         if math.prod(map(len, over.values())) > _LARGEST:
             raise ValueError(f"--over: more than {_LARGEST:,} points")
-        certificate, _ = report(path, data=None, test=None, **reading)
-        setting = certificate.setting
+        question = ask(path, **reading)
+        setting = question.setting
         table, needed = _evaluate(setting, over, rungs or ("margin",), constants, not before_selection)
-        text = _text(table, needed, certificate, path, form, whole=out is not None)
+        text = _text(table, needed, question, path, form, whole=out is not None)
         figure = None if plot is None else _figure(table, needed, list(over), _ceiling(setting, over, table))
     except OSError as problem:
         fail(f"cannot read {problem.filename or path}: {problem.strerror or problem}")
@@ -190,19 +191,21 @@ def _figure(table: pd.DataFrame, needed: dict[str, dict[float, int]], axes: list
 def _text(
     table: pd.DataFrame,
     needed: dict[str, dict[float, int]],
-    certificate: Certificate,
+    question: Question,
     path: Path,
     form: str,
     *,
     whole: bool,
 ) -> str:
+    from bounds.rung import OF_A_CLASS
+
     if form == "csv":
         return str(table.to_csv(index=False))
     if form == "json":
         from bounds.decimals import number
         from bounds.enclose import exact
 
-        setting = certificate.setting
+        setting = question.setting
         rows = [{name: _json(value) for name, value in row.items()} for row in table.to_dict(orient="records")]
         document = {
             "checkpoint": str(path),
@@ -216,11 +219,11 @@ def _text(
                 "margin": float(setting.margin),
             },
             # certified values, as conditional as the certificate
-            "samples_needed": {"verdict": certificate.verdict.value, **needed} if needed else None,
+            "samples_needed": {"verdict": question.verdict(OF_A_CLASS).value, **needed} if needed else None,
             "rows": rows,
         }
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
-    return _printed(table, needed, certificate.verdict.value, whole=whole)
+    return _printed(table, needed, question.verdict(OF_A_CLASS).value, whole=whole)
 
 
 def _printed(table: pd.DataFrame, needed: dict[str, dict[float, int]], verdict: str, *, whole: bool) -> str:

@@ -1,7 +1,7 @@
 """What ``models.monitor.BoundMonitor`` asks of the weights: the constants that a bound depends on, and the bound.
 
-question = Question(Sample(m=1000, T=400), gate="softplus")
-monitor = BoundMonitor("log", question.constants, certify=question.bounds, every=10)
+asked = Certifier(Sample(m=1000, T=400), gate="softplus")
+monitor = BoundMonitor("log", asked.constants, certify=asked.bounds, every=10)
 for epoch in range(1, 41):
     ...
     monitor(model.weights(), epoch, loss=loss)
@@ -18,16 +18,18 @@ from bounds.blocks import assignment
 from bounds.constants import Gate, Sample, Scalar
 from bounds.enclose import enclose_all
 from bounds.losses import Loss, Ramp
+from bounds.rung import Setting
 from bounds.sums import softplus
 from models.monitor import Row
 from models.norms import l2, measure
 from models.weights import Weights
+from ssm_bounds.question import monitored
 
 _RAMP = Ramp(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Certifier:
     """Which bound is asked for, all fixed before the data. ``input_bound``: B_u of real-valued inputs.
 
     An embedding is in the class (trained on the sample), so the bounds hold for every epoch of a training at once,
@@ -41,16 +43,10 @@ class Question:
     margin: Scalar = 1
     delta: Fraction = Fraction(1, 20)
 
-    def setting(self, weights: Weights) -> ladder.Setting:
-        """What ``bounds.ladder.certify`` takes."""
-        return ladder.Setting(
-            measure(weights, gate=self.gate, input_bound=self.input_bound, vocabulary=False),
-            self.sample,
-            self.loss,
-            self.margin,
-            self.delta,
-            embedding="none" if weights.V is None else "trained",
-        )
+    def setting(self, weights: Weights) -> Setting:
+        """What the bounds are evaluated for."""
+        measured = measure(weights, gate=self.gate, input_bound=self.input_bound, vocabulary=False)
+        return monitored(measured, self.sample, loss=self.loss, margin=self.margin, delta=self.delta)
 
     def constants(self, weights: Weights) -> Row:
         """Norms, gate range, and the sums over time at the measured constants; upper ends, but ``Delta_min`` is a lower

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bounds import ladder
-from bounds.constants import Sample
-from models import checkpoint
+from bounds.rung import Verdict
 from models.atomic import replacing
-from ssm_bounds.experiments.certified import Question
+from ssm_bounds.certificate import certify
 from ssm_bounds.experiments.run import Record, RunConfig, run
+from ssm_bounds.question import Question, ask
 
 MEASURED: Mapping[str, str] = {"gap": "ramp", "excess": "margin"}
 """By the kind of a rung, the gap of ``Record.gaps`` that it bounds. A rung of kind "risk" bounds the risk itself."""
@@ -60,17 +59,17 @@ class Compared:
         return self.record.row() | {f"bound_{bound.name}": bound.upper for bound in self.bounds}
 
 
-def climb(setting: ladder.Setting) -> tuple[Bound, ...]:
+def climb(question: Question) -> tuple[Bound, ...]:
     """The ladder of theory.md 6.5 without scores of the data."""
     return tuple(
         Bound(
             rung.name,
             rung.kind,
             rung.two_sided,
-            rung.value.float_upper() if rung.applies else math.inf,
-            str(rung.verdict),
+            rung.value.float_upper() if rung.verdict is not Verdict.REFUSED else math.inf,
+            rung.verdict.value,
         )
-        for rung in ladder.certify(setting).rungs
+        for rung in certify(question).rungs
     )
 
 
@@ -94,9 +93,7 @@ def _ladder(record: Record, place: Path) -> tuple[Bound, ...]:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: not a ladder of bounds; remove it, and it is made again") from error
     config = record.config
-    weights = checkpoint.read(place / "model.safetensors").weights
-    question = Question(Sample(record.m, record.T), config.settings.gate, config.input_bound, delta=config.delta)
-    bounds = climb(question.setting(weights))
+    bounds = climb(ask(place / "model.safetensors", input_bound=config.input_bound, delta=config.delta))
     rows = [
         {"name": each.name, "kind": each.kind, "two_sided": each.two_sided, "upper": repr(each.upper)}
         | {"verdict": each.verdict}

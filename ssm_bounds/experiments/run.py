@@ -27,7 +27,7 @@ from models.tasks.listops import listops
 from models.tasks.majority import majority
 from models.tasks.task import Task
 from models.train import Epoch, Settings, Status, TrainError, TrainResult, initial_model, train
-from ssm_bounds.experiments.certified import Question
+from ssm_bounds.experiments.certified import Certifier
 
 TASKS: Mapping[str, Callable[..., Task]] = {
     "majority": majority,
@@ -109,7 +109,7 @@ class Record:
     T the longest of training and test sequences.
     ``exponent``: s_A times the longest gated time ``sum_t Delta_t`` of a training sequence, at the initial weights: an
     unstable state grows by ``e^exponent`` over that sequence, and float32 ends at ``e^88.7``.
-    ``constants`` and ``certified``: see ``certified.Question``. ``shift``: how the training data differ in
+    ``constants`` and ``certified``: see ``certified.Certifier``. ``shift``: how the training data differ in
     distribution from the test data; then the certified numbers say nothing about the test scores.
     """
 
@@ -189,11 +189,11 @@ def fit(
     task = config.load() if task is None else task
     _check_inputs(task, config)
     sample = Sample(task.train.m, max(split.T for split in (task.train, task.test) if split is not None))
-    question = Question(sample, config.settings.gate, config.input_bound, delta=config.delta)
+    asked = Certifier(sample, config.settings.gate, config.input_bound, delta=config.delta)
     state = out.with_suffix(".state")
     if not resume:
         state.unlink(missing_ok=True)
-    monitor = BoundMonitor(out.with_suffix(""), question.constants, certify=question.bounds, every=every)
+    monitor = BoundMonitor(out.with_suffix(""), asked.constants, certify=asked.bounds, every=every)
     result = train(task, config.settings, progress=progress, monitor=monitor, state=state)
     if result.status != "interrupted":
         state.unlink(missing_ok=True)
@@ -207,8 +207,8 @@ def fit(
         sample.T,
         score(result.model, task.train),
         None if task.test is None else score(result.model, task.test),
-        question.constants(weights),
-        question.bounds(weights),
+        asked.constants(weights),
+        asked.bounds(weights),
         task.shift,
         time.perf_counter() - start,
         _exponent(task, config.settings),

@@ -5,10 +5,12 @@ Rounding: ``value`` is rounded up, ``lower`` down; a number beyond the double ra
 
 from __future__ import annotations
 
-import decimal
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 import sympy
@@ -16,24 +18,17 @@ import sympy
 from bounds import notation as sym
 from bounds.blocks import assignment, coefficients
 from bounds.constants import DecayGroups, field_names
-from bounds.decimals import decimal_string, number
+from bounds.decimals import decimal_string, number, share_string
 from bounds.enclose import Enclosure, enclose, enclose_all
-from bounds.rung import Certificate, Rung, Setting, Tally, Verdict, condition
+from bounds.rung import Rung, Setting, Verdict, exactly
 from bounds.selection import SelectedClass, Split
 from bounds.sums import softplus
+from models.tally import Tally
+from ssm_bounds.certificate import Certificate, Headline
+from ssm_bounds.question import STANDING
 
+SCHEMA = 2
 _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w")
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The file a certificate is about, and what was taken on trust when it was read."""
-
-    path: str
-    format: str
-    sha256: str
-    convention: str
-    notes: tuple[str, ...] = ()
 
 
 def _plain(value: Any) -> Any:
@@ -55,36 +50,6 @@ def _upper(value: Enclosure | None) -> float | str | None:
 
 def _float(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def unchecked(certificate: Certificate, subject: Subject) -> list[str]:
-    """Hypotheses that nothing here checked, most consequential first."""
-    setting = certificate.setting
-    found = []
-    if setting.embedding == "fixed" and setting.evidence != "recorded":
-        how = "by the person who asked" if setting.evidence == "stated" else "by default"
-        found.append(
-            f"the embedding was fixed before the sample was drawn (taken so {how}; if it was trained on the sample the "
-            "bound does not hold for it: use --embedding trained)"
-        )
-    found += [
-        *setting.conditions,
-        "samples i.i.d., and the risk is under the training distribution",
-        "the program computes the real-arithmetic model (a float32 forward pass differs from it)",
-        f"every sequence has at most T = {setting.sample.T} tokens"
-        + ("" if setting.measured.V else f" of l2 norm at most B_u = {float(setting.measured.B_u):g}"),
-    ]
-    found.append("loss, margin, clip, inputs and delta were fixed before the data (--margin auto is paid for)")
-    if certificate.test is not None:
-        found.append(
-            "the test rows are fresh"
-            + (
-                "; they are NOT drawn from the training distribution"
-                if setting.shifted
-                else ", drawn from the training distribution, and met by this model alone"
-            )
-        )
-    return [*found, *subject.notes]
 
 
 def _constants(setting: Setting) -> dict[str, Any]:
@@ -132,14 +97,18 @@ def _groups(selected: SelectedClass) -> dict[str, Any] | None:
     }
 
 
-def _tally(tally: Tally | None, risk: Enclosure | None, *, margins: bool) -> dict[str, Any] | None:
+def _tally(tally: Tally | None) -> dict[str, Any] | None:
     if tally is None:
         return None
-    loss = tally.loss if math.isfinite(tally.loss) else None
-    found: dict[str, Any] = {"n": tally.n, "loss": loss, "error": tally.errors / tally.n}
-    if margins:
-        found["margin_error"] = None if tally.margin_errors is None else tally.margin_errors / tally.n
-    return found | {"risk_upper": None if risk is None else number(risk.upper)}
+    return {
+        "n": tally.n,
+        "loss": tally.loss if math.isfinite(tally.loss) else None,
+        "errors": tally.errors,
+        "program_errors": tally.program_errors,
+        "margin_errors": tally.margin_errors,
+        "within_radius": tally.inside,
+        "radius": number(exactly(tally.radius)) if math.isfinite(tally.radius) else None,
+    }
 
 
 def _sums(setting: Setting) -> dict[str, Any]:
@@ -209,76 +178,132 @@ def _rung(rung: Rung) -> dict[str, Any]:
         details["class"] = {cell.name: float(cell.value) for cell in rung.selected.cells}
         if rung.selected.splits:
             details["groups"] = _groups(rung.selected)
+    claims = rung.verdict is not Verdict.REFUSED
     return {
         "rung": rung.name,
         "kind": rung.kind,
         "sided": "two" if rung.two_sided else "one",
-        "value": number(rung.value.upper),
-        "lower": number(rung.value.lower, "lower"),
-        "applies": rung.applies,
-        "vacuous": rung.vacuous,
         "verdict": rung.verdict.value,
-        "why": rung.why,
-        "before_selection": None if rung.before_selection is None else number(rung.before_selection.upper),
+        "conditions": list(rung.conditions),
+        "refusal": rung.refusal,
+        "value": number(rung.value.upper) if claims else None,
+        "risk": _upper(rung.risk) if claims else None,
+        "would_be": None if claims else number(rung.value.upper),
+        "lower": number(rung.value.lower, "lower"),
+        "vacuous": rung.vacuous,
+        "comparison": rung.comparison,
+        "reason": rung.reason,
+        "before_selection": _upper(rung.before_selection),
         "details": _plain(details),
     }
 
 
 def covering(certificate: Certificate) -> Rung:
-    """The best rung, or the best of those that cover a class where it is not one."""
-    best = certificate.best
+    """The rung that covers a class and says most: the headline's, or the smallest in units of its range."""
     classes = [rung for rung in certificate.rungs if rung.selected is not None]
-    return best if best.selected is not None else min(classes, key=lambda rung: float(rung.value.upper))
+    named = [rung for rung in classes if rung.name == certificate.headline.rung]
+    return named[0] if named else min(classes, key=lambda rung: float(rung.value.upper / exactly(rung.ceiling)))
 
 
-def document(certificate: Certificate, subject: Subject) -> dict[str, Any]:
-    """The JSON document of one certificate; its keys are an interface other programs rely on."""
-    setting, best = certificate.setting, certificate.best
-    measured, loss = setting.measured, setting.loss
-    covered = covering(certificate)
-    beta = coefficients(setting.measured_class(), setting.sample.T)
-    test = next((rung.value for rung in certificate.rungs if rung.name == "holdout"), None)
-    empirical = None
-    if certificate.train is not None or certificate.test is not None:
-        empirical = {
-            "train": _tally(certificate.train, certificate.train_risk, margins=True),
-            "test": _tally(certificate.test, test, margins=False),
-        }
+def taken_apart(certificate: Certificate) -> list[Rung]:
+    """The rungs whose argument a report shows: that of the headline, and the one that covers a class."""
+    named = [rung for rung in certificate.rungs if rung.name == certificate.headline.rung]
+    return list({rung.name: rung for rung in (*named, covering(certificate))}.values())
+
+
+def _headline(headline: Headline | None) -> dict[str, Any] | None:
+    if headline is None:
+        return None
     return {
-        "checkpoint": {"path": subject.path, "format": subject.format, "sha256": subject.sha256},
-        "setting": {
-            "m": setting.sample.m,
-            "T": setting.sample.T,
-            **{name: getattr(measured, name) for name in ("d", "N", "k", "V")},
-            "gate": measured.gate,
-            "convention": subject.convention,
-            "delta": number(Enclosure.point(setting.delta).upper),
-            "loss": {
-                "name": loss.name,
-                "margin": float(setting.margin),
-                "c": float(loss.range),
-                "l": number(enclose(setting.loss_lipschitz, {}).upper),
-            },
-            "inputs": "vocabulary" if setting.vocabulary else "ball",
-            "embedding": setting.embedding,
+        "sentence": headline.sentence,
+        "rung": headline.rung,
+        "kind": headline.kind,
+        "value": _upper(headline.value),
+        "delta": number(exactly(headline.delta)),
+        "verdict": headline.verdict.value,
+        "conditions": list(headline.conditions),
+        "vacuous": headline.vacuous,
+    }
+
+
+def _setting(certificate: Certificate) -> dict[str, Any]:
+    setting, question = certificate.setting, certificate.question
+    measured, loss = setting.measured, setting.loss
+    return {
+        "m": setting.sample.m,
+        "T": setting.sample.T,
+        **{name: getattr(measured, name) for name in ("d", "N", "k", "V")},
+        "gate": measured.gate,
+        "convention": question.convention,
+        "delta": number(exactly(setting.delta)),
+        "loss": {
+            "name": loss.name,
+            "margin": float(setting.margin),
+            "c": float(loss.range),
+            "l": number(enclose(setting.loss_lipschitz, {}).upper),
         },
+        "inputs": "vocabulary" if setting.vocabulary else "ball",
+        "embedding": setting.embedding,
+        "models_on_test": question.models,
+    }
+
+
+def _empirical(certificate: Certificate) -> dict[str, Any] | None:
+    trivial = certificate.trivial
+    if trivial is None:
+        return None
+    return {
+        "train": _tally(certificate.train),
+        "test": _tally(certificate.test),
+        "trivial": {
+            "chance": number(exactly(trivial.chance)),
+            "commonest_label": number(exactly(trivial.commonest)),
+        },
+    }
+
+
+def document(certificate: Certificate) -> dict[str, Any]:
+    """One certificate as JSON: an entry of ``certificates`` in ``schema.json``. A key's meaning never changes."""
+    setting, question = certificate.setting, certificate.question
+    checkpoint, headline, covered = question.checkpoint, certificate.headline, covering(certificate)
+    beta = coefficients(setting.measured_class(), setting.sample.T)
+    return {
+        "checkpoint": {"path": str(checkpoint.path), "format": checkpoint.format, "sha256": checkpoint.sha256},
+        "headline": _headline(headline),
+        "headline_conditional": _headline(certificate.headline_conditional),
+        "claim": headline.sentence,
+        "verdict": headline.verdict.value,
+        "best": {"rung": headline.rung, "kind": headline.kind, "value": _upper(headline.value)},
+        "compared": certificate.compared,
+        "standing_assumptions": list(STANDING),
+        "facts": [{"name": fact.name, "value": fact.value, "evidence": fact.evidence.value} for fact in question.facts],
+        "notes": list(question.notes),
+        "setting": _setting(certificate),
+        "rungs": [_rung(rung) for rung in certificate.rungs],
+        "empirical": _empirical(certificate),
         "constants": _constants(setting),
-        "class": _class(covered.selected, setting.margin) if covered.selected is not None else None,
+        "class": None if covered.selected is None else _class(covered.selected, setting.margin),
         "sums": _sums(setting),
         "beta": {name: number(beta[name].upper) if name in beta else None for name in ("A", "B", "C", "g", "w", "e")},
-        "ladder": [_rung(rung) for rung in certificate.rungs],
-        "verdict": certificate.verdict.value,
-        "best": {
-            "rung": best.name,
-            "kind": best.kind,
-            "value": number(best.value.upper),
-            **{name: _upper(best.details.get(name)) for name in ("epsilon", "log_covering")},
-            "parameter_count": best.details.get("parameter_count"),
-        },
-        "empirical": empirical,
-        "unchecked": unchecked(certificate, subject),
-        "trace": trace(best) or trace(covered),
+        "trace": {rung.name: trace(rung) for rung in taken_apart(certificate)},
     }
+
+
+def documents(certificates: Sequence[Certificate], failed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+    """The whole document, for one file or many; ``failed``: path and error of each that could not be certified."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
+        "certificates": [document(certificate) for certificate in certificates],
+        "failed": [{"path": path, "error": error} for path, error in failed],
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) that :func:`documents` follows."""
+    text = files("ssm_bounds.report").joinpath("schema.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,30 +313,41 @@ class Row:
     rung: str
     value: str
     kind: str
-    status: str
+    risk: str
+    verdict: str
+    vacuous: bool
     why: str
 
 
 def rows(certificate: Certificate) -> list[Row]:
-    """The ladder, in order; ``status`` says does not apply, vacuous, or the verdict."""
-    found = []
-    for rung in certificate.rungs:
-        status = "does not apply" if not rung.applies else "vacuous" if rung.vacuous else rung.verdict.value
-        found.append(Row(rung.name, decimal_string(rung.value.upper), rung.kind, status, _why(rung, certificate)))
-    return found
+    """The ladder, in order. A refused rung has no value; what it would be stands with the reason."""
+    comparable = [rung for rung in certificate.rungs if rung.name == "holdout" and rung.refusal is None]
+    holdout = comparable[0] if comparable and certificate.question.shift is None else None
+    return [_row(rung, certificate, holdout) for rung in certificate.rungs]
+
+
+def _row(rung: Rung, certificate: Certificate, holdout: Rung | None) -> Row:
+    if rung.refusal is not None:
+        value, risk = "refused", ""
+        why = f"{rung.refusal} (would be {decimal_string((rung.risk or rung.value).upper)})"
+    else:
+        value, risk = decimal_string(rung.value.upper), "" if rung.risk is None else decimal_string(rung.risk.upper)
+        why = _why(rung, certificate)
+        claimed = rung.risk if rung.risk is not None else rung.value if rung.kind == "risk" else None
+        if claimed is not None and holdout is not None and holdout.value.upper < claimed.upper:
+            why += "; the hold-out is smaller"
+    return Row(rung.name, value, rung.kind, risk, rung.verdict.value, rung.vacuous, why)
 
 
 def _why(rung: Rung, certificate: Certificate) -> str:
-    shared = condition(certificate.setting)
-    if rung.selected is None:  # a condition that rungs share is told once, under the ladder
-        return rung.why.removeprefix("does not apply: ").removesuffix(f"; {shared}" if shared else "")
+    if rung.selected is None:
+        return rung.reason
     eps, covering, price = (decimal_string(rung.details[key].upper, 3) for key in ("epsilon", "log_covering", "price"))
     why = f"eps = {eps}, ln N = {covering}, price {price} nats"
     if rung.selected.splits:
         why += f", {_described(rung.selected, certificate.setting)}"
-        plain = next(other for other in certificate.rungs if other.name == rung.name.removesuffix("-groups"))
-        if not rung.value.upper < plain.value.upper:
-            why += f"; no better than {plain.name}"
+        if not rung.value.upper < certificate.rung(rung.name.removesuffix("-groups")).value.upper:
+            why += f"; no better than {rung.name.removesuffix('-groups')}"
     return why
 
 
@@ -323,53 +359,35 @@ def _described(selected: SelectedClass, setting: Setting) -> str:
     return groups + ", vocabulary constants" * (selected.constants.norms == "vocabulary")
 
 
-def probability(setting: Setting) -> decimal.Decimal:
-    """1 - delta, rounded down."""
-    rest = 1 - setting.delta
-    floor = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
-    return floor.divide(decimal.Decimal(rest.numerator), decimal.Decimal(rest.denominator)).normalize()
-
-
-def claim(certificate: Certificate) -> str:
-    """What the best rung says, in words, with its probability."""
-    setting, best = certificate.setting, certificate.best
-    value = decimal_string(best.value.upper)
-    if best.kind == "gap":
-        statement = f"sup over the class |risk - empirical risk| <= {value} ({setting.loss.name} loss)"
-    else:
-        statement = f"error rate <= fraction of training margins <= {float(setting.margin)!r}, plus {value}"
-    return f"{statement}, with probability >= {probability(setting)}"
-
-
-def shared_condition(certificate: Certificate) -> str | None:
-    """What several rungs rest on, unchecked, and which they are."""
-    shared = condition(certificate.setting)
-    names = [rung.name for rung in certificate.rungs if shared and rung.why.endswith(shared)]
-    return f"{', '.join(names)} hold {shared}" if names else None
-
-
 def outcome(certificate: Certificate) -> list[tuple[str, str]]:
-    """Labelled lines about the data: what was measured next to what is certified."""
+    """Labelled lines beside the headline: what was compared, what stands by itself, and what the data show."""
     lines = []
-    if certificate.train is not None:
-        train = certificate.train
-        text = f"n = {train.n}, loss {train.loss:.4f}, error {train.errors / train.n:.4f}"
-        if train.margin_errors is not None:
-            text += f", margins <= {float(certificate.setting.margin)!r}: {train.margin_errors / train.n:.4f}"
-        lines.append(("train", text))
-    if certificate.train_risk is not None:
-        risk = decimal_string(certificate.train_risk.upper)
-        rung = certificate.risk_rung
-        some = sum(other.kind == "excess" for other in certificate.rungs)
-        label = "certified" if certificate.verdict is Verdict.CERTIFIED else "conditional"
+    if certificate.compared > 1 and certificate.headline.rung is not None:
         lines.append(
-            (label, f"error rate <= {risk} ({rung} in kl form, the best of {some} at delta/{some}; by itself)")
+            ("compared", f"the smallest of {certificate.compared} claims, each at delta/{certificate.compared}")
         )
-    for found in certificate.rungs:
-        if found.kind == "risk" and found.name != "holdout":
-            value = decimal_string(found.value.upper)
-            lines.append((found.name, f"error rate of its own model <= {value}, {found.verdict.value}; by itself"))
-    if certificate.test is not None:
-        test = certificate.test
-        lines.append(("test", f"n = {test.n}, loss {test.loss:.4f}, error {test.errors / test.n:.4f}"))
+    if (own := certificate.by_itself) is not None:
+        value = own.risk if own.risk is not None else own.value
+        delta = f"{float(certificate.setting.delta):g}"
+        lines.append(
+            ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
+        )
+    for name, tally in (("train", certificate.train), ("test", certificate.test)):
+        if tally is not None:
+            lines.append((name, _scored(tally, certificate.setting, margins=name == "train")))
+    if certificate.trivial is not None:
+        trivial = (certificate.trivial.chance, certificate.trivial.commonest)
+        chance, commonest = (share_string(each.numerator, each.denominator) for each in trivial)
+        lines.append(("trivial", f"guessing errs on {chance}, the commonest label on {commonest} of the training rows"))
     return lines
+
+
+def _scored(tally: Tally, setting: Setting, *, margins: bool) -> str:
+    text = f"n = {tally.n}, loss {tally.loss:.4f}, error {share_string(tally.errors, tally.n)} ({tally.errors} rows)"
+    if margins:
+        text += f", margins <= {float(setting.margin)!r}: {share_string(tally.margin_errors, tally.n)}"
+    if tally.inside:
+        text += f"; {tally.inside} within their proven rounding radius, at most {tally.radius:.2g}"
+    if tally.program_errors != tally.errors:
+        text += f"; the program itself errs on {tally.program_errors}"
+    return text

@@ -1,4 +1,4 @@
-"""Text forms of a report: rich tables for people, Markdown and LaTeX for documents."""
+"""Text forms of certificates: rich tables for people, Markdown and LaTeX for documents."""
 
 from __future__ import annotations
 
@@ -9,65 +9,91 @@ from rich.markup import escape
 from rich.table import Table
 
 from bounds.decimals import decimal_string
-from bounds.rung import Certificate
 from bounds.typeset import markdown_row, tex
-from ssm_bounds.report.document import Row, Subject, claim, outcome, rows, shared_condition, unchecked
+from ssm_bounds.certificate import Certificate, Headline
+from ssm_bounds.question import STANDING
+from ssm_bounds.report.document import Row, outcome, rows
 
-Report = tuple[Certificate, Subject]
-_COLUMNS = ("rung", "value", "kind", "status", "why")
+_COLUMNS = ("rung", "value", "kind", "risk", "verdict", "why")
 _PATH_WIDTH = 16
-_STYLES = {"CERTIFIED": "bold green", "CONDITIONAL": "yellow", "vacuous": "dim", "does not apply": "red"}
+_STYLES = {"CERTIFIED": "bold green", "CONDITIONAL": "yellow", "REFUSED": "red"}
 
 
-def _title(subject: Subject, certificate: Certificate) -> str:
-    setting = certificate.setting
+def _title(certificate: Certificate) -> str:
+    setting, checkpoint = certificate.setting, certificate.question.checkpoint
     measured = setting.measured
     sizes = f"m = {setting.sample.m}, T = {setting.sample.T}, d = {measured.d}, N = {measured.N}, k = {measured.k}"
-    return f"{subject.path} ({subject.format}; {sizes}; s_A = {float(measured.s_A):.4g}; embedding {setting.embedding})"
+    return f"{checkpoint.path} ({checkpoint.format}; {sizes}; s_A = {float(measured.s_A):.4g})"
 
 
-def _labelled(certificate: Certificate, subject: Subject) -> list[tuple[str, str]]:
-    condition = shared_condition(certificate)
+def _verdict(headline: Headline) -> str:
+    return f"{headline.verdict.value}{', vacuous' if headline.vacuous and headline.rung else ''}"
+
+
+def _value(headline: Headline | None) -> str:
+    return "-" if headline is None or headline.value is None else decimal_string(headline.value.upper)
+
+
+def _headlines(certificate: Certificate) -> list[tuple[str, str]]:
+    lines = [(_verdict(certificate.headline), certificate.headline.sentence)]
+    if (below := certificate.headline_conditional) is not None:
+        lines.append((_verdict(below), below.sentence))
+    return lines
+
+
+def _beside(certificate: Certificate) -> list[tuple[str, str]]:
+    """What stands under the ladder."""
+    question = certificate.question
+    facts = "; ".join(f"{fact.name} = {fact.value} ({fact.evidence.value})" for fact in question.facts)
     return [
-        ("claim", claim(certificate)),
-        ("verdict", f"{certificate.verdict.value} ({certificate.best.name}, at delta/{certificate.compared})"),
-        *([("condition", condition)] if condition else []),
         *outcome(certificate),
-        *(("assumed", line) for line in unchecked(certificate, subject)),
+        ("facts", facts),
+        *(("note", line) for line in question.notes),
+        *(("assumed", line) for line in STANDING),
     ]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (row.rung, row.value, row.kind, row.status, row.why)
+def _cells(row: Row, *, risks: bool) -> tuple[str, ...]:
+    verdict = f"{row.verdict}, vacuous" if row.vacuous and row.verdict != "REFUSED" else row.verdict
+    return (row.rung, row.value, row.kind, *([row.risk] if risks else []), verdict, row.why)
 
 
-def table(reports: Sequence[Report], console: Console) -> None:
+def _columns(*, risks: bool) -> tuple[str, ...]:
+    return tuple(column for column in _COLUMNS if risks or column != "risk")
+
+
+def table(certificates: Sequence[Certificate], console: Console) -> None:
     """Print one ladder in full, or several checkpoints as one table."""
-    if len(reports) == 1:
-        _ladder(*reports[0], console)
-    elif reports:
-        _overview(reports, console)
+    if len(certificates) == 1:
+        _ladder(certificates[0], console)
+    elif certificates:
+        _overview(certificates, console)
 
 
-def _ladder(certificate: Certificate, subject: Subject, console: Console) -> None:
-    console.print(escape(_title(subject, certificate)), style="bold", highlight=False, soft_wrap=True)
+def _ladder(certificate: Certificate, console: Console) -> None:
+    console.print(escape(_title(certificate)), style="bold", highlight=False, soft_wrap=True)
+    for verdict, sentence in _headlines(certificate):
+        style = "dim" if "vacuous" in verdict else _STYLES[verdict]
+        console.print(f"[{style}]{verdict}[/]  {escape(sentence)}", highlight=False)
     grid = Table(box=None, pad_edge=False, header_style="dim")
-    for column in _COLUMNS:
-        grid.add_column(column, justify="right" if column == "value" else "left", no_wrap=column != "why")
+    risks = certificate.train is not None
+    for column in _columns(risks=risks):
+        grid.add_column(column, justify="right" if column in ("value", "risk") else "left", no_wrap=column != "why")
     for row in rows(certificate):
-        grid.add_row(*map(escape, _cells(row)), style=_STYLES[row.status])
+        style = "dim" if row.vacuous and row.verdict != "REFUSED" else _STYLES[row.verdict]
+        grid.add_row(*map(escape, _cells(row, risks=risks)), style=style)
     console.print(grid)
     labels = Table(box=None, pad_edge=False, show_header=False)
     labels.add_column(style="dim", no_wrap=True)
     labels.add_column()
-    for label, text in _labelled(certificate, subject):
-        labels.add_row(label, escape(text), style="bold" if label in ("verdict", "certified", "conditional") else None)
+    for label, text in _beside(certificate):
+        labels.add_row(label, escape(text))
     console.print(labels)
 
 
-def _overview(reports: Sequence[Report], console: Console) -> None:
+def _overview(certificates: Sequence[Certificate], console: Console) -> None:
     grid = Table(box=None, pad_edge=False, header_style="dim")
-    header, body = _overview_cells(reports)
+    header, body = _overview_cells(certificates)
     header = [name.replace("-", "-\n") for name in header]
     grid.add_column(header[0], overflow="fold")
     for column in header[1:]:
@@ -79,46 +105,68 @@ def _overview(reports: Sequence[Report], console: Console) -> None:
     if console.width < least:  # let the terminal wrap the lines: a number cut short would be another number
         grid.width = least
     console.print(grid, crop=False, soft_wrap=True)
-    console.print("†        does not apply: its condition fails for this model", style="dim", highlight=False)
-    for line in dict.fromkeys(line for certificate, subject in reports for line in unchecked(certificate, subject)):
-        console.print(f"assumed  {escape(line)}", style="dim", highlight=False)
+    for line in _shared(certificates):
+        console.print(escape(line), style="dim", highlight=False)
 
 
-def _overview_cells(reports: Sequence[Report]) -> tuple[list[str], list[list[str]]]:
-    names = list(dict.fromkeys(rung.name for certificate, _ in reports for rung in certificate.rungs))
-    risk = any(certificate.train_risk is not None for certificate, _ in reports)
-    header = ["checkpoint", "s_A", *names, *(["risk"] if risk else []), "verdict"]
+def _shared(certificates: Sequence[Certificate]) -> list[str]:
+    """What stands under the table of several checkpoints: conditions and notes once, and the standing assumptions."""
+    conditions = dict.fromkeys(
+        condition
+        for certificate in certificates
+        for line in (certificate.headline, certificate.headline_conditional)
+        if line is not None
+        for condition in line.conditions
+    )
+    notes = dict.fromkeys(note for certificate in certificates for note in certificate.question.notes)
+    return [
+        *(f"if        {condition}" for condition in conditions),
+        *(f"note      {note}" for note in notes),
+        *(f"assumed   {line}" for line in STANDING),
+    ]
+
+
+def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
+    names = list(dict.fromkeys(rung.name for certificate in certificates for rung in certificate.rungs))
+    second = any(certificate.headline_conditional is not None for certificate in certificates)
+    header = ["checkpoint", "s_A", "headline", "verdict", *(["conditional"] if second else []), *names]
     body = []
-    for certificate, subject in reports:
-        values = {row.rung: row.value + (" †" if row.status == "does not apply" else "") for row in rows(certificate)}
-        train_risk = certificate.train_risk
+    for certificate in certificates:
+        values = {row.rung: row.risk or row.value for row in rows(certificate)}
+        headline = certificate.headline
         body.append(
             [
-                subject.path,
+                str(certificate.question.checkpoint.path),
                 f"{float(certificate.setting.measured.s_A):.4g}",
+                _value(headline),
+                _verdict(headline),
+                *([_value(certificate.headline_conditional)] if second else []),
                 *(values.get(name, "-") for name in names),
-                *([decimal_string(train_risk.upper) if train_risk is not None else "-"] if risk else []),
-                certificate.verdict.value,
             ]
         )
     return header, body
 
 
-def markdown(reports: Sequence[Report]) -> str:
+def markdown(certificates: Sequence[Certificate]) -> str:
     """One section per checkpoint, or one table for several."""
     row = markdown_row
-    if len(reports) > 1:
-        header, body = _overview_cells(reports)
-        return "\n".join([row(header), row(["---"] * len(header)), *map(row, body), "", "† does not apply"]) + "\n"
+    if len(certificates) > 1:
+        header, body = _overview_cells(certificates)
+        lines = [row(header), row(["---"] * len(header)), *map(row, body), ""]
+        return "\n".join([*lines, *(f"- {line}" for line in _shared(certificates))]) + "\n"
     lines = []
-    for certificate, subject in reports:
-        lines += [f"## {_title(subject, certificate)}", "", row(_COLUMNS), row(["---"] * len(_COLUMNS))]
-        lines += [row(_cells(r)) for r in rows(certificate)]
-        lines += ["", *(f"- **{label}**: {text}" for label, text in _labelled(certificate, subject))]
+    for certificate in certificates:
+        risks = certificate.train is not None
+        columns = _columns(risks=risks)
+        lines += [f"## {_title(certificate)}", ""]
+        lines += [f"**{verdict}**: {sentence}\n" for verdict, sentence in _headlines(certificate)]
+        lines += [row(columns), row(["---"] * len(columns))]
+        lines += [row(_cells(each, risks=risks)) for each in rows(certificate)]
+        lines += ["", *(f"- **{label}**: {text}" for label, text in _beside(certificate))]
     return "\n".join(lines) + "\n"
 
 
-def latex(reports: Sequence[Report]) -> str:
+def latex(certificates: Sequence[Certificate]) -> str:
     """Standalone tabular environments (booktabs), one per checkpoint, or one for several."""
 
     def tabular(spec: str, header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -135,14 +183,21 @@ def latex(reports: Sequence[Report]) -> str:
             ]
         )
 
-    if len(reports) > 1:
-        header, body = _overview_cells(reports)
-        return tabular("l" + "r" * (len(header) - 2) + "l", header, body) + "\n"
+    if len(certificates) > 1:
+        header, body = _overview_cells(certificates)
+        notes = [rf"\par {tex(line)}" for line in _shared(certificates)]
+        return "\n".join([tabular("l" + "r" * (len(header) - 1), header, body), *notes]) + "\n"
     parts = []
-    for certificate, subject in reports:
-        parts.append("% " + _title(subject, certificate))
-        parts.append(tabular("lrllp{8cm}", _COLUMNS, [_cells(r) for r in rows(certificate)]))
+    for certificate in certificates:
+        risks = certificate.train is not None
+        columns = _columns(risks=risks)
+        parts.append("% " + _title(certificate))
+        parts += [
+            rf"\par\textbf{{{tex(verdict)}}} {tex(sentence)}\par" for verdict, sentence in _headlines(certificate)
+        ]
+        spec = "lrl" + ("r" if risks else "") + "lp{8cm}"
+        parts.append(tabular(spec, columns, [_cells(each, risks=risks) for each in rows(certificate)]))
         parts.append(r"\begin{description}")
-        parts += [rf"\item[{tex(label)}] {tex(text)}" for label, text in _labelled(certificate, subject)]
+        parts += [rf"\item[{tex(label)}] {tex(text)}" for label, text in _beside(certificate)]
         parts.append(r"\end{description}")
     return "\n".join(parts) + "\n"

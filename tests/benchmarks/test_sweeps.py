@@ -13,14 +13,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bounds import ladder
+from bounds import ladder, reference
 from bounds.blocks import assignment
 from bounds.constants import Sample
 from bounds.enclose import evaluate
-from bounds.ladder import Setting
 from bounds.losses import Ramp
 from bounds.notation import R_1, R_2
 from bounds.perturbation import SHARP
+from bounds.rung import Setting
 from bounds.scaling import sharp_constants, sweep
 from tests.test_selection import MODEL
 
@@ -94,4 +94,4 @@ _fresh = iter(range(10**6, 2 * 10**6))
 def fresh(rung: str) -> object:
     """A certificate's rung at a setting that no cache has seen."""
     moved = replace(MODEL, B_w=3.0 + 1e-9 * next(_fresh))
-    return getattr(ladder, rung)(replace(SETTING, measured=moved))
+    return getattr(ladder if hasattr(ladder, rung) else reference, rung)(replace(SETTING, measured=moved))

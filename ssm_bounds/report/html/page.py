@@ -9,7 +9,6 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import PurePath
@@ -24,25 +23,17 @@ from bounds.costs import Cost, costs, shares
 from bounds.decimals import decimal_string
 from bounds.enclose import Enclosure
 from bounds.notation import NOTATION
-from bounds.rung import Certificate, Rung, Setting, conditions
-from ssm_bounds.report.document import (
-    Subject,
-    covering,
-    document,
-    outcome,
-    probability,
-    rows,
-    trace,
-    unchecked,
-)
+from bounds.rung import Rung, Setting
+from ssm_bounds.certificate import Certificate, Headline
+from ssm_bounds.question import STANDING
+from ssm_bounds.report.document import documents, outcome, rows, taken_apart, trace
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.html.formulas import COVERS, Formula, formulas
 from ssm_bounds.report.html.mathml import mathml
 from ssm_bounds.report.plots.blocks import blocks
 from ssm_bounds.report.plots.ladder import ladder
-from ssm_bounds.report.tables import Report
 
-_GLYPHS = {"CERTIFIED": "✓", "CONDITIONAL": "◐", "vacuous": "○", "does not apply": "✕"}
+_GLYPHS = {"CERTIFIED": "✓", "CONDITIONAL": "◐", "vacuous": "○", "REFUSED": "✕"}
 KINDS = {
     "gap": "the largest difference between risk and training risk over the class, on either side",
     "excess": "how far the error rate on new sequences may exceed the fraction of training sequences whose margin is "
@@ -74,10 +65,11 @@ class Argument:
     trace: list[dict[str, Any]]
 
 
-def page(reports: Sequence[Report], *, command: str | None = None, single: bool | None = None) -> str:
-    """The whole page as text; ``command``: what to type to get it again. The same input gives the same text.
-
-    ``single``: was one file asked for, so that the JSON inside is no list? Default: if there is one.
+def page(
+    certificates: Sequence[Certificate], failed: Sequence[tuple[str, str]] = (), *, command: str | None = None
+) -> str:
+    """The whole page as text; ``failed``: path and error of the files without a certificate, ``command``: what to type
+    to get it again. The same input gives the same text.
     """
     environment = Environment(
         loader=PackageLoader("ssm_bounds.report.html", ""),
@@ -88,81 +80,74 @@ def page(reports: Sequence[Report], *, command: str | None = None, single: bool 
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     environment.filters |= {"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward}
-    documents = [document(certificate, subject) for certificate, subject in reports]
-    data = documents[0] if (len(documents) == 1 if single is None else single) else documents
+    data = documents(certificates, failed)
     encoded = base64.b64encode((json.dumps(data, indent=2, allow_nan=False) + "\n").encode()).decode()
+    pairs = zip(certificates, data["certificates"], strict=True)
     text = environment.get_template("template.html").render(
-        reports=[_shown(i, *report, data) for i, (report, data) in enumerate(zip(reports, documents, strict=True), 1)],
+        reports=[_shown(i, *pair) for i, pair in enumerate(pairs, 1)],
+        failed=data["failed"],
+        second=any(found.headline_conditional is not None for found in certificates),
         data=data,
         encoded=encoded,
         command=command,
-        searched=any(rung.name in ("occam", "one-draw") for certificate, _ in reports for rung in certificate.rungs),
+        searched=any(rung.name in ("occam", "one-draw") for found in certificates for rung in found.rungs),
         version=version("ssm-bounds"),
         kinds=KINDS,
         covers=COVERS,
+        standing=STANDING,
         style=Markup(files("ssm_bounds.report.html").joinpath("style.css").read_text(encoding="utf-8")),
     )
     # a file name need not be valid Unicode
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _shown(index: int, certificate: Certificate, subject: Subject, data: dict[str, Any]) -> dict[str, Any]:
-    best, setting, key = certificate.best, certificate.setting, f"c{index}"
-    covered = covering(certificate)
-    taken = [(best, setting.delta / certificate.compared)]
-    if covered is not best:
-        taken.append((covered, setting.delta))
-    split = [rung for rung in certificate.rungs if rung.name not in {r.name for r, _ in taken}]
-    others = [_argument(rung, setting, setting.delta, None) for rung in split if costs(rung, setting, setting.delta)]
+def _shown(index: int, certificate: Certificate, data: dict[str, Any]) -> dict[str, Any]:
+    question, setting, key = certificate.question, certificate.setting, f"c{index}"
+    taken = taken_apart(certificate)
+    others = [rung for rung in certificate.rungs if rung not in taken and costs(rung, setting, setting.delta)]
+    lines = (certificate.headline, certificate.headline_conditional)
     return {
         "id": key,
-        "subject": subject,
-        "name": PurePath(subject.path).name,
-        "certificate": certificate,
+        "checkpoint": question.checkpoint,
+        "name": PurePath(question.checkpoint.path).name,
         "setting": setting,
         "data": data,
-        "status": "vacuous" if best.vacuous else best.verdict.value,
         "glyphs": _GLYPHS,
-        "value": decimal_string(best.value.upper),
-        "sentence": _sentence(certificate),
-        "probability": str(probability(setting)),
-        "conditions": conditions(setting) if best.verdict.value == "CONDITIONAL" else [],
+        "headlines": [_line(line) for line in lines if line is not None],
+        "best": certificate.headline.rung,
+        "shifted": question.shift,
         "outcome": outcome(certificate),
         "rows": rows(certificate),
+        "risks": certificate.train is not None,
         "ladder": inline(ladder(certificate.rungs), f"{key}-ladder", _ladder_label(certificate)),
-        "arguments": [_argument(rung, setting, delta, f"{key}-{rung.name}") for rung, delta in taken],
-        "others": others,
+        "arguments": [_argument(rung, setting, f"{key}-{rung.name}") for rung in taken],
+        "others": [_argument(rung, setting, None) for rung in others],
         "constants": list(_constants(data)),
         "sums": list(_sums(data)),
         "sizes": list(_sizes(data)),
-        "unchecked": unchecked(certificate, subject),
+        "facts": question.facts,
+        "notes": question.notes,
     }
 
 
-def _sentence(certificate: Certificate) -> str:
-    """What stands before the number."""
-    setting, best = certificate.setting, certificate.best
-    start = (
-        f"With probability at least {probability(setting)} over the draw of the {setting.sample.m} training sequences"
-    )
-    if best.kind == "gap":
-        return (
-            f"{start}, for every model of the class that this one was found in, the mean {setting.loss.name} loss on "
-            "new sequences from their distribution and on the training sequences differ by at most"
-        )
-    return (
-        f"{start}, this model's error rate on new sequences from their distribution is at most the fraction of "
-        f"training sequences whose margin is at most {float(setting.margin)!r}, plus"
-    )
+def _line(headline: Headline) -> dict[str, Any]:
+    """A headline for the box: its sentence, and its value as the big number."""
+    return {
+        "headline": headline,
+        "verdict": headline.verdict.value,
+        "vacuous": headline.vacuous,
+        "value": None if headline.value is None else decimal_string(headline.value.upper),
+    }
 
 
 def _ladder_label(certificate: Certificate) -> str:
-    values = ", ".join(f"{row.rung} {row.value} ({row.status})" for row in rows(certificate))
+    values = ", ".join(f"{row.rung} {row.value} ({row.verdict})" for row in rows(certificate))
     return f"Every rung as a fraction of the largest possible value, logarithmic: {values}"
 
 
-def _argument(rung: Rung, setting: Setting, delta: Fraction, key: str | None) -> Argument:
+def _argument(rung: Rung, setting: Setting, key: str | None) -> Argument:
     """``key``: prefix of the figure's ids; None for a rung of which only the costs are shown."""
+    delta = setting.delta
     parts = costs(rung, setting, delta)
     nats = [decimal_string(part.nats.upper) for part in parts]
     listed = ", ".join(f"{part.label} {shown}" for part, shown in zip(parts, nats, strict=True))

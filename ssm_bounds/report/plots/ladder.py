@@ -19,20 +19,20 @@ _WIDEST = 1e9
 
 
 def ladder(rungs: Sequence[Rung]) -> Figure:
-    """Value over range, logarithmic, of every rung that applies and is positive; the others are named as absent.
+    """Value over range, logarithmic, of every rung that is not refused and is positive; the others are named as absent.
 
     Beyond 1e9 a marker stands at the edge, with its value written. From 1 on a bound says nothing.
     """
     figure = canvas(6.4, 0.9 + 0.3 * len(rungs))
     axes = figure.subplots()
-    ratios = {i: _ratio(rung) for i, rung in enumerate(rungs) if rung.applies and rung.value.upper > 0}
+    ratios = {i: _ratio(rung) for i, rung in enumerate(rungs) if rung.refusal is None and rung.value.upper > 0}
     left, right = min([0.1, *ratios.values()]) / 1.6, max([2.0, *ratios.values()]) * 1.6
     axes.axvspan(1, right, color="0.5", alpha=0.18, linewidth=0)
     axes.axvline(1, color="black", linewidth=0.8, linestyle="--")
     for i, rung in enumerate(rungs):
         axes.text(1.02, i, decimal_string(rung.value.upper), transform=axes.get_yaxis_transform(), va="center", size=9)
         if i not in ratios:
-            absent = "not positive" if rung.applies else "does not apply"
+            absent = "not positive" if rung.refusal is None else "refused"
             axes.annotate(absent, (left, i), (8, 0), textcoords="offset points", va="center", size=9, style="italic")
             continue
         marker, colour = _MARKERS[rung.kind]

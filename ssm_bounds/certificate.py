@@ -1,0 +1,309 @@
+"""A question and what can be claimed in answer: the ladder of bounds, the claims compared, and the headline."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from bounds import ladder, losses, margin_choice
+from bounds.decimals import decimal_string
+from bounds.enclose import Enclosure
+from bounds.margin_pac_bayes import Family, fit
+from bounds.reference import published, repaired, sharp
+from bounds.rung import Kind, Rung, Setting, Verdict, exactly
+from models import tally
+from models.tally import Answers, Tally
+from ssm_bounds import programs
+from ssm_bounds.programs import Program, Progress, silent
+from ssm_bounds.question import Question
+
+NOTHING = "says nothing about this model"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Claim:
+    """What one rung claims at its share of delta. ``subject``: whom the sentence is about; ``elsewhere``: the claim is
+    about a distribution that is known not to be that of the training rows, so that it is not compared with the others.
+    """
+
+    rung: Rung
+    kind: Kind
+    value: Enclosure
+    share: Fraction
+    subject: str
+    elsewhere: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """The value in units of its range, to compare with."""
+        return float(self.value.upper / exactly(self.rung.ceiling))
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One line that stands for a certificate. ``rung`` is None where nothing at all can be claimed."""
+
+    sentence: str
+    rung: str | None
+    kind: Kind | None
+    value: Enclosure | None
+    delta: Fraction
+    verdict: Verdict
+    conditions: tuple[str, ...]
+    vacuous: bool
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.sentence}"
+
+    def meets(self, level: Fraction) -> bool:
+        """A risk that is at most ``level``."""
+        return self.kind == "risk" and self.value is not None and bool(self.value.upper <= exactly(level))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trivial:
+    """What can be said of the risk without looking at the model: guessing, and the commonest training label."""
+
+    chance: Fraction
+    commonest: Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """The answer. ``rungs``: each by itself at delta. ``claims``: those compared for the headline, each at its share;
+    ``compared``: their number, fixed by the options before any verdict. ``setting``: with the margin that was chosen.
+    """
+
+    question: Question
+    setting: Setting
+    rungs: tuple[Rung, ...]
+    claims: tuple[Claim, ...]
+    compared: int
+    headline: Headline
+    headline_conditional: Headline | None
+    train: Tally | None = None
+    test: Tally | None = None
+    trivial: Trivial | None = None
+
+    def rung(self, name: str) -> Rung:
+        return next(rung for rung in self.rungs if rung.name == name)
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.headline.verdict
+
+    @property
+    def by_itself(self) -> Rung | None:
+        """The rung of the headline, at delta rather than its share; None where the headline is no risk."""
+        return self.rung(self.headline.rung) if self.headline.rung and self.headline.kind == "risk" else None
+
+    def met(self, level: Fraction, *, accept_conditions: bool = False) -> str | None:
+        """None where the risk is claimed to be at most ``level``; else why that cannot be said."""
+        lines = [self.headline]
+        if accept_conditions and self.headline_conditional is not None:
+            lines.append(self.headline_conditional)
+        if self.headline.kind != "risk":
+            return "the headline is no risk: give --data"
+        if not any(line.meets(level) for line in lines):
+            values = ", ".join(decimal_string(line.value.upper) for line in lines if line.value is not None)
+            return f"the smallest risk that can be claimed is {values}, above {float(level):g}"
+        if self.headline.verdict is Verdict.CONDITIONAL and not accept_conditions:
+            return f"it is claimed under conditions (--accept-conditions): {'; '.join(self.headline.conditions)}"
+        return None
+
+
+def certify(question: Question, *, progress: Progress = silent) -> Certificate:
+    """The certificate of one question. Raises: ValueError, OSError."""
+    train, test = _evaluated(question)
+    question = _with_margin(question, train)
+    if train is not None and bool((train.z == train.z[0]).all()):
+        same = "the outputs are the same on every training row: has the training collapsed?"
+        question = replace(question, notes=(*question.notes, same))
+    setting, family = question.setting, _fitted(question)
+    scored, tested = (None if found is None else found.tally(setting.loss, setting.margin) for found in (train, test))
+    ran = list(programs.programs(question, tested, progress))
+    by_itself = list(_of_a_class(setting, family, train, scored, setting.delta))
+    compared = [published(setting), repaired(setting), sharp(setting)]
+    rungs = tuple(map(question.resolved, [*compared, *by_itself, *(program.rung for program in ran)]))
+    number, claims = _claims(question, family, train, scored, ran)
+    headline, below = _headlines(question, claims, number)
+    trivial = None if question.task is None else _trivial(question)
+    return Certificate(question, setting, rungs, claims, number, headline, below, scored, tested, trivial)
+
+
+def of_norms(question: Question) -> tuple[Setting, tuple[Rung, ...]]:
+    """The setting, with the margin that was chosen, and the bounds by norms, each by itself at delta."""
+    train, _ = _evaluated(question)
+    question = _with_margin(question, train)
+    setting = question.setting
+    return setting, tuple(map(question.resolved, _of_a_class(setting, _fitted(question), None, None, setting.delta)))
+
+
+def _evaluated(question: Question) -> tuple[Answers | None, Answers | None]:
+    """What the program answers on the training rows and on the test rows."""
+    task = question.task
+    if task is None:
+        return None, None
+    gate, convention = question.setting.measured.gate, question.convention
+    train, test = (
+        None if split is None else tally.answers(question.checkpoint.weights, split, gate=gate, convention=convention)
+        for split in (task.train, task.test)
+    )
+    return train, test
+
+
+def _with_margin(question: Question, train: Answers | None) -> Question:
+    """The margin of --margin auto: chosen with the training rows, free because its cell is paid for any."""
+    if not question.automatic or train is None:
+        return question
+    setting = question.setting
+
+    g = margin_choice.choose_margin(setting, train.below, _fitted(question))
+    loss = losses.make(setting.loss.name, margin=g, clip=setting.loss.range)
+    return replace(question, setting=replace(setting, margin=g, loss=loss))
+
+
+def _fitted(question: Question) -> Family:
+    """What the rung of theory.md 8.3 needs of the weights, at the margin of the setting."""
+    setting = question.setting
+    return fit(
+        question.checkpoint.weights,
+        gate=setting.measured.gate,
+        T=setting.sample.T,
+        g=setting.margin,
+        embedding_in_class=setting.in_class,
+        input_bound=question.input_bound,
+    )
+
+
+def _of_a_class(
+    setting: Setting, family: Family, rows: Answers | None, train: Tally | None, delta: Fraction
+) -> Iterator[Rung]:
+    """The rungs by norms at ``delta``, with the risks that the margin rungs claim where the training data is there."""
+    for make in ladder.SELECTED:
+        rung = make(setting, delta)
+        if train is not None and rung.kind == "excess":
+            rung = replace(rung, risk=ladder.margin_risk(rung, train.margin_errors, train.n))
+        yield rung
+    yield ladder.pac_bayes(setting, family, delta, None if rows is None else rows.below)
+
+
+def _claims(
+    question: Question, family: Family, rows: Answers | None, train: Tally | None, ran: Sequence[Program]
+) -> tuple[int, tuple[Claim, ...]]:
+    """Risks where there are any, else gaps and excesses, each at delta over their number; a claim whose event is one of
+    this model alone at that over the number of models. Refused ones count."""
+    setting = question.setting
+    delta = setting.delta
+    about = f"{question.subject} (sha256 {question.checkpoint.sha256[:8]}...)"
+    if train is None:
+        number = len(ladder.SELECTED) + 1
+        share = delta / number
+        found = map(question.resolved, _of_a_class(setting, family, None, None, share))
+        return number, tuple(Claim(rung, rung.kind, rung.value, share, about) for rung in found)
+    number = _RISKS + programs.number(question)
+    share = delta / number
+    claims = [
+        Claim(question.resolved(rung), "risk", rung.risk, share, about)
+        for rung in _of_a_class(setting, family, rows, train, share)
+        if rung.risk is not None
+    ]
+    for program in ran:
+        own = share / question.models if program.each_model else share
+        elsewhere = program.rung.name == "holdout" and question.shift is not None
+        rung = question.resolved(program.rung)
+        claims.append(Claim(rung, "risk", program.at(own), own, program.subject, elsewhere))
+    return number, tuple(claims)
+
+
+_RISKS = 3  # margin, margin-groups, pac-bayes
+
+
+def _headlines(question: Question, claims: Sequence[Claim], number: int) -> tuple[Headline, Headline | None]:
+    """The smallest CERTIFIED claim, and the smallest CONDITIONAL one if it is smaller; else the latter alone."""
+
+    def smallest(verdict: Verdict) -> Claim | None:
+        found = [claim for claim in claims if claim.rung.verdict is verdict and not claim.elsewhere]
+        return min(found, key=lambda claim: claim.ratio, default=None)
+
+    certified, conditional = smallest(Verdict.CERTIFIED), smallest(Verdict.CONDITIONAL)
+    delta = question.setting.delta
+    first = certified or conditional
+    if first is None:
+        reasons = "; ".join(f"{claim.rung.name}: {claim.rung.refusal}" for claim in claims if claim.rung.refusal)
+        nothing = f"Nothing can be claimed about this model: {reasons or 'no rung is about its training distribution'}."
+        return Headline(nothing, None, None, None, delta, Verdict.REFUSED, (), True), None
+    second = conditional if certified is not None else None
+    if second is not None and not second.ratio < first.ratio:
+        second = None
+    return _headline(question, first, number), None if second is None else _headline(question, second, number)
+
+
+def _headline(question: Question, claim: Claim, number: int) -> Headline:
+    rung, delta = claim.rung, question.setting.delta
+    vacuous = not claim.value.upper < exactly(rung.ceiling)
+    text = sentence(question, claim)
+    if vacuous:
+        text = f"This certificate {NOTHING}: {_vacuous(claim)}. {text}"
+    return Headline(text, rung.name, claim.kind, claim.value, delta, rung.verdict, rung.conditions, vacuous)
+
+
+def _vacuous(claim: Claim) -> str:
+    bounded = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess"}[claim.kind]
+    return (
+        f"the smallest {bounded} that can be claimed is {decimal_string(claim.value.upper)}, and none exceeds "
+        f"{float(claim.rung.ceiling):g}"
+    )
+
+
+def probability(delta: Fraction) -> decimal.Decimal:
+    """1 - delta, rounded down."""
+    rest = 1 - delta
+    floor = decimal.Context(prec=12, rounding=decimal.ROUND_FLOOR)
+    return floor.divide(decimal.Decimal(rest.numerator), decimal.Decimal(rest.denominator)).normalize()
+
+
+def sentence(question: Question, claim: Claim) -> str:
+    """The claim in words: with which probability, over what, about which model, on what, and under which conditions."""
+    setting, task = question.setting, question.task
+    drawn = [f"the {setting.sample.m} training rows"]
+    if task is not None and task.test is not None:
+        drawn.append(f"the {task.test.m} test rows")
+    if claim.rung.name == "one-draw":
+        drawn.append("the draw")
+    start = f"With probability at least {probability(setting.delta):f} over {_listed(drawn)}"
+    value = decimal_string(claim.value.upper)
+    tested = claim.rung.name == "holdout"
+    where = "from the distribution of the test rows" if tested else "from the training distribution"
+    if claim.kind == "gap":
+        text = (
+            f"for every model of the class that {claim.subject} was found in, the mean {setting.loss.name} loss on new "
+            f"rows {where} and on the training rows differ by at most {value}"
+        )
+    elif claim.kind == "excess":
+        text = (
+            f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its training margins that "
+            f"are at most {float(setting.margin)!r} by at most {value}"
+        )
+    else:
+        text = f"the error rate of {claim.subject} on new rows {where} is at most {value}"
+    if question.models > 1 and tested:
+        text += f" ({question.models} models share the test rows, each at delta over their number)"
+    conditions = "".join(f"{', and' if i else ','} if {each}" for i, each in enumerate(claim.rung.conditions))
+    return f"{start}, {text}{conditions}."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _trivial(question: Question) -> Trivial:
+    import numpy as np
+
+    task = question.task
+    if task is None:
+        raise ValueError("no data, no labels")
+    most = int(np.bincount(task.train.y).max())
+    return Trivial(1 - Fraction(1, max(task.k, 2)), 1 - Fraction(most, task.train.m))

@@ -1,0 +1,34 @@
+"""What would make a bound better, and how the bounds of a question scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bounds import elasticity, scaling
+from bounds.elasticity import Explanation
+from ssm_bounds.certificate import of_norms
+from ssm_bounds.question import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def explain(question: Question) -> Explanation:
+    """Elasticities of the best bound by norms, and that bound recomputed. Raises: ValueError, OSError.
+
+    Source: ``bounds.elasticity``.
+    """
+    setting, rungs = of_norms(question)
+    found = elasticity.explain(setting, rungs)
+    return replace(found, rung=question.resolved(found.rung))
+
+
+def sweep(
+    rung: str, over: Mapping[str, Sequence[float]], question: Question, *, selection: bool = True
+) -> pd.DataFrame:
+    """A rung over grids of constants, T, m, delta or the margin, the rest as in the question: fast float64, not
+    certified. Raises: DomainError. Source: ``bounds.scaling``.
+    """
+    return scaling.sweep(rung, over, question.setting, selection=selection)

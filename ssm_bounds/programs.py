@@ -1,0 +1,236 @@
+"""The rungs about a program as it runs: Occam (theory.md 8.1), one draw (8.2), hold-out (8.4).
+
+Each gives a rung at the delta of the question, and its value at any other, for the comparison with the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from bounds import ladder
+from bounds.constants import require
+from bounds.decimals import decimal_string
+from bounds.enclose import Enclosure
+from bounds.inversion import binomial_upper
+from bounds.pac_bayes import Draw, expected_risk, prior_center
+from bounds.rung import Hypothesis, Rung
+from models import rounded
+from models.checkpoint import Metadata, encoded, save
+from models.tally import Tally
+from models.tasks.task import Task
+from models.weights import Weights
+from ssm_bounds.question import Question
+
+Progress = Callable[[str, float, float, str], None]
+"""Called with what runs, seconds so far, the budget, and how it stands."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A rung about one program. ``subject``: the program in a sentence; ``each_model``: the event is one of this model
+    alone, so that several models share delta (else it is one of all models that the same prior codes).
+    """
+
+    rung: Rung
+    at: Callable[[Fraction], Enclosure]
+    subject: str
+    each_model: bool = False
+
+
+def silent(what: str, seconds: float, budget: float, text: str) -> None:
+    """No progress."""
+
+
+def programs(question: Question, test: Tally | None, progress: Progress = silent) -> Iterator[Program]:
+    """Those that were asked for, and those that the file has a record of. Raises: ValueError, OSError."""
+    search, recorded, task = question.search, question.checkpoint.metadata, question.task
+    if task is not None:
+        if search.occam:
+            yield _occam(question, task, progress)
+        elif recorded.occam is not None:
+            yield _recorded_occam(question, task, recorded.occam)
+        if search.one_draw:
+            yield _one_draw(question, task, progress)
+        elif recorded.one_draw is not None:
+            yield _recorded_draw(question, task, recorded.one_draw)
+    if test is not None:
+        yield _holdout(question, test)
+
+
+def number(question: Question) -> int:
+    """How many of them there are: known from the options and the file, before anything is computed."""
+    search, recorded, task = question.search, question.checkpoint.metadata, question.task
+    if task is None:
+        return 0
+    asked = (search.occam or recorded.occam is not None, search.one_draw or recorded.one_draw is not None)
+    return sum((*asked, task.test is not None))
+
+
+def _occam(question: Question, task: Task, progress: Progress) -> Program:
+    from models import quantise  # torch takes seconds to start
+
+    search, delta = question.search, question.setting.delta
+    gate = question.setting.measured.gate
+    found = quantise.search(
+        question.checkpoint.weights,
+        task.train,
+        gate=gate,
+        convention=question.convention,
+        delta=delta,
+        budget=search.budget,
+        seed=search.seed,
+        progress=lambda stage: progress(
+            "rounding",
+            stage.seconds,
+            search.budget,
+            f"{stage.name}: {stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
+        ),
+    )
+    certified = rounded.certified(found.weights, found.code, task.train, convention=question.convention, delta=delta)
+    data = _file(question, task, found.weights, occam=rounded.record(found, delta))
+    if search.save is not None:
+        save(search.save, data)
+    agreement = f"it answers as the given model on {found.agreement} of {found.m} training rows"
+    remarks = (agreement, *([found.stopped] if found.stopped else []))
+    return _coded(certified, hashlib.sha256(data).hexdigest(), remarks)
+
+
+def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
+    weights, setting = question.checkpoint.weights, question.setting
+    code = rounded.recorded(weights, record, setting.measured.gate)
+    certified = rounded.certified(weights, code, task.train, convention=question.convention, delta=setting.delta)
+    remarks = ["the code is that of the file"]
+    if rounded.recorded_errors(record) not in (None, certified.errors):
+        remarks.append(f"the file records {record['errors']} errors, this program counts {certified.errors}")
+    return _coded(certified, question.checkpoint.sha256, tuple(remarks))
+
+
+def _coded(certified: rounded.Certified, sha256: str, remarks: tuple[str, ...]) -> Program:
+    from bounds import occam
+
+    code, nats = certified.code, certified.nats
+    paid = f"{decimal_string(nats.upper, 3)} nats ({code})"
+    rung = Rung(
+        "occam",
+        "risk",
+        False,
+        certified.risk,
+        1,
+        "; ".join((f"{certified.errors} errors of the rounded model on {certified.m} rows, {paid}", *remarks)),
+        (Hypothesis.ROWS,),
+        details={
+            "errors": certified.errors,
+            "m": certified.m,
+            "nats": nats,
+            "code": str(code),
+            "by_block": [{"block": name, "parameters": size, "nats": paid} for name, size, paid in certified.ledger],
+        },
+    )
+    return Program(
+        rung,
+        lambda delta: occam.certify(nats, certified.errors, certified.m, delta),
+        f"the rounded model (sha256 {sha256[:8]}...)",
+    )
+
+
+def _one_draw(question: Question, task: Task, progress: Progress) -> Program:
+    from models import posterior
+
+    search, delta, weights = question.search, question.setting.delta, question.checkpoint.weights
+    center = prior_center(posterior.sizes(weights))
+    found = posterior.search(
+        weights,
+        task.train,
+        center=center,
+        bound=lambda error, divergence: expected_risk(error, divergence, task.train.m, delta),
+        gate=question.setting.measured.gate,
+        convention=question.convention,
+        settings=posterior.Settings(budget=search.budget),
+        progress=lambda step: progress(
+            "posterior",
+            step.done * search.budget,
+            search.budget,
+            f"step {step.number}: error {step.error:.3f}, KL {step.divergence:.0f}, about {step.bound:.4f}",
+        ),
+    )
+    draw = Draw.once(center=center, mean=found.mean, factor=found.factor, seed=search.seed)
+    drawn = posterior.unflatten(draw.parameters, weights)
+    data = _file(question, task, drawn, one_draw=draw.record())
+    if search.save is not None:
+        save(search.save, data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return _drawn(question, task, draw, drawn, sha256, (found.stopped,) if found.stopped else ())
+
+
+def _recorded_draw(question: Question, task: Task, record: Any) -> Program:
+    from models import posterior
+
+    weights = question.checkpoint.weights
+    draw = Draw.replay(record, center=prior_center(posterior.sizes(weights)))
+    parameters = draw.parameters
+    require(
+        parameters.shape == posterior.flatten(weights).shape
+        and bool(np.array_equal(parameters, posterior.flatten(weights))),
+        "the weights are not those that the file's record of the draw gives: certify the original model again",
+    )
+    return _drawn(question, task, draw, weights, question.checkpoint.sha256, ("the draw is that of the file",))
+
+
+def _drawn(
+    question: Question, task: Task, draw: Draw, weights: Weights, sha256: str, remarks: tuple[str, ...]
+) -> Program:
+    train, nats, delta = task.train, draw.log_ratio, question.setting.delta
+    errors = rounded.mistakes(weights, train, gate=question.setting.measured.gate, convention=question.convention)
+    shown = f"{errors} errors of the drawn model on {train.m} rows, ln dQ/dP = {decimal_string(nats.upper, 3)} nats"
+    rung = Rung(
+        "one-draw",
+        "risk",
+        False,
+        draw.risk(errors, train.m, delta),
+        1,
+        "; ".join((f"{shown}, seed {draw.seed}", *remarks)),
+        (Hypothesis.ROWS, Hypothesis.DRAW),
+        refusal=draw.refusal(delta),
+        details={"errors": errors, "m": train.m, "nats": nats, "seed": draw.seed, "parameters": len(draw.mean)},
+    )
+    return Program(
+        rung,
+        lambda share: draw.risk(errors, train.m, share),
+        f"the drawn model (sha256 {sha256[:8]}...)",
+        each_model=True,
+    )
+
+
+def _holdout(question: Question, test: Tally) -> Program:
+    delta = question.setting.delta
+    rung = ladder.holdout(test.errors, test.n, delta / question.models)
+    return Program(
+        rung,
+        lambda share: binomial_upper(test.errors, test.n, share),
+        f"{question.subject} (sha256 {question.checkpoint.sha256[:8]}...)",
+        each_model=True,
+    )
+
+
+def _file(question: Question, task: Task, weights: Weights, **record: Any) -> bytes:
+    """The bytes of a checkpoint of these weights, with what a later certificate of them needs."""
+    old = question.checkpoint.metadata
+    return encoded(
+        weights,
+        Metadata(
+            task=old.task,
+            m=task.train.m,
+            T=question.setting.sample.T,
+            gate=question.setting.measured.gate,
+            convention=question.convention,
+            embedding=None if weights.V is None else "trained",
+            extra=old.extra,
+            **record,
+        ),
+    )

@@ -1,0 +1,418 @@
+"""A file, what a person states, and the data: what is known of them, and what is not.
+
+The one place that decides on what a claim rests. A fact comes with its evidence; a hypothesis of a bound becomes a
+condition that is printed with the claim, or a refusal where what was given shows the opposite. Whoever says so, the
+file or the person, a fact about the past stays a condition: no program can check it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bounds import losses
+from bounds.constants import DomainError, Gate, MeasuredConstants, Sample, Scalar, require
+from bounds.enclose import Enclosure
+from bounds.pac_bayes import CONDITIONS as DRAWN_ONCE
+from bounds.rung import Embedding, Hypothesis, Rung, Setting, Verdict
+from models.checkpoint import Checkpoint, Convention, read
+from models.norms import max_row_l2, measure
+from models.tasks.files import read_task
+from models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, counted, padding_question, refusal, row_facts
+from models.tasks.shift import shift
+from models.tasks.task import Task
+
+DELTA = Fraction(1, 20)
+BUDGET = 150.0
+MOST_ROWS = 10**18
+_LARGEST_EXPONENT = 300  # of a number that is typed: far beyond use, and no cost grows with it
+_LONGEST = 400
+Inputs = Literal["ball", "vocabulary"]
+
+STANDING = (
+    "the m training rows are independent and identically distributed, from the distribution whose risk is claimed",
+    "loss, margin rule, delta, T, d, N, k, V, inputs, architecture, code family and flags were fixed before the data",
+    "for the rungs that do not run the program (all but occam, one-draw and holdout): it computes the real-arithmetic "
+    "model",
+)
+"""What every certificate assumes, whatever its verdict."""
+
+
+class Evidence(StrEnum):
+    """How a fact is known: verified on what was given, said by the file, said by the person, taken by default, or
+    shown to be otherwise."""
+
+    CHECKED = "checked"
+    RECORDED = "recorded"
+    STATED = "stated"
+    ASSUMED = "assumed"
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing about the model, the sample or the past, and how it is known."""
+
+    name: str
+    value: str | int | float | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
+    each. ``save``: where the rounded or drawn model goes."""
+
+    occam: bool = False
+    one_draw: bool = False
+    budget: float = BUDGET
+    seed: int = 0
+    save: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What is asked of one model, complete. ``models``: how many models in all meet the test rows. ``notes``: remarks
+    that belong beside the claim. ``automatic``: the margin is chosen with the data."""
+
+    checkpoint: Checkpoint
+    setting: Setting
+    convention: Convention
+    input_bound: float | None
+    facts: tuple[Fact, ...]
+    task: Task | None = None
+    rows: RowFacts | None = None
+    models: int = 1
+    search: Search = Search()
+    automatic: bool = False
+    shift: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def evidence(self, name: str) -> Evidence:
+        return next(fact.evidence for fact in self.facts if fact.name == name)
+
+    @property
+    def subject(self) -> str:
+        """The model in the words of a sentence."""
+        if self.evidence("gate") is Evidence.ASSUMED:
+            return f"the model with {self.setting.measured.gate} gates"
+        return "the model"
+
+    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        """What has to be so for a bound that rests on ``hypothesis``, and that nobody can check."""
+        setting, task = self.setting, self.task
+        match hypothesis:
+            case Hypothesis.EMBEDDING if setting.embedding == "fixed":
+                return ("the embedding was fixed before the sample",)
+            case Hypothesis.INPUTS if setting.embedding == "none":
+                return (f"inputs have l2 norm at most {float(setting.measured.B_u):g} by design",)
+            case Hypothesis.GATE if self.evidence("gate") is Evidence.ASSUMED:
+                return (f"the gate is {setting.measured.gate} (nobody says so: --gate softplus or none)",)
+            case Hypothesis.MEASURED:
+                return ("its constants had been fixed before the data (they were measured on the trained model)",)
+            case Hypothesis.PRINTED:
+                return ("the printed steps hold for this class (in general some are false: see the ledger)",)
+            case Hypothesis.ROWS if task is not None:
+                found = []
+                if task.padded:
+                    found.append(f"the length to which rows are padded, {task.train.T}, was fixed before the data")
+                if self.rows is not None and self.rows.repeated:
+                    found.append(INDEPENDENT_REPEATS)
+                return tuple(found)
+            case Hypothesis.TEST:
+                alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
+                return (f"the test rows are fresh, independent and met by {alone}",)
+            case Hypothesis.DRAW:
+                return DRAWN_ONCE
+        return ()
+
+    def refusal(self, hypothesis: Hypothesis) -> str | None:
+        """What shows that ``hypothesis`` is false; None where nothing does."""
+        if hypothesis is Hypothesis.EMBEDDING and self.evidence("embedding") is Evidence.CONTRADICTED:
+            return "the file records that the embedding was trained, so it was not fixed before the sample"
+        if hypothesis is Hypothesis.PRINTED and self.setting.in_class:
+            return "does not apply: the printed route takes the inputs as given, and this embedding was trained"
+        if hypothesis is Hypothesis.TEST and self.rows is not None:
+            return refusal(self.rows)
+        return None
+
+    def verdict(self, rests_on: Sequence[Hypothesis]) -> Verdict:
+        """Of a bound that rests on these."""
+        if any(self.refusal(each) is not None for each in rests_on):
+            return Verdict.REFUSED
+        return Verdict.CONDITIONAL if any(map(self.conditions, rests_on)) else Verdict.CERTIFIED
+
+    def resolved(self, rung: Rung) -> Rung:
+        """The rung with the conditions of all that it rests on, or with the reason why it is refused."""
+        refusals = (rung.refusal, *map(self.refusal, rung.rests_on))
+        return replace(
+            rung,
+            conditions=tuple(condition for each in rung.rests_on for condition in self.conditions(each)),
+            refusal=next((refusal for refusal in refusals if refusal is not None), None),
+        )
+
+
+def exactly(value: Scalar | str, what: str, *, least: Scalar = 0, most: Scalar | None = None) -> Fraction:
+    """The number that was typed: a float means its shortest decimal, 0.05 is 1/20. Raises: DomainError."""
+    text = str(value)
+    try:
+        size = 0 if "/" in text else Decimal(text).adjusted()
+        number = Fraction(text) if len(text) <= _LONGEST and abs(size) <= _LARGEST_EXPONENT else None
+    except (ValueError, ArithmeticError):
+        raise DomainError(f"{what}: {text[:40]!r} is not a number") from None
+    if number is None:
+        raise DomainError(f"{what}: {text[:40]} is outside 1e-{_LARGEST_EXPONENT} to 1e{_LARGEST_EXPONENT}")
+    fits = number > least and (most is None or number < most)
+    require(fits, f"{what}: {value} is not above {least}" + (f" and below {most}" if most is not None else ""))
+    return number
+
+
+def ask(
+    path: str | os.PathLike[str] | Checkpoint,
+    *,
+    m: int | None = None,
+    T: int | None = None,
+    delta: Scalar | str = DELTA,
+    loss: str = "ramp",
+    margin: Scalar | str = 1,
+    clip: Scalar | str | None = None,
+    inputs: Inputs = "ball",
+    embedding: Literal["fixed", "trained"] | None = None,
+    gate: Gate | None = None,
+    convention: Convention | None = None,
+    input_bound: Scalar | str | None = None,
+    data: str | os.PathLike[str] | Task | None = None,
+    test: str | os.PathLike[str] | None = None,
+    models_on_test: int = 1,
+    search: Search | None = None,
+) -> Question:
+    """What is asked of the model in ``path``, or of one that was read; every argument is an option of the command.
+
+    ``m`` comes from the training data or the file, and ``T``, gate, convention and embedding from the file, where they
+    are not stated. Raises: ValueError (a contradiction, something missing, a file that cannot be read), OSError.
+    """
+    checkpoint = path if isinstance(path, Checkpoint) else read(path)
+    recorded, weights = checkpoint.metadata, checkpoint.weights
+    automatic = margin == "auto"
+    require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
+    require(test is None or data is not None, "--test FILE goes with --data FILE")
+    task = (
+        data if isinstance(data, Task) or data is None else read_task(Path(data), None if test is None else Path(test))
+    )
+    facts = [
+        _number("m", m, recorded.m, None if task is None else task.train.m),
+        _number("T", T, recorded.T, at_least=True),
+        _choice("gate", gate, recorded.gate, "softplus"),
+        _choice("convention", convention, recorded.convention, "code"),
+        _embedding(checkpoint, embedding),
+    ]
+    value: dict[str, Any] = {fact.name: fact.value for fact in facts}
+    bound = _input_bound(checkpoint, input_bound, inputs)
+    measured = measure(weights, gate=value["gate"], input_bound=bound, vocabulary=inputs == "vocabulary")
+    level = exactly(delta, "--delta, a probability", most=1)
+    g = 1 if automatic else _simplest(exactly(margin, "--margin"))
+    setting = Setting(
+        measured,
+        Sample(value["m"], value["T"]),
+        losses.make(loss, margin=g, clip=None if clip is None else _simplest(exactly(clip, "--clip"))),
+        g,
+        level,
+        inputs == "vocabulary",
+        value["embedding"],
+    )
+    require(models_on_test >= 1, f"--models-on-test: a number of models >= 1, got {models_on_test}")
+    question = Question(
+        checkpoint,
+        setting,
+        value["convention"],
+        bound,
+        tuple(facts),
+        models=models_on_test,
+        search=search or Search(),
+        automatic=automatic,
+        notes=_delta_note(checkpoint, level),
+    )
+    return _with_shift(question) if task is None else _with_data(question, task)
+
+
+def _with_data(question: Question, task: Task) -> Question:
+    """What the data say, and contradict. Raises: DomainError naming the file."""
+    _require_fitting(question, task)
+    question = _with_shift(replace(question, task=task))
+    rows = row_facts(task.train, task.test, shifted=question.shift is not None)
+    counts: dict[str, int] = {"distinct training rows": rows.distinct_train}
+    if rows.conflicting_train:
+        counts["distinct training rows with several labels"] = rows.conflicting_train
+    if rows.shared is not None:
+        counts |= {"test rows": rows.n_test, "distinct test rows": rows.distinct_test}
+        counts |= {"distinct rows in both sets": rows.shared.observed, "equal pairs of test rows": rows.equal_pairs}
+        counts["distinct rows in both sets with different labels"] = rows.conflicting
+    facts = [Fact(name, value, Evidence.CHECKED) for name, value in counts.items()]
+    if task.label_map:
+        mapped = ", ".join(f"{theirs} is {ours}" for theirs, ours in task.label_map)
+        facts.append(Fact("labels", mapped, Evidence.CHECKED))
+    notes = [counted(rows)]
+    if not task.padded and (asked := padding_question(task.train)) is not None:
+        notes.append(asked)
+    return replace(question, rows=rows, facts=(*question.facts, *facts), notes=(*question.notes, *notes))
+
+
+def _require_fitting(question: Question, task: Task) -> None:
+    """The rows are inputs and labels of this model, no longer than T, no larger than the stated bound."""
+    setting, weights = question.setting, question.checkpoint.weights
+    for name, split in (("training", task.train), ("test", task.test)):
+        if split is None:
+            continue
+        where = f"{task.source}: the {name} rows"
+        if weights.V is None:
+            fits = split.x.ndim == 3 and split.x.shape[2] == weights.d
+            require(fits, f"{where}: expected real inputs (n, T, {weights.d}), found shape {split.x.shape}")
+        else:
+            require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
+            largest = int(split.x.max())
+            require(largest < weights.V, f"{where}: tokens must lie in 0..{weights.V - 1}, found {largest}")
+        most = max(weights.k, 2) - 1
+        label = int(split.y.max())
+        require(label <= most, f"{where}: labels must lie in 0..{most} for {weights.k} outputs, found {label}")
+        longest = split.T - (question.convention == "paper")
+        require(longest <= setting.sample.T, f"{where} have length {longest}, above T = {setting.sample.T}")
+        if question.input_bound is not None:
+            norm = max_row_l2(split.x.reshape(-1, weights.d).astype(np.float64))
+            require(
+                norm <= question.input_bound,
+                f"{where} reach norm {norm:g}, above --input-bound {question.input_bound:g}",
+            )
+
+
+def _with_shift(question: Question) -> Question:
+    """How the training rows are known to differ in distribution from the test rows."""
+    extra, task = question.checkpoint.metadata.extra, question.task
+    found, evidence = extra.get("shift"), Evidence.RECORDED
+    if found is None and extra.get("paper_noise", "0") not in ("0", "0.0"):
+        found = "ones of the training set were flipped after labelling"
+    if found is None and task is not None:
+        found, evidence = task.shift, Evidence.RECORDED
+        if found is None and task.test is not None and (sign := shift(task.train, task.test)) is not None:
+            found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
+            evidence = Evidence.CHECKED
+    if found is None:
+        return question
+    return replace(
+        question,
+        shift=found,
+        facts=(*question.facts, Fact("shift", found, evidence)),
+        notes=(
+            *question.notes,
+            f"{found}: the training distribution is that of the training rows",
+        ),
+    )
+
+
+def _number(
+    name: str, stated: int | None, recorded: int | None, counted: int | None = None, *, at_least: bool = False
+) -> Fact:
+    """m or T: what is stated may not contradict the file or the data; T may exceed the record. Raises: DomainError."""
+    require(stated is None or (type(stated) is int and 1 <= stated <= MOST_ROWS), f"--{name}: not 1 to 10^18: {stated}")
+    for known, who in ((recorded, "the file, which records"), (counted, "the data, which have")):
+        if stated is not None and known is not None and stated != known and not (at_least and stated > known):
+            raise DomainError(f"--{name} {stated} contradicts {who} {name} = {known}")
+    if recorded is not None and counted is not None and recorded != counted:
+        raise DomainError(
+            f"the file records {name} = {recorded}, but the training data has {counted} rows: the bound is about the "
+            "sample that the model was trained on"
+        )
+    if counted is not None:
+        return Fact(name, counted, Evidence.CHECKED)
+    if stated is not None:
+        return Fact(name, stated, Evidence.RECORDED if stated == recorded else Evidence.STATED)
+    if recorded is None:
+        raise DomainError(f"the file does not record {name}: give --{name}")
+    return Fact(name, recorded, Evidence.RECORDED)
+
+
+def _choice(name: str, stated: str | None, recorded: str | None, default: str) -> Fact:
+    """Gate or convention. Raises: DomainError for a statement against the record."""
+    if stated is not None and recorded is not None and stated != recorded:
+        raise DomainError(f"--{name} {stated} contradicts the file, which records {name} {recorded}")
+    if recorded is not None:
+        return Fact(name, recorded, Evidence.RECORDED)
+    return Fact(name, default, Evidence.ASSUMED) if stated is None else Fact(name, stated, Evidence.STATED)
+
+
+def _embedding(checkpoint: Checkpoint, stated: str | None) -> Fact:
+    """Fixed before the sample, trained on it, or none. Raises: DomainError."""
+    recorded = checkpoint.metadata.embedding
+    require(stated in (None, "fixed", "trained"), f"--embedding: fixed or trained, got {stated!r}")
+    if checkpoint.weights.V is None:
+        require(stated is None, f"--embedding {stated}: this model has real-valued inputs and no embedding")
+        return Fact("embedding", "none", Evidence.CHECKED)
+    if stated is None:
+        return Fact("embedding", recorded or "fixed", Evidence.RECORDED if recorded else Evidence.ASSUMED)
+    if stated == "fixed" and recorded == "trained":
+        return Fact("embedding", stated, Evidence.CONTRADICTED)
+    return Fact("embedding", stated, Evidence.RECORDED if recorded == stated else Evidence.STATED)
+
+
+def _input_bound(checkpoint: Checkpoint, stated: Scalar | str | None, inputs: str) -> float | None:
+    """B_u of real-valued inputs, rounded up; None with an embedding. Raises: DomainError."""
+    real = checkpoint.weights.V is None
+    require(not (real and inputs == "vocabulary"), "--inputs vocabulary needs an embedding: this model has real inputs")
+    if stated is None:
+        require(not real, "real-valued inputs need a bound on |u_t| stated before the data: give --input-bound B")
+        return None
+    require(real, "--input-bound is for real-valued inputs; this model's embedding gives B_u")
+    return Enclosure.point(exactly(stated, "--input-bound")).float_upper()
+
+
+def _delta_note(checkpoint: Checkpoint, delta: Fraction) -> tuple[str, ...]:
+    """A rounded model records the delta at which it was certified; the one asked for holds."""
+    record = checkpoint.metadata.occam
+    if record is None:
+        return ()
+    recorded = record.get("delta")
+    if recorded is None or str(recorded) == str(delta):
+        return ()
+    return (f"the file was certified at delta = {str(recorded)[:40]}; this certificate is at delta = {delta}",)
+
+
+def _simplest(value: Fraction) -> int | Fraction:
+    return int(value) if value.denominator == 1 else value
+
+
+def monitored(
+    measured: MeasuredConstants, sample: Sample, *, loss: losses.Loss, margin: Scalar, delta: Fraction
+) -> Setting:
+    """The setting of a model that is being trained: an embedding is in the class, so that the bounds hold for every
+    epoch of the training at once."""
+    embedding: Embedding = "none" if measured.V is None else "trained"
+    return Setting(measured, sample, loss, margin, delta, embedding=embedding)
+
+
+def ask_each(
+    paths: Sequence[str | os.PathLike[str] | Checkpoint],
+    *,
+    data: str | os.PathLike[str] | Task | None = None,
+    test: str | os.PathLike[str] | None = None,
+    models_on_test: int | None = None,
+    **stated: Any,
+) -> list[Question]:
+    """The same about several models, which share the delta of one test set: it is read once, and each hold-out is at
+    delta over their number, or over ``models_on_test`` where other calls met it too. Raises: as :func:`ask`.
+    """
+    number = models_on_test or len(paths)
+    require(number >= len(paths), f"--models-on-test {number}: fewer than the {len(paths)} models of this call")
+    task = data if isinstance(data, Task) or data is None else read_data(data, test)
+    return [ask(path, data=task, models_on_test=number, **stated) for path in paths]
+
+
+def read_data(data: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Task:
+    """The data of several questions, read once. Raises: ValueError naming the file, OSError."""
+    return read_task(Path(data), None if test is None else Path(test))
