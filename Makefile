@@ -26,6 +26,7 @@ notebooks: .venv/.ready
 
 pages: .venv/.ready
 	$(BIN)/python -m proofs.pages docs
+	$(BIN)/python -m proofs.chapters docs/theory
 	$(BIN)/python -m ssm_bounds.report.pages docs
 
 .venv/.ready: requirements.lock pyproject.toml

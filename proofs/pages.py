@@ -57,17 +57,17 @@ def ledger(known: Mapping[str, Statement]) -> str:
         "",
         *_table(
             ("label", "statement", "verdict"),
-            [(_link(s.label), _text(s.title), _text(_verdict(s))) for s in known.values()],
+            [(_link(s.label), plain(s.title), plain(verdict(s))) for s in known.values()],
         ),
     ]
     for s in known.values():
-        lines += ["", f"## {s.label}", "", f"{_text(s.title)}. **{_text(_verdict(s))}**", "", *_display(s.claim), ""]
-        lines += [f"- Hypothesis: {_inline(h)}" for h in s.hypotheses]
-        lines += [f"- Hypothesis: {_text(text)}" for text in s.prose]
-        lines += [f"- Source: {_text(s.source)}", f"- Because: {_because(s)}"]
+        lines += ["", f"## {s.label}", "", f"{plain(s.title)}. **{plain(verdict(s))}**", "", *display(s.claim), ""]
+        lines += [f"- Hypothesis: {inline(h)}" for h in s.hypotheses]
+        lines += [f"- Hypothesis: {plain(text)}" for text in s.prose]
+        lines += [f"- Source: {plain(s.source)}", f"- Because: {_because(s)}"]
         if s.not_claimed:
-            lines.append(f"- Not claimed: {_text(' '.join(s.not_claimed))}")
-    return _page(lines)
+            lines.append(f"- Not claimed: {plain(' '.join(s.not_claimed))}")
+    return page(lines)
 
 
 def not_claimed(known: Mapping[str, Statement]) -> str:
@@ -80,9 +80,9 @@ def not_claimed(known: Mapping[str, Statement]) -> str:
     ]
     for s in known.values():
         if s.not_claimed:
-            lines += ["", f"## {s.label}", "", f"{_text(s.title)} ([claim](ledger.md#{_anchor(s.label)}))", ""]
-            lines += [f"- {_text(text)}" for text in s.not_claimed]
-    return _page(lines)
+            lines += ["", f"## {s.label}", "", f"{plain(s.title)} ([claim](ledger.md#{anchor(s.label)}))", ""]
+            lines += [f"- {plain(text)}" for text in s.not_claimed]
+    return page(lines)
 
 
 def symbols() -> str:
@@ -90,14 +90,14 @@ def symbols() -> str:
     lines = [_MADE, "# Notation", "", "Every symbol of the bounds, once. In code: `bounds.notation`."]
     for heading, entries in groups().items():
         rows = [
-            (f"$`{e.latex}`$", f"`{name}`", _text(e.meaning), _text(e.unit), _text(e.source))
+            (f"$`{e.latex}`$", f"`{name}`", plain(e.meaning), plain(e.unit), plain(e.source))
             for name, e in entries.items()
         ]
         lines += ["", f"## {heading}", "", *_table(("symbol", "in code", "meaning", "unit", "source"), rows)]
     lines += ["", "## What derived symbols stand for", ""]
     for symbol, definition in DEFINITIONS.items():
-        lines += [*_display(sympy.Eq(symbol, definition, evaluate=False)), ""]
-    return _page(lines)
+        lines += [*display(sympy.Eq(symbol, definition, evaluate=False)), ""]
+    return page(lines)
 
 
 def groups() -> dict[str, dict[str, Notation]]:
@@ -113,13 +113,13 @@ def groups() -> dict[str, dict[str, Notation]]:
     return headings
 
 
-def _verdict(s: Statement) -> str:
+def verdict(s: Statement) -> str:
     return f"{s.recorded}, by {s.repaired_by}" if s.repaired_by else str(s.recorded)
 
 
 def _because(s: Statement) -> str:
     if s.counterexample is not None:
-        return f"Counterexample: {_text(s.counterexample.description)}"
+        return f"Counterexample: {plain(s.counterexample.description)}"
     steps = [step.by for step in s.derivation]
     methods = dict.fromkeys(by.method for by in steps if not isinstance(by, Axiom | Assumed))
     cited = dict.fromkeys(f"{by.name} ({by.citation})" for by in steps if isinstance(by, Axiom))
@@ -128,10 +128,10 @@ def _because(s: Statement) -> str:
         "Cited:": cited,
         "Assumed:": [by.citation for by in steps if isinstance(by, Assumed)],
     }
-    return ". ".join(f"{name} {_text('; '.join(found))}" for name, found in parts.items() if found)
+    return ". ".join(f"{name} {plain('; '.join(found))}" for name, found in parts.items() if found)
 
 
-def _page(lines: Sequence[str]) -> str:
+def page(lines: Sequence[str]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -140,31 +140,31 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _link(label: str) -> str:
-    return f"[{label}](#{_anchor(label)})"
+    return f"[{label}](#{anchor(label)})"
 
 
-def _anchor(label: str) -> str:
+def anchor(label: str) -> str:
     """The anchor that GitHub gives a heading: lower case, blanks to hyphens, punctuation dropped."""
     return re.sub(r"[^\w\- ]", "", label.lower()).replace(" ", "-")
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
     """Plain text for Markdown: no character of it is markup, in a table or out of one."""
     return re.sub(r"([\\`*_\[\]<>|$~#])", r"\\\1", str(text))
 
 
-def _latex(formula: sympy.Basic) -> str:
+def latex(formula: sympy.Basic) -> str:
     return str(sympy.latex(formula)).replace(r"\operatorname", r"\mathrm")
 
 
-def _display(formula: sympy.Basic) -> list[str]:
+def display(formula: sympy.Basic) -> list[str]:
     """A block in which Markdown leaves backslashes and underscores alone; one line for each part of a conjunction."""
     parts = formula.args if isinstance(formula, sympy.And) else (formula,)
-    return ["```math", r" \\ ".join(_latex(part) for part in parts), "```"]
+    return ["```math", r" \\ ".join(latex(part) for part in parts), "```"]
 
 
-def _inline(formula: sympy.Basic) -> str:
-    return f"$`{_latex(formula)}`$"
+def inline(formula: sympy.Basic) -> str:
+    return f"$`{latex(formula)}`$"
 
 
 def write(folder: Path) -> None:

@@ -44,7 +44,7 @@ def test_markdown_that_renders(name):
     assert r"\operatorname" not in text
     for target, anchor in re.findall(r"\]\(([\w\-.]*)#?([\w\-]*)\)", text):
         page = PAGES[target or name]
-        headings = [pages._anchor(heading) for heading in re.findall(r"^#+ (.*)$", page, re.M)]
+        headings = [pages.anchor(heading) for heading in re.findall(r"^#+ (.*)$", page, re.M)]
         assert len(set(headings)) == len(headings)
         assert not anchor or anchor in headings, anchor
 
@@ -57,7 +57,7 @@ def section(page, label):
 def test_a_statement_says_claim_hypotheses_source_verdict_and_why(label):
     s = KNOWN[label]
     found = section(PAGES["ledger.md"], label)
-    assert f"**{s.recorded}" in found and pages._text(s.source) in found and "\n- Because: " in found
+    assert f"**{s.recorded}" in found and pages.plain(s.source) in found and "\n- Because: " in found
     assert "```math\n" in found and found.count("- Hypothesis: ") == len(s.hypotheses) + len(s.prose)
     why = re.search(r"- Because: (.*)", found)[1]
     if s.recorded in (Verdict.REFUTED, Verdict.REPAIRED):
@@ -67,7 +67,7 @@ def test_a_statement_says_claim_hypotheses_source_verdict_and_why(label):
     else:
         assert "Cited: " in why or "Assumed: " in why or "statement " in why
     for text in s.not_claimed:
-        assert pages._text(text) in section(PAGES["not-claimed.md"], label)
+        assert pages.plain(text) in section(PAGES["not-claimed.md"], label)
 
 
 def test_another_statement_is_another_page():
@@ -83,7 +83,7 @@ def test_another_statement_is_another_page():
 
 
 def test_no_character_of_a_text_is_markup():
-    assert pages._text("|x|_2 <= a*b `c` [d](e) $f$") == r"\|x\|\_2 \<= a\*b \`c\` \[d\](e) \$f\$"
+    assert pages.plain("|x|_2 <= a*b `c` [d](e) $f$") == r"\|x\|\_2 \<= a\*b \`c\` \[d\](e) \$f\$"
 
 
 def test_every_symbol_stands_under_one_heading():

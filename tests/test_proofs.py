@@ -204,7 +204,7 @@ class TestFalseClaims:
 
 def statement(**changes: object) -> Statement:
     values = {
-        "label": "test", "title": "test", "claim": Le(x, y), "source": "theory.md 0", "kind": Kind.UPPER,
+        "label": "test", "title": "test", "claim": Le(x, y), "source": "theory.md 3.5", "kind": Kind.UPPER,
         "recorded": Verdict.PROVED, "hypotheses": (Le(x, 1), Ge(y, 1)), "witness": {x: 1, y: 2},
         "derivation": (Step("last", Le(x, y), Z3()),),
     }  # fmt: skip
