@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check bench notebooks pages clean
+.PHONY: certify test check lint types bench notebooks pages clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -13,9 +13,13 @@ certify: .venv/.ready
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-check: .venv/.ready
+check: lint types
+
+lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/.ready
 	$(BIN)/mypy
 
 bench: .venv/.ready

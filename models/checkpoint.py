@@ -24,7 +24,7 @@ import safetensors.numpy
 
 from bounds.constants import Gate
 from models import atomic
-from models.container import SAVE, CheckpointError, Tensor, parse, quote, read_bytes
+from models.container import SAVE, CheckpointError, Tensor, parse, printable, quote, read_bytes
 from models.weights import SHAPES, Array, Weights, WeightsError, check_shapes
 
 Convention = Literal["code", "paper"]
@@ -260,8 +260,7 @@ def _smallest(array: Array) -> np.ndarray:
 
 
 def _located(path: Path, problem: str) -> CheckpointError:
-    """One printable line: names in a foreign file may hold line breaks and terminal escapes."""
-    return CheckpointError("".join(c if c.isprintable() else "?" for c in f"{path}: {problem}"))
+    return CheckpointError(printable(f"{path}: {problem}"))
 
 
 def _list(names: Iterable[str]) -> str:

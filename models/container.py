@@ -284,6 +284,11 @@ def _type(value: object) -> str:
     return "Tensor" if isinstance(value, _View) else type(value).__name__
 
 
+def printable(text: str) -> str:
+    """One line that no terminal obeys: what a file says may hold line breaks and escapes."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

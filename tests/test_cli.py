@@ -204,6 +204,19 @@ class TestTextForms:
             assert name in result.stdout
         assert "groups" in result.stdout  # narrow headers break margin-groups at its hyphen
 
+    @pytest.mark.parametrize("form", ["table", "markdown", "latex"])
+    @pytest.mark.parametrize("copies", [1, 2])
+    def test_what_a_file_says_is_not_obeyed_by_a_terminal(self, tmp_path, form, copies):
+        said = "\x1b[2J\x1b[31m\rCERTIFIED: \u202e\n"
+        path = tmp_path / f"{said}.safetensors"
+        record = Metadata(task=said, m=400, T=6, gate="softplus", embedding="trained", extra={"shift": said})
+        write(path, weights(), record)
+        result = run("certify", *[path] * copies, path.with_name(f"{said}.missing"), "--format", form)
+        assert result.exit_code == 2 and "no such file" in result.stderr
+        for text in (result.stdout, result.stderr):
+            assert "[31m" in text and all(line.isprintable() for line in text.split("\n"))
+        assert result.stderr.count("\n") == 1
+
     def test_a_narrow_console_cuts_no_number(self, model):
         found = [rung["value"] for rung in document("certify", model)["rungs"]]
         values = ["refused" if value is None else decimal_string(arb(value)) for value in found]

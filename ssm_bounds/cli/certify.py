@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shlex
 import sys
@@ -127,8 +126,6 @@ def certify(
             require_writable(path, name, *paths)
     except OutputError as problem:
         fail(problem)
-    gc.disable()  # a short run full of small expression nodes, none of them in a cycle worth collecting
-    click.get_current_context().call_on_close(gc.enable)
     certificates: list[Certificate] = []
     failed: list[tuple[str, str]] = []
     unmet: list[str] = []

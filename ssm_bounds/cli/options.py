@@ -19,9 +19,11 @@ def fail(problem: object) -> NoReturn:
 
 
 def located(path: Path, problem: Exception) -> str:
-    """A problem with a file, in one line that names it."""
+    """A problem with a file, in one printable line that names it."""
+    from models.container import printable
+
     text = " ".join(str(problem).split())
-    return text if str(path) in text else f"{path}: {text}"
+    return printable(text if str(path) in text else f"{path}: {text}")
 
 
 def seconds(context: click.Context, parameter: click.Parameter, value: float) -> float:

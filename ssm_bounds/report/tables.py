@@ -1,4 +1,7 @@
-"""Text forms of certificates: rich tables for people, Markdown and LaTeX for documents."""
+"""Text forms of certificates: rich tables for people, Markdown and LaTeX for documents.
+
+What comes from a file, its name included, is printed as one line of printable characters.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from rich.table import Table
 
 from bounds.decimals import decimal_string
 from bounds.typeset import markdown_row, tex
+from models.container import printable
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import Row, outcome, rows
@@ -23,7 +27,7 @@ def _title(certificate: Certificate) -> str:
     setting, checkpoint = certificate.setting, certificate.question.checkpoint
     measured = setting.measured
     sizes = f"m = {setting.sample.m}, T = {setting.sample.T}, d = {measured.d}, N = {measured.N}, k = {measured.k}"
-    return f"{checkpoint.path} ({checkpoint.format}; {sizes}; s_A = {float(measured.s_A):.4g})"
+    return printable(f"{checkpoint.path} ({checkpoint.format}; {sizes}; s_A = {float(measured.s_A):.4g})")
 
 
 def _verdict(headline: Headline) -> str:
@@ -35,9 +39,9 @@ def _value(headline: Headline | None) -> str:
 
 
 def _headlines(certificate: Certificate) -> list[tuple[str, str]]:
-    lines = [(_verdict(certificate.headline), certificate.headline.sentence)]
+    lines = [(_verdict(certificate.headline), printable(certificate.headline.sentence))]
     if (below := certificate.headline_conditional) is not None:
-        lines.append((_verdict(below), below.sentence))
+        lines.append((_verdict(below), printable(below.sentence)))
     return lines
 
 
@@ -45,17 +49,18 @@ def _beside(certificate: Certificate) -> list[tuple[str, str]]:
     """What stands under the ladder."""
     question = certificate.question
     facts = "; ".join(f"{fact.name} = {fact.value} ({fact.evidence.value})" for fact in question.facts)
-    return [
+    lines = [
         *outcome(certificate),
         ("facts", facts),
         *(("note", line) for line in question.notes),
         *(("assumed", line) for line in STANDING),
     ]
+    return [(label, printable(text)) for label, text in lines]
 
 
 def _cells(row: Row, *, risks: bool) -> tuple[str, ...]:
     verdict = f"{row.verdict}, vacuous" if row.vacuous and row.verdict != "REFUSED" else row.verdict
-    return (row.rung, row.value, row.kind, *([row.risk] if risks else []), verdict, row.why)
+    return (row.rung, row.value, row.kind, *([row.risk] if risks else []), verdict, printable(row.why))
 
 
 def _columns(*, risks: bool) -> tuple[str, ...]:
@@ -119,11 +124,12 @@ def _shared(certificates: Sequence[Certificate]) -> list[str]:
         for condition in line.conditions
     )
     notes = dict.fromkeys(note for certificate in certificates for note in certificate.question.notes)
-    return [
+    lines = [
         *(f"if        {condition}" for condition in conditions),
         *(f"note      {note}" for note in notes),
         *(f"assumed   {line}" for line in STANDING),
     ]
+    return list(map(printable, lines))
 
 
 def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
@@ -136,7 +142,7 @@ def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], lis
         headline = certificate.headline
         body.append(
             [
-                str(certificate.question.checkpoint.path),
+                printable(str(certificate.question.checkpoint.path)),
                 f"{float(certificate.setting.measured.s_A):.4g}",
                 _value(headline),
                 _verdict(headline),
