@@ -84,7 +84,12 @@ def _least_float(short: Array) -> float:
 
 
 def _least_of_grid(short: Array) -> float:
-    """The enclosure of the norm leaves the candidates from ``low`` to ``high``, mostly one, and the last is a bound."""
+    """The enclosure leaves the candidates from ``low`` to ``high``, mostly one, and the last is a bound.
+
+    It is strict, so a candidate that *is* the norm always comes to :func:`is_spectral_bound`, which says of it the same
+    everywhere. One that is not is decided alike by whoever decides it: what float64 tells apart, a relative distance
+    of some n^2 u, balls of 128 + n bits do too. That last is seen, not proven; without it a bound stays one.
+    """
     power = exponent(short)
     scale = Fraction(2) ** power
     low, high = (-(-_place(sqrt_up(end)) // _GRID) for end in _enclosure(np.ldexp(short, -power)))

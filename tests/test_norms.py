@@ -136,6 +136,7 @@ dyadic = st.tuples(st.integers(-(2**53), 2**53), st.integers(-60, -40)).map(lamb
 @example(np.array([[1.0, 1.0], [1.0, -1.0]]))  # repeated top singular value, sqrt 2
 @example(np.outer([1.0, 2.0, 3.0], [1e-200, 1.0, 1e200]))  # rank one, graded
 @example(np.array([[1.0, 1e-17], [0.0, 1.0]]))
+@example(np.array([[1.0, 1e-60], [0.0, 1.0]]))  # so little above 1 that balls do not tell
 def test_spectral_is_the_least_float_above(matrix):
     bound = norms.spectral(matrix)
     assert is_least(bound, matrix)

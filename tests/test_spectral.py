@@ -13,8 +13,6 @@ from models import spectral as module
 from models.exact import exponent, integers, square
 from models.spectral import is_spectral_bound, spectral
 
-STEP = Fraction(1, 2**23)
-
 
 def rational(x):
     x = Fraction(x)
@@ -125,6 +123,7 @@ def test_a_norm_on_the_grid_is_found(size):
         (np.diag([*[0.5] * (size - 1), 0.75]), 0.75),
         (Q, length),
         (np.hstack([3 * Q, 4 * Q]), 5 * length),
+        (np.outer([6.0] + [1.0] * 64 + [0] * (size - 65), [3.0, 4.0, *[0.0] * 80]), 50.0),  # by |W|_F alone
         (np.outer([2.0] * 64 + [0] * (size - 64), [1.0, *[0.0] * 69]), 16.0),
     ):
         assert spectral(matrix) == norm
@@ -145,6 +144,10 @@ def test_a_norm_on_the_grid_without_a_plain_proof_comes_out_one_step_higher(monk
     for seed in range(3):
         monkeypatch.setattr(module, "_times", noisy(seed))
         assert spectral(matrix) == next_above(norm)
+    tried, in_balls = [], module._in_balls
+    monkeypatch.setattr(module, "_in_balls", lambda rest, bits: tried.append(bits) or in_balls(rest, bits))
+    assert not is_spectral_bound(norm, matrix)
+    assert tried == [128, 128 + 65]  # the determinant says that more are of no use
 
 
 def test_what_is_left_undecided_is_not_a_bound(monkeypatch):
@@ -310,6 +313,15 @@ def test_the_error_of_a_gram_matrix_is_reached(monkeypatch):
     assert error * Fraction(97, 100) < off < error
 
 
+def test_the_error_of_a_gram_matrix_counts(monkeypatch):
+    """Everything else is exact here: 4 I - gram, for the gram of ones, is the square of 2 I - gram/2."""
+    monkeypatch.setattr(module, "_times", in_order)
+    x = swallowed(4, 1000)
+    gram, error = module._gram(x)
+    above = module._above(gram, error, 4.0, 2 * np.eye(4) - gram / 2)
+    assert above - error < rank_one_square(x) <= above
+
+
 def test_the_error_of_a_root_is_reached(monkeypatch):
     """Half the proven error makes a product indefinite that is not: one square is lost and the others rounded up."""
     monkeypatch.setattr(module, "_times", in_order)
@@ -337,6 +349,11 @@ def test_the_error_of_a_lower_bound_is_reached(monkeypatch):
     computed = square(in_order(v[None], matrix)) / square(v)
     assert below < quotient < computed
     assert (computed - quotient) / (computed - below) > Fraction(97, 100)
+
+
+def test_a_vector_that_underflows_bounds_nothing():
+    v, matrix = np.array([5e-324, 0.0]), np.full((2, 3), 0.75)  # 0.75 of it is rounded up to itself
+    assert module._below(matrix, v, 3.375) < 3 * Fraction(0.75) ** 2
 
 
 def test_the_enclosure_needs_its_constant(monkeypatch):
