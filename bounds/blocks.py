@@ -122,7 +122,7 @@ def _covers(constants: ClassConstants) -> Iterator[tuple[str, Block, EntropyBoun
         if block.item is None or constants.groups is None:
             yield block.key, block, _cover(block, metric, values)
             continue
-        per_item = block.entries / SELECTIVE_SSM.items[block.item]
+        per_item = SELECTIVE_SSM.per_item(block)
         for name, (divided, group) in terms.items():
             if divided is block:
                 at = values | {sym.s_A: group.s_A}

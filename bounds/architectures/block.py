@@ -80,6 +80,10 @@ class Architecture:
         found = (block for block in self.blocks if theorem in block.beta)
         return tuple(sorted(found, key=lambda block: self.coefficients.index(block.coefficient)))
 
+    def per_item(self, block: Block) -> Expr:
+        """How many entries of a block belong to one of the items that its decay groups divide."""
+        return block.entries / self.items[block.item] if block.item is not None else block.entries
+
     def beta(self, theorem: Theorem) -> dict[str, Expr]:
         """The coefficients of a theorem."""
         return {block.coefficient: block.beta[theorem] for block in self.under(theorem)}
