@@ -10,7 +10,7 @@ from typing import Any, Literal
 import sympy
 
 from bounds import notation as sym
-from bounds.architectures.block import Block, Part, Theorem
+from bounds.architectures.block import Block, Theorem
 from bounds.architectures.selective_ssm import SELECTIVE_SSM, SEMINORMS
 from bounds.constants import ClassConstants, DecayGroups, Group, field_names, require
 from bounds.covering import Box, GroupVolume, Maurey
@@ -50,12 +50,9 @@ def group_terms(groups: DecayGroups) -> dict[str, tuple[Block, Group]]:
 
 def blocks_of(constants: ClassConstants) -> tuple[Block, ...]:
     """The blocks of a class: under a cap on M the gate is one (theory.md 3.3)."""
-    parts: list[Part] = ["core"]
-    if constants.gate == "softplus":
-        parts.append("gate" if constants.M is None else "joint gate")
-    if constants.V is not None:
-        parts.append("embedding")
-    return SELECTIVE_SSM.of(*parts)
+    return SELECTIVE_SSM.of(
+        gate=constants.gate == "softplus", joint=constants.M is not None, embedding=constants.V is not None
+    )
 
 
 def coefficients(

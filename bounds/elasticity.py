@@ -162,7 +162,7 @@ def _directions(setting: Setting, rung: Rung) -> dict[str, Direction]:
     found |= {name: {name: 1} for name in ("T", "d", "N", "k", "B_A", "s_A")}
     if trained:
         found["V"] = {"V": 1}
-    l1 = [block.l1.name for block in SELECTIVE_SSM.of("core") if block.l1 is not None]
+    l1 = [block.l1.name for block in SELECTIVE_SSM.of(gate=False) if block.l1 is not None]
     found |= {name: {name: 1} for name in l1 if getattr(constants, name) is not None}
     groups = [cell.name for cell in selected.cells if cell.name.startswith(("s_A.", "s_rows.", "s_columns."))]
     found |= {name: {name: 1} for name in groups}

@@ -122,7 +122,7 @@ def _maurey(entries: Expr, l1_radius: Expr, beta: Expr) -> Expr:
     )
 
 
-_BLOCKS = {block.key: block for block in SELECTIVE_SSM.of("core", "gate")}
+_BLOCKS = {block.key: block for block in SELECTIVE_SSM.of(gate=True)}
 
 
 def capacity(betas: Mapping[str, Expr]) -> Expr:
@@ -158,7 +158,7 @@ def _by_block(theorem: Theorem, blocks: Iterable[Block]) -> dict[str, Expr]:
 
 _REPAIRED, _SHARP = (_by_block(theorem, _BLOCKS.values()) for theorem in ("repaired", "sharp"))
 # theory.md 10: A = 0 and Delta = 1 are not parameters
-LINEAR = _by_block("sharp", (block for block in SELECTIVE_SSM.of("core") if block.name != "A"))
+LINEAR = _by_block("sharp", (block for block in SELECTIVE_SSM.of(gate=False) if block.name != "A"))
 _WITH_RHO = DEFINITIONS | {sym.rho: RHO["repaired"]}
 _GATE_OFF = DEFINITIONS | {sym.M: Integer(1), sym.Delta_min: Integer(1)}
 PUBLISHED_CAPACITY = allocation(list(PUBLISHED_ALPHA.values()), list(PUBLISHED.values())) ** Rational(3, 2)

@@ -71,8 +71,13 @@ class Architecture:
         """The block of a cost, or of a coefficient: that of the gate as a whole."""
         return next(block for block in self.blocks if key in (block.key, block.coefficient))
 
-    def of(self, *parts: Part) -> tuple[Block, ...]:
-        """The blocks of a class with these parts."""
+    def of(self, *, gate: bool, joint: bool = False, embedding: bool = False) -> tuple[Block, ...]:
+        """The blocks of a class with a gate (covered as one block or in parts) and the embedding, or without."""
+        parts: set[Part] = {"core"}
+        if gate:
+            parts.add("joint gate" if joint else "gate")
+        if embedding:
+            parts.add("embedding")
         return tuple(block for block in self.blocks if block.part in parts)
 
     def under(self, theorem: Theorem) -> tuple[Block, ...]:
