@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import sympy
 
 from bounds import notation as sym
-from bounds.constants import ClassConstants, DecayGroups, Group, Scalar, field_names, require
-from bounds.covering import Box, GroupVolume, Maurey, Volume
-from bounds.enclose import Enclosure, Value, enclose_all
+from bounds.architectures.block import Block, Theorem
+from bounds.architectures.selective_ssm import SELECTIVE_SSM, SEMINORMS
+from bounds.constants import ClassConstants, DecayGroups, Group, field_names, require
+from bounds.covering import Box, GroupVolume, Maurey
+from bounds.enclose import Enclosure, Value, enclose_all, rational
 from bounds.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection
-from bounds.perturbation import EMBEDDING, REPAIRED, SHARP, VOCABULARY
 from bounds.sums import DEFINITIONS, RHO
 
 OUTPUT = "output, sup over inputs, l2"
-Metric = Literal["max", "spectral", "l2"]
+_NAMES = tuple(name for name in field_names(ClassConstants) if name in sym.NOTATION)
 
 
 def assignment(
@@ -27,24 +27,32 @@ def assignment(
 ) -> dict[sympy.Symbol, Value]:
     """Values of every symbol that a sum or coefficient of this class contains."""
     values: dict[sympy.Symbol, Value] = {**DEFINITIONS, sym.rho: RHO[rho], sym.T: T}
-    for name in field_names(ClassConstants):
-        if name in sym.NOTATION and (value := getattr(constants, name)) is not None:
+    for name in _NAMES:
+        if (value := getattr(constants, name)) is not None:
             values[sym.NOTATION[name].symbol] = value
     if constants.gate == "none":
         values |= {sym.M: 1, sym.Delta_min: 1}
     if constants.norms == "vocabulary":  # no spectral norm is bounded, so whatever asks for one must fail
-        for spectral, vocabulary in ((sym.B_B, sym.v_B), (sym.B_C, sym.v_C), (sym.B_w, sym.v_w)):
+        for spectral, vocabulary in SEMINORMS.items():
             values[vocabulary] = values.pop(spectral)
     return values
 
 
-def group_terms(groups: DecayGroups) -> dict[str, tuple[str, Group]]:
+def group_terms(groups: DecayGroups) -> dict[str, tuple[Block, Group]]:
     """Name of every group's term, its block and the group: B.1, B.2, ..., or B where the rows are one group."""
+    divided = [(block, getattr(groups, block.item)) for block in SELECTIVE_SSM.blocks if block.item is not None]
     return {
-        f"{block}.{i}" if len(found) > 1 else block: (block, group)
-        for block, found in (("A", groups.A), ("B", groups.rows), ("C", groups.rows), ("w", groups.columns))
+        f"{block.key}.{i}" if len(found) > 1 else block.key: (block, group)
+        for block, found in divided
         for i, group in enumerate(found, 1)
     }
+
+
+def blocks_of(constants: ClassConstants) -> tuple[Block, ...]:
+    """The blocks of a class: under a cap on M the gate is one (theory.md 3.3)."""
+    return SELECTIVE_SSM.of(
+        gate=constants.gate == "softplus", joint=constants.M is not None, embedding=constants.V is not None
+    )
 
 
 def coefficients(
@@ -55,7 +63,13 @@ def coefficients(
     With decay groups one for each of :func:`group_terms`.
     """
     # no coefficient depends on an l1 radius, so classes that differ in those alone share them
-    return _coefficients(replace(constants, M_A=None, M_B=None, M_C=None, M_q=None, M_w=None), T, chain)
+    return _coefficients(without_l1(constants), T, chain)
+
+
+def without_l1(constants: ClassConstants) -> ClassConstants:
+    """The same class without a constraint on l1 norms."""
+    radii: dict[str, Any] = {block.l1.name: None for block in SELECTIVE_SSM.blocks if block.l1 is not None}
+    return replace(constants, **radii)
 
 
 def coefficient_formulas(
@@ -63,12 +77,10 @@ def coefficient_formulas(
 ) -> dict[str, sympy.Expr]:
     """The expression of each block's beta: of 5.1 (5.3 in vocabulary norms) or 5.5, and 5.4; a decay group's is that of
     its block."""
-    table = dict(REPAIRED if chain == "repaired" else SHARP if constants.norms == "spectral" else VOCABULARY)
-    if constants.gate == "none":
-        del table["g"]
-    if constants.V is not None:
-        table["e"] = EMBEDDING
-    return table
+    theorem: Theorem = "vocabulary" if constants.norms == "vocabulary" and chain == "sharp" else chain
+    table = SELECTIVE_SSM.beta(theorem) | SELECTIVE_SSM.beta("embedding")
+    present = {block.coefficient for block in blocks_of(constants)}
+    return {name: formula for name, formula in table.items() if name in present}
 
 
 @functools.lru_cache(maxsize=512)
@@ -77,84 +89,62 @@ def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "re
         require(chain == "sharp", "decay groups belong to the sharp chain (theory.md 5.2)")
         one = replace(constants, groups=None)
         terms = {
-            name: _coefficients(replace(one, s_A=group.s_A), T, chain)[block]
+            name: _coefficients(replace(one, s_A=group.s_A), T, chain)[block.coefficient]
             for name, (block, group) in group_terms(constants.groups).items()
         }
         shared = _coefficients(one, T, chain)  # the gate and the embedding act through every group at once
-        return terms | {block: shared[block] for block in ("g", "e") if block in shared}
+        divided = {block.coefficient for block, _ in group_terms(constants.groups).values()}
+        return terms | {name: value for name, value in shared.items() if name not in divided}
     require(
         chain == "sharp" or constants.norms == "spectral", "the repaired chain (theory.md 5.5) is in spectral norms"
     )
     return enclose_all(coefficient_formulas(constants, chain), assignment(constants, T))
 
 
-def _with_maurey(volume: EntropyBound, entries: int, l1_radius: Scalar | None, metric: Metric) -> EntropyBound:
-    """The minimum with Maurey's cover when the class constrains the l1 norm (theory.md 3.1, 3.3, 3.5)."""
-    if l1_radius is None:
-        return volume
-    return Minimum((volume, Projection(Maurey(entries, l1_radius), metric)))
-
-
 def covers(constants: ClassConstants) -> dict[str, EntropyBound]:
-    """Covers with centres inside, block by block. Metrics: A maximum, W_B, W_C, W spectral, gate logit, rows l2.
+    """Covers with centres inside, block by block, in the metrics of the table.
 
     With vocabulary norms W_B, W_C and W are covered in those (theory.md 5.3); with decay groups a group's term is that
-    of the packing of the whole matrix (theory.md 5.2).
+    of the packing of the whole matrix, and the box of A is one for each group (theory.md 5.2).
     """
-    found = _matrix_covers(constants) if constants.groups is None else _grouped_covers(constants, constants.groups)
-    if constants.gate == "softplus":
-        found |= _gate_covers(constants)
-    if constants.V is not None:
-        found["e"] = Volume(constants.V * constants.d, constants.B_u, "largest row, l2")
-    return found
+    return {name: cover for name, _, cover in _covers(constants)}
 
 
-def _grouped_covers(constants: ClassConstants, groups: DecayGroups) -> dict[str, EntropyBound]:
-    """The box of A, group by group (its entries are independent); one packing each of W_B, W_C and W."""
-    matrices = {
-        "B": (constants.d, constants.B_B),
-        "C": (constants.d, constants.B_C),
-        "w": (constants.k, constants.B_w),
-    }
-    found: dict[str, EntropyBound] = {}
-    for name, (block, group) in group_terms(groups).items():
-        if block == "A":
-            # an entry's own bound may be smaller, that of its row or column: it then needs no more midpoints
-            found[name] = Box(group.items, (Fraction(constants.B_A) + Fraction(group.s_A)) / 2)
-        else:
-            size, radius = matrices[block]
-            found[name] = GroupVolume(group.items * size, radius, constants.norms)
-    return found
+def _covers(constants: ClassConstants) -> Iterator[tuple[str, Block, EntropyBound]]:
+    """Name, block and cover of every term."""
+    values = {sym.NOTATION[name].symbol: getattr(constants, name) for name in _NAMES}
+    terms = {} if constants.groups is None else group_terms(constants.groups)
+    for block in blocks_of(constants):
+        metric = constants.norms if block.metric == "spectral" else block.metric
+        if block.item is None or constants.groups is None:
+            yield block.key, block, _cover(block, metric, values)
+            continue
+        per_item = SELECTIVE_SSM.per_item(block)
+        for name, (divided, group) in terms.items():
+            if divided is block:
+                at = values | {sym.s_A: group.s_A}
+                # a box is independent in its entries; the bound of an entry's row or column may be smaller than its
+                # own: it then needs no more midpoints
+                lemma = Box if block.cover is Box else GroupVolume
+                size = group.items * int(rational(per_item, at))
+                yield name, block, lemma(size, rational(block.radius, at), metric)
 
 
-def _matrix_covers(constants: ClassConstants) -> dict[str, EntropyBound]:
-    matrix, box = constants.d * constants.N, (Fraction(constants.B_A) + Fraction(constants.s_A)) / 2
-    # midpoints of a box need not have a small l1 norm, so the box is covered by volume when M_A binds
-    decays = Box(matrix, box) if constants.M_A is None else Volume(matrix, box, "max")
-    readout, norm = constants.k * constants.d, constants.norms
-    return {
-        "A": _with_maurey(decays, matrix, constants.M_A, "max"),
-        "B": _with_maurey(Volume(matrix, constants.B_B, norm), matrix, constants.M_B, "spectral"),
-        "C": _with_maurey(Volume(matrix, constants.B_C, norm), matrix, constants.M_C, "spectral"),
-        "w": _with_maurey(Volume(readout, constants.B_w, norm), readout, constants.M_w, "spectral"),
-    }
-
-
-def _gate_covers(constants: ClassConstants) -> dict[str, EntropyBound]:
-    """theory.md 3.3: one joint block under a cap on M, else the product of an interval and a ball."""
-    half_width = (Fraction(constants.p_hi) - Fraction(constants.p_lo)) / 2
-    if constants.M is not None:
-        radius = half_width + Fraction(constants.B_q) * Fraction(constants.B_u)
-        return {"g": Volume(constants.d + 1, radius, "|dp| + B_u |dq|")}
-    weights = _with_maurey(Volume(constants.d, constants.B_q, "l2"), constants.d, constants.M_q, "l2")
-    return {"p": Box(1, half_width), "q": LipschitzImage(weights, Enclosure.point(constants.B_u), "logit")}
+def _cover(block: Block, metric: str, values: Mapping[sympy.Symbol, Any]) -> EntropyBound:
+    """The minimum with Maurey's cover when the class constrains the l1 norm (theory.md 3.1, 3.3, 3.5)."""
+    entries, l1_radius = int(rational(block.entries, values)), None if block.l1 is None else values[block.l1]
+    lemma = block.lemma(sparse=l1_radius is not None)
+    found: EntropyBound = lemma(entries, rational(block.radius, values), metric)
+    if l1_radius is not None:
+        found = Minimum((found, Projection(Maurey(entries, l1_radius), block.metric)))
+    return found if block.seen == 1 else LipschitzImage(found, Enclosure.point(rational(block.seen, values)), "logit")
 
 
 def output_entropy(constants: ClassConstants, beta: Mapping[str, Enclosure]) -> Product:
     """``H(eps)``: bound of the log covering number of the outputs (theory.md 3.4 over the blocks of 5.1 or 5.5)."""
     return Product(
         {
-            name: LipschitzImage(cover, beta["g" if name in ("p", "q") else name], OUTPUT)
-            for name, cover in covers(constants).items()
+            name: LipschitzImage(cover, beta[name if name in beta else block.coefficient], OUTPUT)
+            for name, block, cover in _covers(constants)
         }
     )

@@ -11,11 +11,13 @@ import sympy
 from flint import arb
 
 from bounds import notation as sym
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.enclose import Enclosure, Value, enclose, float_above
 from bounds.pac_bayes import maurer_constant
 from bounds.rung import Rung, Setting
 
-_MATRICES = {"B": "W_B", "C": "W_C", "w": "W", "g": "(p, q)", "e": "E", "embedding": "E"}
+# by the name of a cover's term, and by that of a tensor, as a code lists it
+_SHOWN = {name: block.shown for block in SELECTIVE_SSM.blocks for name in (block.key, block.name)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Cost:
         ['A', 'W_B', 'W, group 2', '(p, q)']
         """
         block, _, group = self.name.partition(".") if self.kind == "block" else (self.name, "", "")
-        return _MATRICES.get(block, block) + (f", group {group}" if group else "")
+        return _SHOWN.get(block, block) + (f", group {group}" if group else "")
 
 
 def costs(rung: Rung, setting: Setting, delta: Fraction) -> tuple[Cost, ...]:

@@ -125,6 +125,8 @@ class Volume(_Leaf):
     rule = "ln N <= n ln(1 + 2r/eps)"
     source = "theory.md 3.2"
     formula = sym.n * log(1 + 2 * sym.r / sym.eps)
+    reach: ClassVar[Expr] = 2 * sym.r
+    """Scale g of the smooth stand-in ``n ln(1 + g/eps)``."""
 
     def __post_init__(self) -> None:
         require(self.dimension >= 1, f"Volume: dimension >= 1, got {self.dimension}")
@@ -172,6 +174,7 @@ class Box(_Leaf):
     rule = "ln N <= n ln max(1, ceil(r/eps))"
     source = "theory.md 3.2"
     formula = sym.n * log(Max(1, ceiling(sym.r / sym.eps)))
+    reach: ClassVar[Expr] = sym.r
 
     def __post_init__(self) -> None:
         require(self.dimension >= 1, f"Box: dimension >= 1, got {self.dimension}")

@@ -35,6 +35,7 @@ from sympy import Expr, diff
 
 from bounds import ladder
 from bounds import notation as sym
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.blocks import assignment
 from bounds.constants import ClassConstants, DomainError, Scalar
 from bounds.decimals import decimal_string, number
@@ -113,12 +114,7 @@ _MOVES = {
     "B_A": "largest modulus in A, alone",
     "s_A": "largest entry of A, alone",
     "p": "gate bias",
-    "M_A": "l1 norm of A, alone",
-    "M_B": "l1 norm of W_B, alone",
-    "M_C": "l1 norm of W_C, alone",
-    "M_w": "l1 norm of W, alone",
-    "M_q": "l1 norm of q, alone",
-}
+} | {block.l1.name: f"l1 norm of {block.shown}, alone" for block in SELECTIVE_SSM.blocks if block.l1 is not None}
 _GATE_SLOPE: Expr = diff(softplus(sym.p), sym.p) / softplus(sym.p)
 
 
@@ -166,7 +162,8 @@ def _directions(setting: Setting, rung: Rung) -> dict[str, Direction]:
     found |= {name: {name: 1} for name in ("T", "d", "N", "k", "B_A", "s_A")}
     if trained:
         found["V"] = {"V": 1}
-    found |= {name: {name: 1} for name in ("M_A", "M_B", "M_C", "M_w") if getattr(constants, name) is not None}
+    l1 = [block.l1.name for block in SELECTIVE_SSM.of(gate=False) if block.l1 is not None]
+    found |= {name: {name: 1} for name in l1 if getattr(constants, name) is not None}
     groups = [cell.name for cell in selected.cells if cell.name.startswith(("s_A.", "s_rows.", "s_columns."))]
     found |= {name: {name: 1} for name in groups}
     return found | {"A": dict.fromkeys(("B_A", "s_A", *(["M_A"] if constants.M_A is not None else []), *groups), 1)}

@@ -348,8 +348,22 @@ class _Mpmath(Arithmetic):
         return _RELATIONS[relation][0](left, right)
 
 
+class _Rationals(Arithmetic):
+    number = Fraction
+    functions = _SHARED
+
+    @staticmethod
+    def from_rational(p: int, q: int) -> Fraction:
+        return Fraction(p, q)
+
+    @staticmethod
+    def from_scalar(value: Scalar) -> Fraction:
+        return Fraction(value)
+
+
 _ARB = _Balls()
 _MPMATH = _Mpmath()
+_RATIONALS = _Rationals()
 
 
 def enclose_all(
@@ -384,6 +398,16 @@ def enclose_all(
 def enclose(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value], *, rtol: float = 1e-9) -> Enclosure:
     """Certified ``[lower, upper]`` of one expression; see :func:`enclose_all`."""
     return glance(expression, values) or enclose_all({None: expression}, values, rtol=rtol)[None]
+
+
+def rational(expression: sympy.Expr, values: Mapping[sympy.Symbol, Any]) -> Scalar:
+    """The exact value of an expression in sums, products and moduli; that of a symbol alone as it was given.
+
+    >>> rational(sympy.Symbol("x") / 3, {sympy.Symbol("x"): 0.5})
+    Fraction(1, 6)
+    """
+    found: Scalar = values[expression] if expression.is_Symbol else _RATIONALS(expression, dict(values))
+    return found
 
 
 def glance(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value]) -> Enclosure | None:

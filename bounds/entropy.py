@@ -110,7 +110,7 @@ class Projection(EntropyBound):
     """
 
     part: EntropyBound
-    metric: Literal["frobenius", "spectral", "max", "l2"] = "frobenius"
+    metric: str = "frobenius"
 
     rule = "project the centres on the convex class: same radius, same number"
     source = "theory.md 3.3"
@@ -119,6 +119,10 @@ class Projection(EntropyBound):
         require(
             self.part.convention.metric == "frobenius",
             f"projection ({self.source}) needs a Frobenius cover, got one in {self.part.convention}",
+        )
+        require(
+            self.metric in ("frobenius", "spectral", "max", "l2"),
+            f"projection ({self.source}) into {self.metric!r}, which may exceed the Frobenius norm",
         )
 
     @property

@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds import elementary
+from bounds import notation as sym
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.blocks import coefficients, output_entropy
 from bounds.constants import ClassConstants, DecayGroups, Group, MeasuredConstants, Sample, Scalar
 from bounds.elementary import Floats, log_of
+from bounds.enclose import rational
 from bounds.selection import MOST_GROUPS, Cell, Item, SelectedClass, Split, abscissa_cells
 
 MOST_LEVELS = 64
-_BLOCKS: dict[Item, tuple[str, ...]] = {"A": ("A",), "rows": ("B", "C"), "columns": ("w",)}
 
 
 def item_decays(measured: MeasuredConstants) -> dict[Item, tuple[Scalar, ...]]:
@@ -110,14 +112,16 @@ def _best_labels(levels: _Levels, blocks: Sequence[_Block], multiplier: float, *
 
 def _blocks(shell: ClassConstants, T: int, cells: Sequence[Cell], item: Item, eps: float) -> list[_Block]:
     """The matrices of an item and, for each level, the scale at which a product would weigh them there."""
-    found: dict[str, list[float]] = {name: [] for name in _BLOCKS[item]}
+    divided = [block for block in SELECTIVE_SSM.blocks if block.item == item]
+    found: dict[str, list[float]] = {block.key: [] for block in divided}
     for cell in cells:
         at = replace(shell, s_A=cell.value)
         blocks = output_entropy(at, coefficients(at, T)).blocks
         for name, scales in found.items():
             surrogates = blocks[name].surrogates()
             scales.append(max(surrogates[0].log_scale, -700.0) - log_of(eps) if surrogates else -700.0)
-    sizes = {"A": 1, "B": shell.d, "C": shell.d, "w": shell.k}
+    counts = {sym.d: shell.d, sym.N: shell.N, sym.k: shell.k}
+    sizes = {block.key: int(rational(SELECTIVE_SSM.per_item(block), counts)) for block in divided}
     return [_Block(sizes[name], np.array(scales)) for name, scales in found.items()]
 
 

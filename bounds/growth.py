@@ -26,7 +26,7 @@ changes constants. Source: theory.md 2 (Table 1), 3.1, 3.2, 4.5, 5.1, 5.5, 6, 10
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -38,12 +38,14 @@ from rich.table import Table
 from sympy import Expr, Integer, Rational, Symbol, log, oo, sqrt
 
 from bounds import notation as sym
+from bounds.architectures.block import Block, Theorem
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.asymptotics import Calculus, Growth, GrowthError, limit, positive
 from bounds.chaining import MARGIN_EXCESS, SINGLE_SCALE
-from bounds.covering import Box, Maurey, Volume
+from bounds.covering import Maurey
 from bounds.enclose import Value, evaluate
 from bounds.entropy import allocation
-from bounds.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE, REPAIRED, SHARP
+from bounds.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
 from bounds.sums import DEFINITIONS, RHO
 from bounds.typeset import tex
 
@@ -120,50 +122,43 @@ def _maurey(entries: Expr, l1_radius: Expr, beta: Expr) -> Expr:
     )
 
 
-_MATRIX, _READOUT = sym.d * sym.N, sym.k * sym.d
-_BLOCKS: dict[str, tuple[Expr, Expr, Expr]] = {
-    "A": (_MATRIX, (sym.B_A + sym.s_A) / 2, sym.M_A),
-    "B": (_MATRIX, sym.B_B, sym.M_B),
-    "C": (_MATRIX, sym.B_C, sym.M_C),
-    "w": (_READOUT, sym.B_w, sym.M_w),
-    "q": (sym.d, sym.B_q, sym.M_q),
-}
-"""Entries, radius of the ball or box, l1 radius of each block of ``blocks.covers`` (there from numbers); the bias p
-of the gate is an interval of half-width (p_hi - p_lo)/2."""
+_BLOCKS = {block.key: block for block in SELECTIVE_SSM.of(gate=True)}
 
 
 def capacity(betas: Mapping[str, Expr]) -> Expr:
-    """``gamma^{3/2}`` of C.9 over Maurey's covers, ceilings dropped; blocks as in ``_BLOCKS``."""
-    alphas = []
-    for name in betas:
-        entries, _, l1_radius = _BLOCKS[name]
-        alpha = _maurey(entries, l1_radius, Integer(1)) * sym.eps**2
-        alphas.append(alpha.replace(sympy.ceiling, lambda atoms: atoms))
-    return allocation(alphas, list(betas.values())) ** Rational(3, 2)
+    """``gamma^{3/2}`` of C.9 over Maurey's covers, ceilings dropped; the interval of p has none."""
+    alphas, of_alpha = [], []
+    for name, beta in betas.items():
+        block = _BLOCKS[name]
+        if block.l1 is not None:
+            alpha = _maurey(block.entries, block.l1, Integer(1)) * sym.eps**2
+            alphas.append(alpha.replace(sympy.ceiling, lambda atoms: atoms))
+            of_alpha.append(beta)
+    return allocation(alphas, of_alpha) ** Rational(3, 2)
 
 
 def entropy(betas: Mapping[str, Expr], *, maurey: bool) -> Expr:
     """``H(eps)``, an equal share of eps for each block: by volume (3.2), or by the smaller of both covers (3.5)."""
-    share = Integer(len(betas) + ("q" in betas))
+    share = Integer(len(betas))
     total: Expr = Integer(0)
     for name, beta in betas.items():
-        entries, radius, l1_radius = _BLOCKS[name]
-        radii = {sym.n: entries, sym.r: radius, sym.eps: sym.eps / (share * beta)}
-        covering = Volume.formula.xreplace(radii)
-        total += sympy.Min(covering, _maurey(entries, l1_radius, share * beta)) if maurey else covering
-    if "q" in betas:
-        bias = {sym.n: Integer(1), sym.r: (sym.p_hi - sym.p_lo) / 2, sym.eps: sym.eps * sym.B_u / (share * betas["q"])}
-        total += Box.formula.xreplace(bias)
+        block = _BLOCKS[name]
+        radii = {sym.n: block.entries, sym.r: block.radius, sym.eps: sym.eps / (share * beta)}
+        covering = block.lemma(sparse=True).formula.xreplace(radii)
+        if maurey and block.l1 is not None:
+            covering = sympy.Min(covering, _maurey(block.entries, block.l1, share * beta))
+        total += covering
     return total
 
 
-def _by_block(table: Mapping[str, Expr]) -> dict[str, Expr]:
-    """Coefficients by block of ``_BLOCKS``: a movement of q moves a logit by at most B_u times as much."""
-    return {name: beta for name, beta in table.items() if name != "g"} | {"q": sym.B_u * table["g"]}
+def _by_block(theorem: Theorem, blocks: Iterable[Block]) -> dict[str, Expr]:
+    """How far the output moves per unit of each block's own metric."""
+    return {block.key: block.seen * block.beta[theorem] for block in blocks}
 
 
-_REPAIRED, _SHARP = _by_block(REPAIRED), _by_block(SHARP)
-LINEAR = {name: SHARP[name] for name in ("B", "C", "w")}  # theory.md 10: A = 0 and Delta = 1 are not parameters
+_REPAIRED, _SHARP = (_by_block(theorem, _BLOCKS.values()) for theorem in ("repaired", "sharp"))
+# theory.md 10: A = 0 and Delta = 1 are not parameters
+LINEAR = _by_block("sharp", (block for block in SELECTIVE_SSM.of(gate=False) if block.name != "A"))
 _WITH_RHO = DEFINITIONS | {sym.rho: RHO["repaired"]}
 _GATE_OFF = DEFINITIONS | {sym.M: Integer(1), sym.Delta_min: Integer(1)}
 PUBLISHED_CAPACITY = allocation(list(PUBLISHED_ALPHA.values()), list(PUBLISHED.values())) ** Rational(3, 2)

@@ -16,6 +16,7 @@ import sympy
 
 from bounds import chaining, elementary
 from bounds import notation as sym
+from bounds.blocks import without_l1
 from bounds.constants import Scalar
 from bounds.decimals import decimal_string
 from bounds.elementary import exp_of, log_of
@@ -35,7 +36,7 @@ from bounds.selection import SelectedClass, vocabulary_constants
 def _measured_groups(setting: Setting, selected: SelectedClass) -> Product:
     """Entropy of the class before section 7 with the split of a selected class, and in its norms."""
     measured = setting.measured
-    plain = replace(setting.measured_class(), M_A=None, M_B=None, M_C=None, M_q=None, M_w=None)
+    plain = without_l1(setting.measured_class())
     if selected.constants.norms == "vocabulary":
         v_w, v_B, v_C = vocabulary_constants(measured)
         plain = replace(plain, B_w=v_w, B_B=v_B, B_C=v_C, norms="vocabulary")

@@ -6,15 +6,18 @@ from fractions import Fraction
 from math import comb
 
 from flint import arb
-from sympy import Abs, Expr, Integer, binomial, floor
+from sympy import Expr, Integer, binomial, expand, floor
 
 from bounds import notation as sym
+from bounds.architectures.block import Block
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.blocks import OUTPUT, assignment
 from bounds.chaining import dudley
 from bounds.constants import ClassConstants, Sample, Scalar, require
 from bounds.covering import Volume
-from bounds.enclose import START_BITS, Enclosure, bits, enclose, enclose_all
+from bounds.enclose import START_BITS, Enclosure, bits, enclose, enclose_all, rational
 from bounds.entropy import LipschitzImage, Product
+from bounds.sums import DEFINITIONS
 
 ABSOLUTE_SUM: Expr = sym.m * binomial(sym.m - 1, floor((sym.m - 1) / Integer(2))) / Integer(2) ** (sym.m - 1)
 """``E |sigma_1 + ... + sigma_m|`` over independent signs (theory.md 9.1)."""
@@ -22,12 +25,15 @@ ABSOLUTE_SUM: Expr = sym.m * binomial(sym.m - 1, floor((sym.m - 1) / Integer(2))
 LARGEST: Expr = sym.kappa * sym.R_1
 """Z: the largest |z| over the class and its inputs (theory.md 5.1)."""
 
+BLOCKS: dict[str, Block] = {
+    block.key: block for block in SELECTIVE_SSM.under("sharp") if block.part in ("core", "joint gate")
+}
+"""The blocks of the ball class."""
+
+_KAPPA = {sym.kappa: DEFINITIONS[sym.kappa]}
 RATIOS: dict[str, Expr] = {
-    "A": (sym.B_A + sym.s_A) / 2 * sym.R_2 / sym.R_1,
-    "B": Integer(1),
-    "C": Integer(1),
-    "g": ((sym.p_hi - sym.p_lo) / 2 + sym.B_q * sym.B_u) * (1 + Abs(sym.s_A) * sym.R_2 / sym.R_1),
-    "w": Integer(1),
+    key: block.radius * expand(block.beta["sharp"].xreplace(_KAPPA) / LARGEST.xreplace(_KAPPA))
+    for key, block in BLOCKS.items()
 }
 """``r_i beta_i/Z`` of each block: how far the output moves over the block's radius, in units of Z (theory.md 9.2)."""
 
@@ -82,12 +88,11 @@ def scaled_entropy(constants: ClassConstants, T: int) -> Product:
 
     Raises: DomainError where the gates are 0, so that Z = 0. Source: theory.md 9.2.
     """
-    sizes = {"A": constants.d * constants.N, "B": constants.d * constants.N, "C": constants.d * constants.N}
-    sizes |= {"g": constants.d + 1, "w": constants.d}
-    if constants.gate == "none":
-        del sizes["g"]
-    ratios = enclose_all({name: RATIOS[name] for name in sizes}, assignment(constants, T))
-    return Product({name: LipschitzImage(Volume(n, 1, "unit ball"), ratios[name], OUTPUT) for name, n in sizes.items()})
+    blocks = {key: block for key, block in BLOCKS.items() if constants.gate != "none" or block.part != "joint gate"}
+    values = assignment(constants, T)
+    ratios = enclose_all({key: RATIOS[key] for key in blocks}, values)
+    balls = {key: Volume(int(rational(block.entries, values)), 1, "unit ball") for key, block in blocks.items()}
+    return Product({key: LipschitzImage(ball, ratios[key], OUTPUT) for key, ball in balls.items()})
 
 
 def _require_ball_class(constants: ClassConstants) -> None:

@@ -24,10 +24,22 @@ from sympy import Abs, Expr, Min, Piecewise, Rational, Symbol, diff, log, sqrt
 
 from bounds import chaining
 from bounds import notation as sym
+from bounds.architectures.selective_ssm import SELECTIVE_SSM, SEMINORMS
 from bounds.blocks import assignment, coefficient_formulas, group_terms
 from bounds.constants import DomainError, Scalar, require
 from bounds.elementary import exp_of, softplus_of
-from bounds.enclose import MAX_BITS, START_BITS, Enclosure, PrecisionError, Value, bits, enclose_all, exact, hull
+from bounds.enclose import (
+    MAX_BITS,
+    START_BITS,
+    Enclosure,
+    PrecisionError,
+    Value,
+    bits,
+    enclose_all,
+    exact,
+    hull,
+    rational,
+)
 from bounds.entropy import Product, logarithm
 from bounds.ladder import SELECTED
 from bounds.losses import Ramp, margin_lipschitz
@@ -39,26 +51,17 @@ Kind = Literal["logarithm", "power"]
 Direction: TypeAlias = Mapping[str, int | arb]
 """``d ln x`` of every constant x of the class that moves (of a bound s at 0 ``ds``, under ``s slope``)."""
 
-_half_width = (sym.p_hi - sym.p_lo) / 2
-SIZES: dict[str, Expr] = {
-    "A": sym.d * sym.N, "B": sym.d * sym.N, "C": sym.d * sym.N, "w": sym.k * sym.d,
-    "g": sym.d + 1, "p": sympy.Integer(1), "q": sym.d, "e": sym.V * sym.d,
-}  # fmt: skip
+SIZES: dict[str, Expr] = {block.key: block.entries for block in SELECTIVE_SSM.blocks}
 """Entries of each block: the weight w of its logarithm (theory.md 3.2); Maurey's is ``ln(2n + 1)`` (3.1)."""
 
 RADII: dict[str, Expr] = {
-    "B": 2 * sym.B_B, "C": 2 * sym.B_C, "w": 2 * sym.B_w, "e": 2 * sym.B_u,
-    "A": (sym.B_A + sym.s_A) / 2, "g": 2 * (_half_width + sym.B_q * sym.B_u), "p": _half_width,
-    "q": 2 * sym.B_q * sym.B_u,
-}  # fmt: skip
-"""G/beta of each block's cover: 2r for volume, r for the box of A and the interval of p (theory.md 3.2, 3.3)."""
+    block.key: block.seen * block.cover.reach.xreplace({sym.r: block.radius}) for block in SELECTIVE_SSM.blocks
+}
+"""G/beta of each block's cover (theory.md 3.2, 3.3)."""
 
-L1_RADII: dict[str, Expr] = {
-    "A": sym.M_A, "B": sym.M_B, "C": sym.M_C, "w": sym.M_w, "q": sym.M_q * sym.B_u,
-}  # fmt: skip
+L1_RADII: dict[str, Expr] = {block.key: block.seen * block.l1 for block in SELECTIVE_SSM.blocks if block.l1 is not None}
 """G/beta of Maurey's cover (theory.md 3.1)."""
 
-_SPECTRAL = {sym.v_B: sym.B_B, sym.v_C: sym.B_C, sym.v_w: sym.B_w}
 _w, _G, _e, _nu = sympy.symbols("w G e nu", positive=True)
 COST: dict[Kind, Expr] = {"logarithm": _w * log(1 + _G / _e), "power": _w * (_G / _e) ** 2}
 """h: what a block costs at output radius e, in nats."""
@@ -190,34 +193,33 @@ def _terms(rung: Rung, setting: Setting) -> list[_Term]:
     """The blocks of a rung's cover; which of two covers a block uses is that of the rung."""
     selected, entropy, eps = of_norms(rung)
     constants = selected.constants
-    groups = group_terms(constants.groups) if constants.groups is not None else {}
+    groups = {} if constants.groups is None else group_terms(constants.groups)
     beta = coefficient_formulas(constants)
     plain = replace(constants, groups=None)
+    sizes = assignment(plain, setting.sample.T)
     shares = entropy.shares or {}
     found = []
     for name, cover in entropy.blocks.items():
-        block, group = groups.get(name, (name, None))
+        block, group = groups.get(name) or (SELECTIVE_SSM.block(name), None)
         kind: Kind = "logarithm"
         options = cover.surrogates()
         if len(options) > 1 and name in shares:
             at = logarithm(eps) + logarithm(shares[name])
             costs = [_stand_in(s.kind, s.weight, s.log_scale - at) for s in options]
             kind = options[costs.index(min(costs))].kind
-        size, radius = SIZES[block], RADII[block] if kind == "logarithm" else L1_RADII[block]
-        if block == "A" and kind == "logarithm" and constants.M_A is not None:
-            radius = radius * 2  # where l1 radii constrain the class the box is covered by volume (blocks.py)
-        scale = radius * beta["g" if block in "pq" else block]
-        at_group, decay = plain, "s_A"
-        if group is not None:
-            item = {"A": "A", "w": "columns"}.get(block, "rows")
-            size = size * Rational(group.items, {"A": plain.d * plain.N, "rows": plain.N, "columns": plain.d}[item])
-            at_group = replace(plain, s_A=group.s_A)
+        size, radius = SIZES[block.key], RADII[block.key] if kind == "logarithm" else L1_RADII[block.key]
+        if kind == "logarithm" and block.lemma(sparse=constants.M_A is not None) is not block.cover:
+            radius = radius * 2  # a box that is covered by volume
+        scale = radius * beta[block.coefficient]
+        values, decay = sizes, "s_A"
+        if group is not None and block.item is not None:
+            size = size * Rational(group.items, int(rational(SELECTIVE_SSM.items[block.item], sizes)))
+            values = assignment(replace(plain, s_A=group.s_A), setting.sample.T)
             number = int(name.partition(".")[2] or 1)
-            decay = "s_A" if number == 1 else f"s_{item}.{number}"
+            decay = "s_A" if number == 1 else f"s_{block.item}.{number}"
         if constants.norms == "vocabulary":
-            scale = scale.xreplace({s: v for v, s in _SPECTRAL.items()})
+            scale = scale.xreplace(SEMINORMS)
         weight = size if kind == "logarithm" else log(2 * size + 1)
-        values = assignment(at_group, setting.sample.T)
         found.append(_Term(name, kind, weight, scale, values, decay, name in shares))
     return found
 

@@ -7,16 +7,18 @@ valid, so what is off is rounding, and near an integer the ceilings of 3.1 and 3
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from bounds import covering
+from bounds.architectures.block import Block
 from bounds.elementary import Functions
 from bounds.entropy import optimal_shares
-from bounds.scaling.coefficients import Class
+from bounds.scaling.coefficients import Class, blocks_of
 from bounds.scaling.logspace import Floats, log
+from bounds.scaling.readings import numbers, symbols
 
 _LN2 = math.log(2)
 
@@ -48,31 +50,31 @@ def _volume(entries: Floats, radius: Floats) -> Cover:
     return Cover(covering.volume, entries, _LN2 + log(radius))
 
 
+def _box(entries: Floats, half_width: Floats) -> Cover:
+    return Cover(covering.box, entries, log(half_width))
+
+
+_LEMMAS: dict[type, Callable[[Floats, Floats], Cover]] = {covering.Volume: _volume, covering.Box: _box}
+
+
 def covers(of: Class) -> dict[str, tuple[Cover, ...]]:
     """The alternatives of each block, in its own metric: those of ``bounds.blocks.covers``."""
-    size, readout = of["d"] * of["N"], of["k"] * of["d"]
-    half = np.maximum(of["B_A"] + of["s_A"], 0.0) / 2
+    return {block.key: found for block, found in _covers(of)}
 
-    def with_maurey(cover: Cover, radius: str) -> tuple[Cover, ...]:
-        return (cover, Cover(covering.maurey, cover.entries, log(of[radius]))) if radius in of else (cover,)
 
-    found = {
-        "A": with_maurey(_volume(size, half) if "M_A" in of else Cover(covering.box, size, log(half)), "M_A"),
-        "B": with_maurey(_volume(size, of["B_B"]), "M_B"),
-        "C": with_maurey(_volume(size, of["B_C"]), "M_C"),
-        "w": with_maurey(_volume(readout, of["B_w"]), "M_w"),
-    }
-    if "B_q" in of:
-        interval = (of["p_hi"] - of["p_lo"]) / 2
-        if "M" in of:
-            found["g"] = (_volume(of["d"] + 1, interval + of["B_q"] * of["B_u"]),)
-        else:
-            found["p"] = (Cover(covering.box, np.ones(()), log(interval)),)
-            log_u = log(of["B_u"])
-            found["q"] = tuple(cover.seen(log_u) for cover in with_maurey(_volume(of["d"], of["B_q"]), "M_q"))
-    if "V" in of:
-        found["e"] = (_volume(of["V"] * of["d"], of["B_u"]),)
-    return found
+def _covers(of: Class) -> Iterator[tuple[Block, tuple[Cover, ...]]]:
+    values = symbols(of)
+    for block in blocks_of(of, joint="M" in of):
+        sparse = block.l1 is not None and block.l1.name in of
+        entries = numbers(block.entries, values)
+        # a box may come out below 0 by a rounding
+        cover = _LEMMAS[block.lemma(sparse=sparse)](entries, np.maximum(numbers(block.radius, values), 0.0))
+        found: tuple[Cover, ...] = (cover,)
+        if sparse and block.l1 is not None:
+            found += (Cover(covering.maurey, entries, log(of[block.l1.name])),)
+        if block.seen != 1:
+            found = tuple(each.seen(log(numbers(block.seen, values))) for each in found)
+        yield block, found
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Entropy:
     def of(cls, constants: Class, log_beta: Class) -> Entropy:
         return cls(
             {
-                name: tuple(cover.seen(log_beta["g" if name in ("p", "q") else name]) for cover in found)
-                for name, found in covers(constants).items()
+                block.key: tuple(cover.seen(log_beta[block.coefficient]) for cover in found)
+                for block, found in _covers(constants)
             }
         )
 

@@ -4,7 +4,7 @@ import sympy
 from sympy import Derivative, Eq, Function, Ge, Implies, Integral, Le, exp, log, sqrt
 
 from bounds import notation as sym
-from bounds.lower import LARGEST, RATIOS
+from bounds.lower import BLOCKS, LARGEST, RATIOS
 from bounds.perturbation import SHARP
 from bounds.sums import DEFINITIONS
 from proofs.solvers import Z3, Axiom, Chain, Identity, Instance, Monotone
@@ -16,13 +16,7 @@ scaled = sympy.Symbol("J", nonnegative=True)  # the integral of the claim
 claim = Le(rad, 12 * Z / sqrt(m) * scaled)
 
 plain = {sym.kappa: DEFINITIONS[sym.kappa]}
-radii = {
-    "A": (sym.B_A + sym.s_A) / 2,
-    "B": sym.B_B,
-    "C": sym.B_C,
-    "g": (sym.p_hi - sym.p_lo) / 2 + sym.B_q * sym.B_u,
-    "w": sym.B_w,
-}
+radii = {name: block.radius for name, block in BLOCKS.items()}
 n, radius, beta, eta, x = sympy.symbols("n r beta eta x", positive=True)
 t, e = sympy.symbols("t epsilon", positive=True)
 height = Function("h")  # sqrt of the entropy bound

@@ -16,6 +16,7 @@ from typing import Any
 import sympy
 
 from bounds import notation as sym
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.blocks import assignment, coefficients
 from bounds.constants import DecayGroups, field_names
 from bounds.decimals import decimal_string, number, share_string
@@ -284,7 +285,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
         "constants": _constants(setting),
         "class": None if covered.selected is None else _class(covered.selected, setting.margin),
         "sums": _sums(setting),
-        "beta": {name: number(beta[name].upper) if name in beta else None for name in ("A", "B", "C", "g", "w", "e")},
+        "beta": {name: number(beta[name].upper) if name in beta else None for name in SELECTIVE_SSM.coefficients},
         "trace": {rung.name: trace(rung) for rung in taken_apart(certificate)},
     }
 

@@ -11,6 +11,8 @@ from sympy import Expr, Symbol, log, sqrt
 
 from bounds import chaining, covering
 from bounds import notation as sym
+from bounds.architectures.block import Theorem
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.blocks import assignment, coefficient_formulas, coefficients, group_terms
 from bounds.constants import ClassConstants
 from bounds.enclose import Enclosure, Value, enclose, enclose_all
@@ -35,7 +37,6 @@ _SOURCES = {
     sym.R_1: "theory.md 4.5",
     sym.R_2: "theory.md 4.5",
 }
-_BETA = {"A": "A", "B": "W_B", "C": "W_C", "g": "(p, q)", "w": "W", "e": "E"}
 
 KL, EXPONENT, TAIL, EVENTS, TAU, TAU_G, XI = (
     Symbol(name, nonnegative=True) for name in ("KL", "b", "tau_0", "tau_1", "tau", "tau_g", "xi")
@@ -76,16 +77,16 @@ def _of_class(constants: ClassConstants, T: int) -> Iterator[Formula]:
         if isinstance(values.get(symbol), Expr):
             yield _formula(sym.NOTATION[symbol.name].meaning, symbol, expression, values, _SOURCES[symbol])
     table, found = coefficient_formulas(constants), coefficients(constants, T)
-    chain = "theory.md 5.1" if constants.norms == "spectral" else "theory.md 5.3"
     terms = {} if constants.groups is None else group_terms(constants.groups)
     for name, value in found.items():
-        block, group = terms.get(name, (name, None))
+        block, group = terms.get(name) or (SELECTIVE_SSM.block(name), None)
         at = values if group is None else assignment(replace(one, s_A=group.s_A), T)
         number = name.partition(".")[2]
-        beta = Symbol(f"beta_{block}")
-        source = "theory.md 5.4" if block == "e" else chain
-        shown = _BETA[block] + (f", group {number}" if number else "")
-        yield replace(_formula(shown, beta, table[block], at, source), value=value)
+        theorem: Theorem = "vocabulary" if constants.norms == "vocabulary" else "sharp"
+        source = SELECTIVE_SSM.sources[theorem if theorem in block.beta else "embedding"]
+        shown = block.shown + (f", group {number}" if number else "")
+        beta = Symbol(f"beta_{block.coefficient}")
+        yield replace(_formula(shown, beta, table[block.coefficient], at, source), value=value)
 
 
 def _formula(name: str, symbol: Expr, expression: Expr, values: Mapping[Symbol, Value], source: str) -> Formula:

@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from sympy import Symbol
 
+from bounds.architectures.selective_ssm import SELECTIVE_SSM
 from bounds.costs import Cost, costs, shares
 from bounds.decimals import decimal_string
 from bounds.enclose import Enclosure
@@ -48,7 +49,6 @@ _OTHER = {
     "v_product": (None, "bound of v_w v_B v_C/g after the same rescaling"),
 }  # fmt: skip
 _DOWNWARD = ("Delta_min", "p_lo")
-_BLOCKS = {"A": "A", "B": "W_B", "C": "W_C", "g": "the gate (p, q)", "w": "the readout W", "e": "the embedding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _sums(data: dict[str, Any]) -> Iterator[tuple[Markup, str, str, str, str]]:
         yield mathml(entry.symbol), entry.meaning, entry.unit, _upward(value), entry.source
     for name, value in data["beta"].items():
         if value is not None:
-            meaning = f"how far the output moves per unit of movement of {_BLOCKS[name]}"
+            meaning = f"how far the output moves per unit of movement of {SELECTIVE_SSM.block(name).words}"
             yield mathml(Symbol(f"beta_{name}")), meaning, "", _upward(value), "theory.md 5"
     if data["class"] is not None:
         entry = NOTATION["w"]
