@@ -63,7 +63,7 @@ class Metadata:
         require(self.task is None or isinstance(self.task, str), "task", "a string")
         for name in ("m", "T"):
             value = getattr(self, name)
-            require(value is None or (type(value) is int and value >= 1), name, "an integer >= 1")
+            require(value is None or (type(value) is int and 1 <= value <= 10**18), name, "an integer from 1 to 10^18")
         for name, kind in (("gate", Gate), ("convention", Convention), ("embedding", EmbeddingKind)):
             require(getattr(self, name) in (None, *get_args(kind)), name, f"one of {', '.join(get_args(kind))}")
         require(self.occam is None or isinstance(self.occam, Mapping), "occam", "an object, the record of a code")

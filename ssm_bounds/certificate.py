@@ -104,6 +104,8 @@ class Certificate:
         lines = [self.headline]
         if accept_conditions and self.headline_conditional is not None:
             lines.append(self.headline_conditional)
+        if self.headline.rung is None:
+            return "nothing can be claimed"
         if self.headline.kind != "risk":
             return "the headline is no risk: give --data"
         if not any(line.meets(level) for line in lines):

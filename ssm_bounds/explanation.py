@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bounds import elasticity, scaling
+from bounds.constants import DomainError
 from bounds.elasticity import Explanation
 from ssm_bounds.certificate import of_norms
 from ssm_bounds.question import Question
@@ -21,6 +22,9 @@ def explain(question: Question) -> Explanation:
     Source: ``bounds.elasticity``.
     """
     setting, rungs = of_norms(question)
+    refused = [rung.refusal for rung in rungs if rung.refusal is not None]
+    if len(refused) == len(rungs):
+        raise DomainError(f"nothing can be claimed, so nothing explained: {refused[0]}")
     found = elasticity.explain(setting, rungs)
     return replace(found, rung=question.resolved(found.rung))
 

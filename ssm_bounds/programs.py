@@ -108,10 +108,12 @@ def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
     remarks = ["the code is that of the file"]
     if rounded.recorded_errors(record) not in (None, certified.errors):
         remarks.append(f"the file records {record['errors']} errors, this program counts {certified.errors}")
-    return _coded(certified, question.checkpoint.sha256, tuple(remarks))
+    return _coded(certified, question.checkpoint.sha256, tuple(remarks), (Hypothesis.PROGRAM,))
 
 
-def _coded(certified: rounded.Certified, sha256: str, remarks: tuple[str, ...]) -> Program:
+def _coded(
+    certified: rounded.Certified, sha256: str, remarks: tuple[str, ...], rests_on: tuple[Hypothesis, ...] = ()
+) -> Program:
     from bounds import occam
 
     code, nats = certified.code, certified.nats
@@ -123,7 +125,7 @@ def _coded(certified: rounded.Certified, sha256: str, remarks: tuple[str, ...]) 
         certified.risk,
         1,
         "; ".join((f"{certified.errors} errors of the rounded model on {certified.m} rows, {paid}", *remarks)),
-        (Hypothesis.ROWS,),
+        (Hypothesis.ROWS, *rests_on),
         details={
             "errors": certified.errors,
             "m": certified.m,
@@ -179,11 +181,18 @@ def _recorded_draw(question: Question, task: Task, record: Any) -> Program:
         and bool(np.array_equal(parameters, posterior.flatten(weights))),
         "the weights are not those that the file's record of the draw gives: certify the original model again",
     )
-    return _drawn(question, task, draw, weights, question.checkpoint.sha256, ("the draw is that of the file",))
+    sha256, remarks = question.checkpoint.sha256, ("the draw is that of the file",)
+    return _drawn(question, task, draw, weights, sha256, remarks, (Hypothesis.PROGRAM,))
 
 
 def _drawn(
-    question: Question, task: Task, draw: Draw, weights: Weights, sha256: str, remarks: tuple[str, ...]
+    question: Question,
+    task: Task,
+    draw: Draw,
+    weights: Weights,
+    sha256: str,
+    remarks: tuple[str, ...],
+    rests_on: tuple[Hypothesis, ...] = (),
 ) -> Program:
     train, nats, delta = task.train, draw.log_ratio, question.setting.delta
     errors = rounded.mistakes(weights, train, gate=question.setting.measured.gate, convention=question.convention)
@@ -195,7 +204,7 @@ def _drawn(
         draw.risk(errors, train.m, delta),
         1,
         "; ".join((f"{shown}, seed {draw.seed}", *remarks)),
-        (Hypothesis.ROWS, Hypothesis.DRAW),
+        (Hypothesis.ROWS, Hypothesis.DRAW, *rests_on),
         refusal=draw.refusal(delta),
         details={"errors": errors, "m": train.m, "nats": nats, "seed": draw.seed, "parameters": len(draw.mean)},
     )

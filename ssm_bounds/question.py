@@ -7,14 +7,16 @@ file or the person, a fact about the past stays a condition: no program can chec
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -24,9 +26,10 @@ from bounds.enclose import Enclosure
 from bounds.pac_bayes import CONDITIONS as DRAWN_ONCE
 from bounds.rung import Embedding, Hypothesis, Rung, Setting, Verdict
 from models.checkpoint import Checkpoint, Convention, read
+from models.container import printable
 from models.norms import max_row_l2, measure
 from models.tasks.files import read_task
-from models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, counted, padding_question, refusal, row_facts
+from models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, counted, distinct, padding_question, refusal, row_facts
 from models.tasks.shift import shift
 from models.tasks.task import Task
 
@@ -117,7 +120,13 @@ class Question:
             case Hypothesis.GATE if self.evidence("gate") is Evidence.ASSUMED:
                 return (f"the gate is {setting.measured.gate} (nobody says so: --gate softplus or none)",)
             case Hypothesis.MEASURED:
-                return ("its constants had been fixed before the data (they were measured on the trained model)",)
+                chosen = ", and the margin chosen with the data" if self.automatic else ""
+                measured = f"they were measured on the trained model{chosen}"
+                return (f"its constants had been fixed before the data ({measured})",)
+            case Hypothesis.PROGRAM:
+                names = [name for name in ("gate", "convention") if self.evidence(name) is not Evidence.RECORDED]
+                values = {fact.name: fact.value for fact in self.facts}
+                return tuple(f"its {name} is {values[name]} (its file does not record it)" for name in names)
             case Hypothesis.PRINTED:
                 return ("the printed steps hold for this class (in general some are false: see the ledger)",)
             case Hypothesis.ROWS if task is not None:
@@ -202,6 +211,12 @@ def ask(
     checkpoint = path if isinstance(path, Checkpoint) else read(path)
     recorded, weights = checkpoint.metadata, checkpoint.weights
     automatic = margin == "auto"
+    for option, stated, known in (
+        ("gate", gate, get_args(Gate)),
+        ("convention", convention, get_args(Convention)),
+        ("inputs", inputs, get_args(Inputs)),
+    ):
+        require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     task = (
@@ -228,7 +243,8 @@ def ask(
         inputs == "vocabulary",
         value["embedding"],
     )
-    require(models_on_test >= 1, f"--models-on-test: a number of models >= 1, got {models_on_test}")
+    whole = type(models_on_test) is int and models_on_test >= 1
+    require(whole, f"--models-on-test: a number of models >= 1, got {models_on_test!r}")
     question = Question(
         checkpoint,
         setting,
@@ -247,7 +263,8 @@ def _with_data(question: Question, task: Task) -> Question:
     """What the data say, and contradict. Raises: DomainError naming the file."""
     _require_fitting(question, task)
     question = _with_shift(replace(question, task=task))
-    rows = row_facts(task.train, task.test, shifted=question.shift is not None)
+    # a stated shift does not excuse repeats: only one that the distinct rows show does
+    rows = row_facts(task.train, task.test, shifted=seen_shift(task) is not None)
     counts: dict[str, int] = {"distinct training rows": rows.distinct_train}
     if rows.conflicting_train:
         counts["distinct training rows with several labels"] = rows.conflicting_train
@@ -295,14 +312,13 @@ def _require_fitting(question: Question, task: Task) -> None:
 def _with_shift(question: Question) -> Question:
     """How the training rows are known to differ in distribution from the test rows."""
     extra, task = question.checkpoint.metadata.extra, question.task
-    found, evidence = extra.get("shift"), Evidence.RECORDED
-    if found is None and extra.get("paper_noise", "0") not in ("0", "0.0"):
-        found = "ones of the training set were flipped after labelling"
-    if found is None and task is not None:
-        found, evidence = task.shift, Evidence.RECORDED
-        if found is None and task.test is not None and (sign := shift(task.train, task.test)) is not None:
-            found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
-            evidence = Evidence.CHECKED
+    told = extra.get("shift") or ("ones were flipped" if _positive(extra.get("paper_noise")) else None)
+    found, evidence = None if told is None else f"the file says: {printable(told[:200])!r}", Evidence.RECORDED
+    if found is None and task is not None and task.shift is not None:
+        found = task.shift
+    if found is None and (sign := seen_shift(task)) is not None:
+        found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
+        evidence = Evidence.CHECKED
     if found is None:
         return question
     return replace(
@@ -314,6 +330,21 @@ def _with_shift(question: Question) -> Question:
             f"{found}: the training distribution is that of the training rows",
         ),
     )
+
+
+def seen_shift(task: Task | None) -> str | None:
+    """What the distinct rows show of two distributions; None where there is nothing to see."""
+    if task is None or task.test is None:
+        return None
+    return shift(*(distinct(split) for split in (task.train, task.test)))
+
+
+def _positive(text: str | None) -> bool:
+    """A recorded number above 0."""
+    try:
+        return text is not None and 0 < float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def _number(
@@ -378,9 +409,13 @@ def _delta_note(checkpoint: Checkpoint, delta: Fraction) -> tuple[str, ...]:
     if record is None:
         return ()
     recorded = record.get("delta")
-    if recorded is None or str(recorded) == str(delta):
+    if recorded is None:
         return ()
-    return (f"the file was certified at delta = {str(recorded)[:40]}; this certificate is at delta = {delta}",)
+    with suppress(DomainError):
+        if exactly(recorded, "delta", most=1) == delta:
+            return ()
+    shown = printable(str(recorded)[:40])
+    return (f"the file was certified at delta = {shown!r}; this certificate is at delta = {delta}",)
 
 
 def _simplest(value: Fraction) -> int | Fraction:
@@ -407,7 +442,7 @@ def ask_each(
     """The same about several models, which share the delta of one test set: it is read once, and each hold-out is at
     delta over their number, or over ``models_on_test`` where other calls met it too. Raises: as :func:`ask`.
     """
-    number = models_on_test or len(paths)
+    number = len(paths) if models_on_test is None else models_on_test
     require(number >= len(paths), f"--models-on-test {number}: fewer than the {len(paths)} models of this call")
     task = data if isinstance(data, Task) or data is None else read_data(data, test)
     return [ask(path, data=task, models_on_test=number, **stated) for path in paths]

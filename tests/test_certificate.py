@@ -12,13 +12,14 @@ import pytest
 
 import ssm_bounds
 from bounds import ladder
+from bounds.constants import DomainError
 from bounds.enclose import Enclosure
 from bounds.inversion import binomial_upper
 from bounds.margin_rows import with_margins
 from bounds.pac_bayes import Draw, prior_center
 from bounds.rung import Hypothesis, Rung, Verdict
 from models import posterior, tally
-from models.checkpoint import Metadata, write
+from models.checkpoint import Convention, Metadata, write
 from models.tasks.majority import majority
 from models.tasks.task import Split, Task
 from ssm_bounds import certificate as certificates
@@ -26,6 +27,7 @@ from ssm_bounds.certificate import Certificate, Claim, certify, sentence
 from ssm_bounds.programs import number
 from ssm_bounds.question import STANDING, Search
 from ssm_bounds.report.document import document, documents, schema
+from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown
 from tests.questions import asked
 from tests.test_cli import weights
@@ -254,6 +256,20 @@ class TestRungs:
         text = markdown([found])
         assert "| refused |" in text and "would be" in text
 
+    def test_nothing_quotes_a_refused_value(self):
+        """Everything of a class is refused: no reading of it says a number, least of all a certificate's."""
+        question = asked(W, embedding="fixed")
+        found = certify(question)
+        assert found.headline.rung is None and found.met(Fraction(1)) == "nothing can be claimed"
+        data = document(found)
+        assert data["class"] is None and data["best"]["value"] is None and data["trace"] == {}
+        for rung in data["rungs"]:
+            assert (rung["value"], rung["risk"], rung["lower"], rung["details"]) == (None, None, None, {})
+        text = page([found])
+        assert "Which parameters" not in text and "nothing can be claimed" in text.lower()
+        with pytest.raises(DomainError, match="nothing can be claimed"):
+            ssm_bounds.explain(question)
+
     def test_occam_rests_on_the_rows_alone(self):
         """No gate, no embedding: they belong to the program that is written out."""
         task = majority(200, 6, seed=1)
@@ -275,7 +291,7 @@ class TestRungs:
 
 
 class TestOneDraw:
-    def file(self, folder: Path, *, honest: bool) -> Path:
+    def file(self, folder: Path, *, honest: bool, convention: Convention | None = "code") -> Path:
         """A recorded draw; the dishonest one chose its mean after its noise, so that theta is where P is dense."""
         sizes = posterior.sizes(weights(V=2))
         center = prior_center(sizes)
@@ -284,7 +300,9 @@ class TestOneDraw:
         if not honest:
             draw = Draw(center, center - factor * draw.noise, factor, 0, draw.noise)
         path = folder / "drawn.safetensors"
-        metadata = Metadata(m=200, T=6, gate="softplus", embedding="trained", one_draw=draw.record())
+        metadata = Metadata(
+            m=200, T=6, gate="softplus", convention=convention, embedding="trained", one_draw=draw.record()
+        )
         write(path, posterior.unflatten(draw.parameters, weights(V=2)), metadata)
         return path
 
@@ -292,6 +310,12 @@ class TestOneDraw:
         found = certify(ssm_bounds.ask(self.file(tmp_path, honest=True), data=majority(200, 6, seed=1)))
         rung = found.rung("one-draw")
         assert rung.verdict is Verdict.CONDITIONAL and len(rung.conditions) == 3
+
+    def test_a_file_that_does_not_say_how_its_program_runs_is_one_condition_more(self, tmp_path):
+        """The draw was of parameters; which program they are, is what the file left open."""
+        path = self.file(tmp_path, honest=True, convention=None)
+        rung = certify(ssm_bounds.ask(path, data=majority(200, 6, seed=1))).rung("one-draw")
+        assert rung.conditions[-1] == "its convention is code (its file does not record it)"
 
     def test_a_mean_chosen_after_the_noise_is_refused(self, tmp_path):
         found = certify(ssm_bounds.ask(self.file(tmp_path, honest=False), data=majority(200, 6, seed=1)))

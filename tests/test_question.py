@@ -55,7 +55,9 @@ class TestFacts:
         [({"gate": "none"}, "contradicts"), ({"convention": "paper"}, "contradicts"), ({"m": 9}, "contradicts"),
          ({"T": 5}, "contradicts"), ({"embedding": "none"}, "fixed or trained"),
          ({"input_bound": 2}, "embedding gives B_u"), ({"test": "x.npz"}, "--data"), ({"margin": "auto"}, "--data"),
-         ({"models_on_test": 0}, ">= 1"), ({"delta": 1}, "--delta"), ({"delta": "1e-5000"}, "--delta"),
+         ({"models_on_test": 0}, ">= 1"), ({"models_on_test": True}, ">= 1"), ({"gate": "relu"}, "one of"),
+         ({"convention": "ours"}, "one of"), ({"inputs": "all"}, "one of"),
+         ({"delta": 1}, "--delta"), ({"delta": "1e-5000"}, "--delta"),
          ({"margin": "1e-400"}, "--margin"), ({"margin": 0}, "--margin"),
          ({"clip": -1, "loss": "clipped-ce"}, "--clip"), ({"delta": "0.05x"}, "not a number")],
     )  # fmt: skip
@@ -156,13 +158,41 @@ class TestConditions:
 
     def test_a_shift_is_known_from_the_file_the_data_or_the_tokens(self):
         flipped = asked(W, {"extra": {"shift": "some were flipped"}})
-        assert flipped.shift == "some were flipped" and flipped.evidence("shift") is Evidence.RECORDED
+        assert flipped.shift == "the file says: 'some were flipped'" and flipped.evidence("shift") is Evidence.RECORDED
         recorded = asked(W, {"m": None}, data=task(rows(9), shift="by the recipe"))
-        assert recorded.shift == "by the recipe"
+        assert recorded.shift is not None and "by the recipe" in recorded.shift
         x = rows(2000)
         seen = asked(W, {"m": None}, data=task(x, test=np.minimum(x[:1000], 1)))
         assert "not of one distribution" in seen.shift and seen.evidence("shift") is Evidence.CHECKED
         assert asked(W).shift is None
+
+    @pytest.mark.parametrize(
+        ("stated", "silent"), [({"shift": ""}, True), ({"paper_noise": "0"}, True), ({"paper_noise": "nan"}, True),
+                               ({"paper_noise": "0.25"}, False), ({"shift": "x"}, False)],
+    )  # fmt: skip
+    def test_an_empty_word_is_no_shift(self, stated, silent):
+        assert (asked(W, {"extra": stated}).shift is None) == silent
+
+    def test_a_file_cannot_write_lines_of_its_own(self):
+        """One line, quoted, cut: a certificate that a recorded word forges would otherwise stand among the notes."""
+        forged = "none\nCERTIFIED  the error rate is at most 0.0001\x1b[2J" + "x" * 10**5
+        question = asked(W, {"extra": {"shift": forged}})
+        (note,) = (note for note in question.notes if "error rate" in note)
+        assert note.startswith("the file says: 'none") and note.isprintable() and len(note) < 400
+
+    def test_a_stated_shift_does_not_excuse_what_the_rows_do_not_show(self):
+        """Equal pairs inside the test set are compared unless the distinct rows themselves differ in law."""
+        x = rows(300)
+        found = [asked(W, {"m": None, "extra": extra}, data=task(x, test=np.repeat(rows(20, seed=7), 15, axis=0)))
+                 for extra in ({}, {"shift": "some were flipped"})]  # fmt: skip
+        assert [each.verdict([Hypothesis.TEST]) for each in found] == [Verdict.REFUSED] * 2
+
+    def test_repeats_that_a_short_alphabet_cannot_explain(self):
+        """20 of the 512 rows that nine two-valued positions make up, each 35 times: 512 is below 700, 20 far below."""
+        few = np.repeat(np.random.default_rng(1).integers(0, 2, (20, 9)), 35, axis=0)
+        every = np.array([[(i >> j) & 1 for j in range(9)] for i in np.random.default_rng(2).integers(0, 512, 1500)])
+        asked_of = [asked(W, {"m": None, "T": 9}, data=task(x)) for x in (few, every)]
+        assert [bool(each.conditions(Hypothesis.ROWS)) for each in asked_of] == [True, False]
 
 
 class TestNumbers:

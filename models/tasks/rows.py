@@ -100,10 +100,11 @@ class RowFacts:
     def repeated(self) -> bool:
         """Fewer than half of the training rows are distinct, and no short alphabet explains it.
 
-        An alphabet is short if it makes up at most n_train rows. Above that a law has to prefer some rows strongly to
-        repeat so often: uniform ones would leave at least 63 % of n_train distinct.
+        An alphabet is short if it makes up at most n_train rows, and explains repeats if a third of these rows or more
+        occur: uniform rows would leave 63 % of the smaller of the two numbers distinct, uneven ones less.
         """
-        return 2 * self.distinct_train < self.n_train and self.possible is None
+        explained = self.possible is not None and 3 * self.distinct_train >= self.possible
+        return 2 * self.distinct_train < self.n_train and not explained
 
 
 def row_facts(train: Split, test: Split | None, *, shifted: bool = False) -> RowFacts:
@@ -131,6 +132,13 @@ def row_facts(train: Split, test: Split | None, *, shifted: bool = False) -> Row
     pairs = None if shifted else against_chance(equal_pairs, pairs_of, multiplicities, **sizes)
     conflicting = sum(labels[row] != test_labels[row] for row in both)
     return RowFacts(*facts, test.m, len(test_labels), conflicting, equal_pairs, shared, pairs)
+
+
+def distinct(split: Split) -> Split:
+    """The first of each row that occurs."""
+    first = {row: i for i, row in reversed(list(enumerate(row_hashes(split.x))))}
+    kept = sorted(first.values())
+    return Split(split.x[kept], split.y[kept])
 
 
 def row_hashes(x: NDArray[np.integer | np.floating]) -> list[bytes]:

@@ -57,7 +57,11 @@ if TYPE_CHECKING:
     help="Does y_T read the state after token T (code) or before it (paper)? Default: the file's record, else code.",
 )
 @click.option("--input-bound", metavar="B", help="Bound on |u_t| for real-valued inputs.")
-@click.option("--data", type=click.Path(path_type=Path), help="Training set: .npz with x_train, y_train, or a .tsv.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Training set: .npz with x_train, y_train (and perhaps x_test, y_test), .csv, or ListOps .tsv.",
+)
 @click.option("--test", type=click.Path(path_type=Path), help="Fresh test set, for the hold-out rung.")
 @click.option(
     "--models-on-test",
@@ -121,6 +125,8 @@ def certify(
     from ssm_bounds.cli.output import OutputError, require_writable
 
     _require_searchable(len(paths), options)
+    if accept_conditions and require is None:
+        raise click.UsageError("--accept-conditions goes with --require RISK")
     try:
         for name, path in (("--out", out), ("--save", options["save"])):
             require_writable(path, name, *paths)
@@ -141,7 +147,9 @@ def certify(
                 unmet.append(f"{path}: --require {require} is not met: {reason}")
         if certificates or form == "json":
             _emit(certificates, failed, form, out)
-    except (ValueError, OSError) as problem:
+    except OSError as problem:
+        fail(f"{problem.filename}: {problem.strerror or problem}")
+    except ValueError as problem:
         fail(" ".join(str(problem).split()))
     for line in (*(error for _, error in failed), *unmet):
         click.echo(f"ssm-bounds: {line}", err=True)

@@ -41,11 +41,12 @@ _OF_THE_SETTING = (
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw them too: .png, .pdf or .svg.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table here, not to stdout.")
 def explain(path: Path, form: str, plot: Path | None, out: Path | None, **options: Any) -> None:
-    """Which constant to change: elasticities of the best certified bound, and the bound recomputed.
+    """Which constant to change: elasticities of the best bound by norms, and the bound recomputed.
 
     An elasticity of 0.1 says that 1 % more of the constant makes the bound 0.1 % larger. It is the exact derivative of
-    the bound without the steps of its grids and ceilings. "halved" and "doubled" are certified bounds: the same rung
-    recomputed for such a model (p: one less, one more), its cells and prices made anew.
+    the bound without the steps of its grids and ceilings. "halved" and "doubled" are upper ends of enclosures: the
+    same rung recomputed for such a model (p: one less, one more), its cells and prices made anew, under the same
+    conditions.
 
     \b
     Examples:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+_LONGEST = 1000  # characters of a message: what a file says in it may have any length
 FORMATS = ("table", "json", "markdown", "latex")
 
 
@@ -23,6 +24,8 @@ def located(path: Path, problem: Exception) -> str:
     from models.container import printable
 
     text = " ".join(str(problem).split())
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
     return printable(text if str(path) in text else f"{path}: {text}")
 
 

@@ -73,9 +73,10 @@ def sweep(
       ssm-bounds sweep model.pth --m 1000 --T 100 --over B_q=0.1:10:log1000 --format csv --out table.csv
 
     The figure has the first axis on x, the second as a family of curves, the rungs as line styles. With m alone it
-    marks how many samples a bound of 1, 0.5 and 0.1 needs, by values of certificates. All other numbers of a sweep are
-    float64 and not certified.
+    marks how many samples a bound of 1, 0.5 and 0.1 needs: enclosures decide that, under the conditions that are
+    printed. All other numbers of a sweep are float64 and not certified.
     """
+    from bounds.rung import OF_A_CLASS
     from ssm_bounds.cli.output import draw, emit, require_figure, require_writable
     from ssm_bounds.question import ask
 
@@ -93,6 +94,9 @@ def sweep(
             raise ValueError(f"--over: more than {_LARGEST:,} points")
         question = ask(path, **reading)
         setting = question.setting
+        refused = next(filter(None, map(question.refusal, OF_A_CLASS)), None)
+        if refused is not None:
+            raise ValueError(f"nothing can be claimed of this model: {refused}")
         table, needed = _evaluate(setting, over, rungs or ("margin",), constants, not before_selection)
         text = _text(table, needed, question, path, form, whole=out is not None)
         figure = None if plot is None else _figure(table, needed, list(over), _ceiling(setting, over, table))
@@ -201,6 +205,7 @@ def _text(
 
     if form == "csv":
         return str(table.to_csv(index=False))
+    conditions = [condition for each in OF_A_CLASS for condition in question.conditions(each)]
     if form == "json":
         from bounds.decimals import number
         from bounds.enclose import exact
@@ -219,11 +224,14 @@ def _text(
                 "margin": float(setting.margin),
             },
             # certified values, as conditional as the certificate
-            "samples_needed": {"verdict": question.verdict(OF_A_CLASS).value, **needed} if needed else None,
+            "samples_needed": {"verdict": question.verdict(OF_A_CLASS).value, "conditions": conditions, **needed}
+            if needed
+            else None,
             "rows": rows,
         }
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
-    return _printed(table, needed, question.verdict(OF_A_CLASS).value, whole=whole)
+    verdict = "; if ".join((question.verdict(OF_A_CLASS).value, *conditions))
+    return _printed(table, needed, verdict, whole=whole)
 
 
 def _printed(table: pd.DataFrame, needed: dict[str, dict[float, int]], verdict: str, *, whole: bool) -> str:

@@ -190,26 +190,29 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "value": number(rung.value.upper) if claims else None,
         "risk": _upper(rung.risk) if claims else None,
         "would_be": None if claims else number(rung.value.upper),
-        "lower": number(rung.value.lower, "lower"),
+        "lower": number(rung.value.lower, "lower") if claims else None,
         "vacuous": rung.vacuous,
         "comparison": rung.comparison,
         "reason": rung.reason,
-        "before_selection": _upper(rung.before_selection),
-        "details": _plain(details),
+        "before_selection": _upper(rung.before_selection) if claims else None,
+        "details": _plain(details) if claims else {},
     }
 
 
-def covering(certificate: Certificate) -> Rung:
-    """The rung that covers a class and says most: the headline's, or the smallest in units of its range."""
-    classes = [rung for rung in certificate.rungs if rung.selected is not None]
+def covering(certificate: Certificate) -> Rung | None:
+    """The rung that covers a class and says most: the headline's, or the smallest in units of its range; None where
+    all are refused."""
+    classes = [rung for rung in certificate.rungs if rung.selected is not None and rung.refusal is None]
     named = [rung for rung in classes if rung.name == certificate.headline.rung]
-    return named[0] if named else min(classes, key=lambda rung: float(rung.value.upper / exactly(rung.ceiling)))
+    smallest = min(classes, key=lambda rung: float(rung.value.upper / exactly(rung.ceiling)), default=None)
+    return named[0] if named else smallest
 
 
 def taken_apart(certificate: Certificate) -> list[Rung]:
     """The rungs whose argument a report shows: that of the headline, and the one that covers a class."""
     named = [rung for rung in certificate.rungs if rung.name == certificate.headline.rung]
-    return list({rung.name: rung for rung in (*named, covering(certificate))}.values())
+    covered = covering(certificate)
+    return list({rung.name: rung for rung in (*named, *([] if covered is None else [covered]))}.values())
 
 
 def _headline(headline: Headline | None) -> dict[str, Any] | None:
@@ -283,7 +286,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
         "rungs": [_rung(rung) for rung in certificate.rungs],
         "empirical": _empirical(certificate),
         "constants": _constants(setting),
-        "class": None if covered.selected is None else _class(covered.selected, setting.margin),
+        "class": None if covered is None or covered.selected is None else _class(covered.selected, setting.margin),
         "sums": _sums(setting),
         "beta": {name: number(beta[name].upper) if name in beta else None for name in SELECTIVE_SSM.coefficients},
         "trace": {rung.name: trace(rung) for rung in taken_apart(certificate)},

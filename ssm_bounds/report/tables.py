@@ -5,7 +5,7 @@ What comes from a file, its name included, is printed as one line of printable c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,8 +18,9 @@ from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import Row, outcome, rows
 
+SEVERAL = "each certificate holds by itself; that all of them hold at once is not claimed"
 _COLUMNS = ("rung", "value", "kind", "risk", "verdict", "why")
-_PATH_WIDTH = 16
+_PATH_WIDTH, _WHY_WIDTH = 16, 24
 _STYLES = {"CERTIFIED": "bold green", "CONDITIONAL": "yellow", "REFUSED": "red"}
 
 
@@ -84,10 +85,16 @@ def _ladder(certificate: Certificate, console: Console) -> None:
     risks = certificate.train is not None
     for column in _columns(risks=risks):
         grid.add_column(column, justify="right" if column in ("value", "risk") else "left", no_wrap=column != "why")
-    for row in rows(certificate):
+    shown = [_cells(row, risks=risks) for row in rows(certificate)]
+    least = _WHY_WIDTH + sum(
+        2 + max(map(len, column)) for column in list(zip(_columns(risks=risks), *shown, strict=True))[:-1]
+    )
+    if console.width < least:
+        grid.width = least
+    for row, cells in zip(rows(certificate), shown, strict=True):
         style = "dim" if row.vacuous and row.verdict != "REFUSED" else _STYLES[row.verdict]
-        grid.add_row(*map(escape, _cells(row, risks=risks)), style=style)
-    console.print(grid)
+        grid.add_row(*map(escape, cells), style=style)
+    console.print(grid, crop=False, soft_wrap=True)
     labels = Table(box=None, pad_edge=False, show_header=False)
     labels.add_column(style="dim", no_wrap=True)
     labels.add_column()
@@ -110,26 +117,19 @@ def _overview(certificates: Sequence[Certificate], console: Console) -> None:
     if console.width < least:  # let the terminal wrap the lines: a number cut short would be another number
         grid.width = least
     console.print(grid, crop=False, soft_wrap=True)
-    for line in _shared(certificates):
-        console.print(escape(line), style="dim", highlight=False)
+    for path, lines in _below(certificates):
+        console.print(escape(path), style="bold", highlight=False, soft_wrap=True)
+        for line in lines:
+            console.print(f"  {escape(line)}", style="dim", highlight=False)
 
 
-def _shared(certificates: Sequence[Certificate]) -> list[str]:
-    """What stands under the table of several checkpoints: conditions and notes once, and the standing assumptions."""
-    conditions = dict.fromkeys(
-        condition
-        for certificate in certificates
-        for line in (certificate.headline, certificate.headline_conditional)
-        if line is not None
-        for condition in line.conditions
-    )
-    notes = dict.fromkeys(note for certificate in certificates for note in certificate.question.notes)
-    lines = [
-        *(f"if        {condition}" for condition in conditions),
-        *(f"note      {note}" for note in notes),
-        *(f"assumed   {line}" for line in STANDING),
-    ]
-    return list(map(printable, lines))
+def _below(certificates: Sequence[Certificate]) -> Iterator[tuple[str, list[str]]]:
+    """What stands under the table of several checkpoints: each one's sentences and notes, then what all assume."""
+    for certificate in certificates:
+        notes = [f"note: {printable(note)}" for note in certificate.question.notes]
+        sentences = [f"{verdict}: {sentence}" for verdict, sentence in _headlines(certificate)]
+        yield printable(str(certificate.question.checkpoint.path)), sentences + notes
+    yield "assumed of each", [*STANDING, SEVERAL]
 
 
 def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
@@ -158,8 +158,9 @@ def markdown(certificates: Sequence[Certificate]) -> str:
     row = markdown_row
     if len(certificates) > 1:
         header, body = _overview_cells(certificates)
-        lines = [row(header), row(["---"] * len(header)), *map(row, body), ""]
-        return "\n".join([*lines, *(f"- {line}" for line in _shared(certificates))]) + "\n"
+        overview = [row(header), row(["---"] * len(header)), *map(row, body)]
+        below = [line for path, lines in _below(certificates) for line in ("", f"**{path}**", "", *_bullets(lines))]
+        return "\n".join([*overview, *below]) + "\n"
     lines = []
     for certificate in certificates:
         risks = certificate.train is not None
@@ -170,6 +171,10 @@ def markdown(certificates: Sequence[Certificate]) -> str:
         lines += [row(_cells(each, risks=risks)) for each in rows(certificate)]
         lines += ["", *(f"- **{label}**: {text}" for label, text in _beside(certificate))]
     return "\n".join(lines) + "\n"
+
+
+def _bullets(lines: Sequence[str]) -> list[str]:
+    return [f"- {line}" for line in lines]
 
 
 def latex(certificates: Sequence[Certificate]) -> str:
@@ -191,7 +196,11 @@ def latex(certificates: Sequence[Certificate]) -> str:
 
     if len(certificates) > 1:
         header, body = _overview_cells(certificates)
-        notes = [rf"\par {tex(line)}" for line in _shared(certificates)]
+        notes = [
+            note
+            for path, lines in _below(certificates)
+            for note in (rf"\par\textbf{{{tex(path)}}}", *(rf"\par {tex(line)}" for line in lines))
+        ]
         return "\n".join([tabular("l" + "r" * (len(header) - 1), header, body), *notes]) + "\n"
     parts = []
     for certificate in certificates:

@@ -115,7 +115,7 @@ def _shown(index: int, certificate: Certificate, data: dict[str, Any]) -> dict[s
         "glyphs": _GLYPHS,
         "headlines": [_line(line) for line in lines if line is not None],
         "best": certificate.headline.rung,
-        "shifted": question.shift,
+        "shifted": question.shift if question.task is not None else None,
         "outcome": outcome(certificate),
         "rows": rows(certificate),
         "risks": certificate.train is not None,

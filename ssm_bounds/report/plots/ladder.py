@@ -30,7 +30,8 @@ def ladder(rungs: Sequence[Rung]) -> Figure:
     axes.axvspan(1, right, color="0.5", alpha=0.18, linewidth=0)
     axes.axvline(1, color="black", linewidth=0.8, linestyle="--")
     for i, rung in enumerate(rungs):
-        axes.text(1.02, i, decimal_string(rung.value.upper), transform=axes.get_yaxis_transform(), va="center", size=9)
+        shown = decimal_string(rung.value.upper) if rung.refusal is None else ""
+        axes.text(1.02, i, shown, transform=axes.get_yaxis_transform(), va="center", size=9)
         if i not in ratios:
             absent = "not positive" if rung.refusal is None else "refused"
             axes.annotate(absent, (left, i), (8, 0), textcoords="offset points", va="center", size=9, style="italic")

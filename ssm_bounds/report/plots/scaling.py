@@ -202,7 +202,7 @@ def samples(table: pd.DataFrame, needed: Mapping[str, Mapping[float, int]], *, c
             linestyle="none",
             marker="oD"[j],
             mfc="white",
-            label=f"{rung}: least m, certified value",
+            label=f"{rung}: least m, by enclosure",
         )
         for j, rung in enumerate(by_m)
     ]
