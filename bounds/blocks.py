@@ -101,6 +101,16 @@ def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "re
     return enclose_all(coefficient_formulas(constants, chain), assignment(constants, T))
 
 
+def count(expression: sympy.Expr, constants: ClassConstants) -> int:
+    """A number of entries or items of the table, at the sizes of a class."""
+    return _count(expression, constants.d, constants.N, constants.k, constants.V)
+
+
+@functools.lru_cache(maxsize=512)
+def _count(expression: sympy.Expr, d: int, N: int, k: int, V: int | None) -> int:
+    return int(rational(expression, {sym.d: d, sym.N: N, sym.k: k, sym.V: V}))
+
+
 def covers(constants: ClassConstants) -> dict[str, EntropyBound]:
     """Covers with centres inside, block by block, in the metrics of the table.
 
@@ -117,22 +127,21 @@ def _covers(constants: ClassConstants) -> Iterator[tuple[str, Block, EntropyBoun
     for block in blocks_of(constants):
         metric = constants.norms if block.metric == "spectral" else block.metric
         if block.item is None or constants.groups is None:
-            yield block.key, block, _cover(block, metric, values)
+            yield block.key, block, _cover(block, metric, count(block.entries, constants), values)
             continue
-        per_item = SELECTIVE_SSM.per_item(block)
+        per_item = count(SELECTIVE_SSM.per_item(block), constants)
         for name, (divided, group) in terms.items():
             if divided is block:
                 at = values | {sym.s_A: group.s_A}
                 # a box is independent in its entries; the bound of an entry's row or column may be smaller than its
                 # own: it then needs no more midpoints
                 lemma = Box if block.cover is Box else GroupVolume
-                size = group.items * int(rational(per_item, at))
-                yield name, block, lemma(size, rational(block.radius, at), metric)
+                yield name, block, lemma(group.items * per_item, rational(block.radius, at), metric)
 
 
-def _cover(block: Block, metric: str, values: Mapping[sympy.Symbol, Any]) -> EntropyBound:
+def _cover(block: Block, metric: str, entries: int, values: Mapping[sympy.Symbol, Any]) -> EntropyBound:
     """The minimum with Maurey's cover when the class constrains the l1 norm (theory.md 3.1, 3.3, 3.5)."""
-    entries, l1_radius = int(rational(block.entries, values)), None if block.l1 is None else values[block.l1]
+    l1_radius = None if block.l1 is None else values[block.l1]
     lemma = block.lemma(sparse=l1_radius is not None)
     found: EntropyBound = lemma(entries, rational(block.radius, values), metric)
     if l1_radius is not None:

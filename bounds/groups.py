@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bounds import elementary
-from bounds import notation as sym
 from bounds.architectures.selective_ssm import SELECTIVE_SSM
-from bounds.blocks import coefficients, output_entropy
+from bounds.blocks import coefficients, count, output_entropy
 from bounds.constants import ClassConstants, DecayGroups, Group, MeasuredConstants, Sample, Scalar
 from bounds.elementary import Floats, log_of
-from bounds.enclose import rational
 from bounds.selection import MOST_GROUPS, Cell, Item, SelectedClass, Split, abscissa_cells
 
 MOST_LEVELS = 64
@@ -120,9 +118,8 @@ def _blocks(shell: ClassConstants, T: int, cells: Sequence[Cell], item: Item, ep
         for name, scales in found.items():
             surrogates = blocks[name].surrogates()
             scales.append(max(surrogates[0].log_scale, -700.0) - log_of(eps) if surrogates else -700.0)
-    counts = {sym.d: shell.d, sym.N: shell.N, sym.k: shell.k}
-    sizes = {block.key: int(rational(SELECTIVE_SSM.per_item(block), counts)) for block in divided}
-    return [_Block(sizes[name], np.array(scales)) for name, scales in found.items()]
+    sizes = (count(SELECTIVE_SSM.per_item(block), shell) for block in divided)
+    return [_Block(size, np.array(scales)) for size, scales in zip(sizes, found.values(), strict=True)]
 
 
 def _groups(labels: Sequence[int], bounds: Sequence[Scalar]) -> tuple[Group, ...]:

@@ -11,11 +11,11 @@ from sympy import Expr, Integer, binomial, expand, floor
 from bounds import notation as sym
 from bounds.architectures.block import Block
 from bounds.architectures.selective_ssm import SELECTIVE_SSM
-from bounds.blocks import OUTPUT, assignment
+from bounds.blocks import OUTPUT, assignment, count
 from bounds.chaining import dudley
 from bounds.constants import ClassConstants, Sample, Scalar, require
 from bounds.covering import Volume
-from bounds.enclose import START_BITS, Enclosure, bits, enclose, enclose_all, rational
+from bounds.enclose import START_BITS, Enclosure, bits, enclose, enclose_all
 from bounds.entropy import LipschitzImage, Product
 from bounds.sums import DEFINITIONS
 
@@ -89,9 +89,8 @@ def scaled_entropy(constants: ClassConstants, T: int) -> Product:
     Raises: DomainError where the gates are 0, so that Z = 0. Source: theory.md 9.2.
     """
     blocks = {key: block for key, block in BLOCKS.items() if constants.gate != "none" or block.part != "joint gate"}
-    values = assignment(constants, T)
-    ratios = enclose_all({key: RATIOS[key] for key in blocks}, values)
-    balls = {key: Volume(int(rational(block.entries, values)), 1, "unit ball") for key, block in blocks.items()}
+    ratios = enclose_all({key: RATIOS[key] for key in blocks}, assignment(constants, T))
+    balls = {key: Volume(count(block.entries, constants), 1, "unit ball") for key, block in blocks.items()}
     return Product({key: LipschitzImage(ball, ratios[key], OUTPUT) for key, ball in balls.items()})
 
 

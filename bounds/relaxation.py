@@ -25,7 +25,7 @@ from sympy import Abs, Expr, Min, Piecewise, Rational, Symbol, diff, log, sqrt
 from bounds import chaining
 from bounds import notation as sym
 from bounds.architectures.selective_ssm import SELECTIVE_SSM, SEMINORMS
-from bounds.blocks import assignment, coefficient_formulas, group_terms
+from bounds.blocks import assignment, coefficient_formulas, count, group_terms
 from bounds.constants import DomainError, Scalar, require
 from bounds.elementary import exp_of, softplus_of
 from bounds.enclose import (
@@ -38,7 +38,6 @@ from bounds.enclose import (
     enclose_all,
     exact,
     hull,
-    rational,
 )
 from bounds.entropy import Product, logarithm
 from bounds.ladder import SELECTED
@@ -196,7 +195,6 @@ def _terms(rung: Rung, setting: Setting) -> list[_Term]:
     groups = {} if constants.groups is None else group_terms(constants.groups)
     beta = coefficient_formulas(constants)
     plain = replace(constants, groups=None)
-    sizes = assignment(plain, setting.sample.T)
     shares = entropy.shares or {}
     found = []
     for name, cover in entropy.blocks.items():
@@ -211,15 +209,16 @@ def _terms(rung: Rung, setting: Setting) -> list[_Term]:
         if kind == "logarithm" and block.lemma(sparse=constants.M_A is not None) is not block.cover:
             radius = radius * 2  # a box that is covered by volume
         scale = radius * beta[block.coefficient]
-        values, decay = sizes, "s_A"
+        at_group, decay = plain, "s_A"
         if group is not None and block.item is not None:
-            size = size * Rational(group.items, int(rational(SELECTIVE_SSM.items[block.item], sizes)))
-            values = assignment(replace(plain, s_A=group.s_A), setting.sample.T)
+            size = size * Rational(group.items, count(SELECTIVE_SSM.items[block.item], constants))
+            at_group = replace(plain, s_A=group.s_A)
             number = int(name.partition(".")[2] or 1)
             decay = "s_A" if number == 1 else f"s_{block.item}.{number}"
         if constants.norms == "vocabulary":
             scale = scale.xreplace(SEMINORMS)
         weight = size if kind == "logarithm" else log(2 * size + 1)
+        values = assignment(at_group, setting.sample.T)
         found.append(_Term(name, kind, weight, scale, values, decay, name in shares))
     return found
 

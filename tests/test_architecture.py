@@ -46,6 +46,14 @@ def test_data_flows_one_way(path):
         assert not tops & {"torch", "models"}
 
 
+def test_architectures_read_what_lies_below():
+    below = {"architectures", "constants", "covering", "notation", "selection"}
+    for path in FILES:
+        if path.parent.name == "architectures":
+            found = {name for name in imports(path.read_text(encoding="utf-8")) if name.startswith("bounds.")}
+            assert {name.split(".")[1] for name in found} <= below, path
+
+
 def test_only_one_file_touches_precision():
     for path in FILES:
         source = path.read_text(encoding="utf-8")

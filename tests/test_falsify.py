@@ -20,7 +20,7 @@ from bounds.enclose import Enclosure, bits
 from bounds.perturbation import EMBEDDING, REPAIRED, SHARP
 from proofs import falsify, ledger, system
 from proofs.adversary import BALLS, REPLAY_BITS, Adversary, Point, certified_ratio, replay
-from proofs.repaired import t5_1, t5_4, t5_5
+from proofs.repaired import t5_1, t5_1_gate, t5_4, t5_5
 from proofs.statement import Kind, Verdict
 from ssm_bounds.cli import main
 from tests.oracle import Model
@@ -110,6 +110,20 @@ def test_mutation_the_second_sum_of_the_gate(module):
     given = module.STATEMENT.adversary
     adversary = Adversary(system.pair_sizes(("qp", 3, 1, 1, False)), given.arrays, given.bind)
     assert falsify.search(claim, adversary).ratio > 1
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        Rational(97, 100) * t5_1_gate.claim.gts,
+        (1 + Rational(2, 5) * t5_1_gate.Y) * t5_1_gate.first,
+        t5_1_gate.first + t5_1_gate.second / 2,
+    ],
+    ids=["lowered", "second form", "first form"],
+)
+def test_mutation_the_sum_of_the_gates_slopes(bound):
+    adversary = t5_1_gate.STATEMENT.adversary
+    assert falsify.search(Le(t5_1_gate.moved, bound), adversary).ratio > 1
 
 
 def test_a_violation_below_zero_or_below_rounding_counts():
