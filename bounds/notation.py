@@ -82,6 +82,7 @@ S_1 = _radius("S_1", "sum_{t<T} rho^t", "1", "theory.md 2")
 S_2 = _radius("S_2", "sum_{t<T} t rho^t", "1", "theory.md 2")
 R_1 = _radius("R_1", "largest sum_i c_i e^{s_A tau_i} over gate sequences", "time", "theory.md 4.5")
 R_2 = _radius("R_2", "bound of sum_i c_i tau_i e^{s_A tau_i} over gate sequences", "time^2", "theory.md 4.5")
+R_g = _radius("R_g", "bound of the gate's slopes, sum_i |c_i' + a tau_i' c_i| e^{a tau_i}", "time", "theory.md 5.1")
 B_x = _radius("B_x", "bound of the state in the published chain, M B_B B_u^2 S_1", "state", "theory.md 2")
 
 # Covers

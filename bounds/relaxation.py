@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias
 
 import sympy
 from flint import arb
-from sympy import Abs, Expr, Min, Piecewise, Rational, Symbol, diff, log, sqrt
+from sympy import Abs, Eq, Expr, Min, Piecewise, Rational, Symbol, diff, log, sqrt
 
 from bounds import chaining
 from bounds import notation as sym
@@ -79,7 +79,7 @@ _SYMBOLS: dict[str, Symbol] = {
 COUNTS: dict[str, Symbol] = {name: sym.NOTATION[name].symbol for name in ("d", "N", "k", "V")}
 
 
-_SUMS = (sym.R_1, sym.R_2, sym.kappa)
+_SUMS = (sym.R_1, sym.R_2, sym.R_g, sym.kappa)
 
 
 @functools.cache
@@ -93,6 +93,10 @@ def slope(expression: Expr, x: Symbol) -> Expr:
     """
     if expression == sym.R_1 and x == sym.s_A:  # its closed form has a removable singularity at 0, a branch of its own
         return sym.M**2 * weighted_geometric(step, sym.T)
+    if expression == sym.R_g:  # at s_A = 0 both sides of its minimum may be equal
+        lesser = Min(sym.R_2, sym.M * sym.R_1 / 2)
+        at_zero = slope(sym.R_1, x) - (lesser if x == sym.s_A else 0)
+        return Piecewise((at_zero, Eq(sym.s_A, 0)), (slope(DEFINITIONS[sym.R_g], x), True), evaluate=False)
     if expression in _SUMS:
         definition = DEFINITIONS[expression]
         for inner in (sym.phi, sym.L, sym.lambda_):

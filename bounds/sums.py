@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sympy import Eq, Expr, Integer, Min, Piecewise, Symbol, exp, log
+from sympy import Abs, Eq, Expr, Integer, Min, Piecewise, Symbol, exp, log
 
 from bounds.notation import (
     B_B,
@@ -23,6 +23,7 @@ from bounds.notation import (
     Delta_min,
     L,
     M,
+    R_g,
     T,
     kappa,
     lambda_,
@@ -71,6 +72,8 @@ DEFINITIONS: dict[Symbol, Expr] = {
         (_plateau, Eq(s_A, 0)),
         (M**2 * weighted_geometric(step, T), True),
     ),
+    # min(R_1 + |s_A| R_2, (1 + |s_A| M/2) R_1) for s_A <= 0 (theory.md 5.1; proofs: 5.1-gate)
+    R_g: Piecewise((R_1 + Abs(s_A) * Min(R_2, M * R_1 / 2), s_A <= 0), (R_1 + s_A * R_2, True)),
 }
 """What each derived symbol stands for in the classes of theory.md 1; a class may override M (its cap) or both gates."""
 

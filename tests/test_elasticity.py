@@ -137,7 +137,8 @@ class Oracle:
         M *= x("M")
         top = mpf(c.s_A) * x("s_A") * entries + moves.get("ds", mpf(0))
         kappa = B_w * (1 if words else B_u**3)
-        gate = kappa * (R_1(top, M, T) + abs(top) * R_2(top, M, T))
+        first, second = R_1(top, M, T), R_2(top, M, T)
+        gate = kappa * (first + top * second if top > 0 else min(first - top * second, (1 - top * M / 2) * first))
         blocks: list[tuple[str, str, mpf, mpf]] = []
 
         def volume(name: str, n: mpf, radius: mpf, beta: mpf, l1: mpf | None = None) -> None:

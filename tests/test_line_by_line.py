@@ -43,6 +43,11 @@ CLASSES = {
 }
 
 
+def slopes(s_A: float, M: float, R_1: float, R_2: float) -> float:
+    """R_g of theory.md 5.1."""
+    return R_1 + s_A * R_2 if s_A > 0 else min(R_1 - s_A * R_2, (1 - s_A * M / 2) * R_1)
+
+
 def sums(c: ClassConstants) -> tuple[float, float, float]:
     """M, R_1 and R_2 of theory.md 4.5."""
     M = 1.0 if c.gate == "none" else c.M if c.M is not None else math.log1p(math.exp(c.p_hi + c.B_q * c.B_u))
@@ -61,15 +66,15 @@ def sums(c: ClassConstants) -> tuple[float, float, float]:
 
 def betas(c: ClassConstants) -> dict[str, float]:
     """theory.md 5.1 and 5.4."""
-    _, R_1, R_2 = sums(c)
+    M, R_1, R_2 = sums(c)
     kappa = c.B_w * c.B_B * c.B_C * c.B_u**3
-    gate = kappa * (R_1 + abs(c.s_A) * R_2)
+    gate = kappa * slopes(c.s_A, M, R_1, R_2)
     found = {"A": kappa * R_2, "B": kappa * R_1 / c.B_B, "C": kappa * R_1 / c.B_C, "w": kappa * R_1 / c.B_w}
     if c.gate != "none":
         found["g"] = gate
     if c.V is not None:
         moved = (
-            2 * c.B_B * c.B_u**2 * R_1 + c.B_B * c.B_u**3 * c.B_q * (R_1 + abs(c.s_A) * R_2) + c.B_B * c.B_u**2 * R_1
+            2 * c.B_B * c.B_u**2 * R_1 + c.B_B * c.B_u**3 * c.B_q * slopes(c.s_A, M, R_1, R_2) + c.B_B * c.B_u**2 * R_1
         )
         found["e"] = c.B_w * c.B_C * moved
     return found
@@ -138,9 +143,9 @@ def grouped_betas(c: ClassConstants) -> dict[str, float]:
         for i, group in enumerate(part, 1):
             _, R_1, R_2 = sums(replace(c, groups=None, s_A=group.s_A))
             found[f"{block}.{i}" if len(part) > 1 else block] = kappa * (R_2 if block == "A" else R_1 / norm)
-    _, R_1, R_2 = sums(c)
+    M, R_1, R_2 = sums(c)
     if c.gate != "none":
-        found["g"] = kappa * (R_1 + abs(c.s_A) * R_2)
+        found["g"] = kappa * slopes(c.s_A, M, R_1, R_2)
     if c.V is not None:
         found["e"] = betas(c)["e"]
     return found

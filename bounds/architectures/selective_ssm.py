@@ -7,7 +7,7 @@ the gate in the largest move of a logit; the embedding in the largest l2 move of
 
 from __future__ import annotations
 
-from sympy import Abs, Expr, Integer, log
+from sympy import Expr, Integer, log
 
 from bounds.architectures.block import Architecture, Block, Theorem
 from bounds.covering import Box, Volume
@@ -30,6 +30,7 @@ from bounds.notation import (
     M_q,
     M_w,
     N,
+    R_g,
     V,
     d,
     k,
@@ -49,10 +50,9 @@ SEMINORMS = {B_B: v_B, B_C: v_C, B_w: v_w}
 """What bounds W_B, W_C, W in the place of their spectral norms in a class of vocabulary norms (theory.md 5.3)."""
 
 _size, _half = d * N, (p_hi - p_lo) / 2
-_r_g = R_1 + Abs(s_A) * R_2
 _gate: dict[Theorem, Expr] = {
-    "sharp": kappa * _r_g,
-    "vocabulary": v_w * v_B * v_C * _r_g,
+    "sharp": kappa * R_g,
+    "vocabulary": v_w * v_B * v_C * R_g,
     "repaired": kappa * (S_1 + M * B_A * S_2),
 }
 _chain = kappa * M**2 * S_2  # of A in the published chain and in its repair
@@ -90,7 +90,7 @@ SELECTIVE_SSM = Architecture(
         Block("q", "q", "q", d, B_q, "l2", Volume, M_q, _gate | {"published": kappa * (S_1 + M * B_A * S_2)},
               B_u**2 * M_q**2 * log(2 * d + 1), part="gate", seen=B_u, coefficient="g"),
         Block("embedding", "e", "E", V * d, B_u, "largest row, l2", Volume, None, {
-            "embedding": B_w * B_C * (2 * B_B * B_u**2 * R_1 + B_B * B_u**3 * B_q * _r_g + B_B * B_u**2 * R_1),
+            "embedding": B_w * B_C * (2 * B_B * B_u**2 * R_1 + B_B * B_u**3 * B_q * R_g + B_B * B_u**2 * R_1),
         }, part="embedding", words="the embedding"),
     ),
     items={"A": d * N, "rows": N, "columns": d},

@@ -8,6 +8,7 @@ Every function returns natural logarithms, accurate as ``logspace`` says. Source
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,6 +63,8 @@ def _read(of: Class, theorem: Theorem, sums: dict[str, Floats]) -> dict[str, Flo
 
 def _values(of: Class, sums: Mapping[str, Floats]) -> dict[sympy.Symbol, Any]:
     """Values of the symbols of a coefficient; without a gate q is 0."""
+    if "R_1" in sums:
+        sums = {**sums, "R_g": _slopes(of, sums)}
     known = {sym.NOTATION[name].symbol: Logarithm(value) for name, value in sums.items()}
     return {sym.B_q: _ZERO, sym.kappa: DEFINITIONS[sym.kappa]} | symbols(of) | known
 
@@ -78,6 +81,13 @@ def sharp(of: Class, T: Floats) -> dict[str, Floats]:
     Shapes: those the arrays broadcast to.
     """
     return _read(of, "sharp", sharp_sums(of, T))
+
+
+def _slopes(of: Class, sums: Mapping[str, Floats]) -> Floats:
+    """``ln`` of R_g."""
+    second = sums["R_2"]
+    lesser = np.minimum(second, sums["M"] + sums["R_1"] - math.log(2))
+    return np.logaddexp(sums["R_1"], log(np.abs(of["s_A"])) + np.where(of["s_A"] <= 0, lesser, second))
 
 
 def _power_sums(log_rho: Floats, T: Floats) -> dict[str, Floats]:

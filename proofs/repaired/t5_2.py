@@ -85,6 +85,7 @@ STATEMENT = Statement(
         Eq(sym.kappa, DEFINITIONS[sym.kappa]),
         *(Le(S_1[key], R_1[key]) for key in radius),
         *(Le(S_2[key], R_2[key]) for key in radius),
+        *t5_1.OF_R_G,
     ),
     prose=(
         "two groups of each block, of the entries of A, rows of W_B and W_C, columns of W; s_Xg bounds every decay "
@@ -95,7 +96,7 @@ STATEMENT = Statement(
     ),
     witness=dict.fromkeys((*radius.values(), *R_1.values(), *R_2.values(), *S_1.values(), *S_2.values()), 1)
     | dict.fromkeys((sym.B_w, sym.B_B, sym.B_C, sym.B_u, sym.R_1, sym.R_2, sym.kappa, gate, moved), 1)
-    | {sym.s_A: -1},
+    | {sym.s_A: -1, t5_1.c: 1, sym.M: 2, sym.R_g: 2},
     derivation=(
         *(
             Step(

@@ -9,7 +9,20 @@ from bounds import notation as sym
 from bounds.perturbation import VOCABULARY
 from proofs.adversary import Adversary, Array, Numbers, Sizes
 from proofs.repaired import t5_1
-from proofs.repaired.t5_1 import PATH, S_1, S_2, S_g, a, block_by_block, block_move, moved, radius
+from proofs.repaired.t5_1 import (
+    LARGEST_SLOPES,
+    OF_R_G,
+    PATH,
+    S_1,
+    S_2,
+    S_s,
+    a,
+    block_by_block,
+    block_move,
+    c,
+    moved,
+    radius,
+)
 from proofs.solvers import Axiom
 from proofs.statement import Kind, Statement, Step, Verdict
 from proofs.system import class_constants, distances, larger, output_move, pair, pair_arrays, pair_sizes, rows
@@ -19,7 +32,9 @@ claim = Le(moved, sympy.Add(*(VOCABULARY[block] * radius[block] for block in VOC
 KEPT = {
     step.name: step
     for step in t5_1.STATEMENT.derivation
-    if not isinstance(step.by, Axiom) and not step.name.startswith("coefficient") and step.claim != t5_1.claim
+    if (not isinstance(step.by, Axiom) or step is LARGEST_SLOPES)
+    and not step.name.startswith("coefficient")
+    and step.claim != t5_1.claim
 }
 
 
@@ -59,7 +74,7 @@ STATEMENT = Statement(
     source="theory.md 5.3; W in its own norm max_v |w o e_v|_1 as well",
     kind=Kind.TIGHT,
     recorded=Verdict.PROVED_FROM_AXIOMS,
-    hypotheses=(Le(a, sym.s_A), Le(S_1, sym.R_1), Le(S_2, sym.R_2)),
+    hypotheses=(Le(a, sym.s_A), Le(S_1, sym.R_1), Le(S_2, sym.R_2), *OF_R_G),
     prose=(
         "two models of the class with one input whose tokens are rows of a fixed embedding; eps_A = |A - A^|_max, "
         "eps_g: largest move of a logit; eps_B = max_v |(W_B - W^_B) e_v|, eps_C likewise, "
@@ -67,7 +82,7 @@ STATEMENT = Statement(
         "Sigma_1, Sigma_2, a, c, tau, d_X: as in 5.1",
     ),
     witness=dict.fromkeys((*radius.values(), *block_move.values(), sym.v_w, sym.v_B, sym.v_C), 1)
-    | {moved: 1, S_1: 1, S_2: 1, sym.R_1: 1, sym.R_2: 1, sym.s_A: -1, a: -2},
+    | {moved: 1, S_1: 1, S_2: 1, sym.R_1: 1, sym.R_2: 1, sym.s_A: -1, a: -2, c: 1, sym.M: 2, sym.R_g: 2},
     derivation=(
         *KEPT.values(),
         Step("A", Le(block_move["A"], kappa * S_2 * radius["A"]), NORMS, ("A, one entry",)),
@@ -76,9 +91,9 @@ STATEMENT = Statement(
         Step("W", Le(block_move["w"], sym.v_B * sym.v_C * S_1 * radius["w"]), NORMS),
         Step(
             "gate",
-            Le(block_move["g"], kappa * S_g * radius["g"]),
+            Le(block_move["g"], kappa * S_s * radius["g"]),
             PATH,
-            ("gates move multiplicatively", "the slope is largest at s_A"),
+            ("gates move multiplicatively",),
         ),
         *block_by_block(VOCABULARY),
     ),

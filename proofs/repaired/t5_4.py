@@ -34,7 +34,13 @@ STATEMENT = Statement(
     source="theory.md 5.4",
     kind=Kind.TIGHT,
     recorded=Verdict.PROVED_FROM_AXIOMS,
-    hypotheses=(Le(S_1, sym.R_1), Le(u, sym.B_u), Le(u_hat, sym.B_u), Eq(sym.kappa, DEFINITIONS[sym.kappa])),
+    hypotheses=(
+        Le(S_1, sym.R_1),
+        Le(u, sym.B_u),
+        Le(u_hat, sym.B_u),
+        Eq(sym.kappa, DEFINITIONS[sym.kappa]),
+        *t5_1.OF_R_G,
+    ),
     prose=(
         "one model with two embeddings of rows at most B_u; eps_e: largest move of a row; every gate between is at "
         "most M",
@@ -44,7 +50,7 @@ STATEMENT = Statement(
     ),
     witness=dict.fromkeys((radius, product, u, u_hat, in_sums, in_output, in_gates), 1)
     | dict.fromkeys((sym.B_w, sym.B_B, sym.B_C, sym.B_u, sym.B_q, sym.kappa, sym.R_1, sym.R_2, S_1), 1)
-    | {moved: 1, sym.s_A: -1},
+    | {moved: 1, sym.s_A: -1, t5_1.c: 1, sym.M: 2, sym.R_g: 2},
     derivation=(
         Step(
             "one token",

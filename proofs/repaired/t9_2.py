@@ -38,7 +38,7 @@ STATEMENT = Statement(
     prose=(
         "the ball class with k = 1, Z = kappa R_1 > 0; R_S: its empirical complexity on any sample with |u_t| <= B_u",
         "J = int_0^1 sqrt(sum_i n_i ln(1 + 2 g_i/(eta_i x))) dx, eta_i > 0, sum_i eta_i = 1",
-        "g_i = r_i beta_i/Z: 1 for W_B, W_C, W; (r_p + B_q B_u)(1 + |s_A| R_2/R_1); ((B_A + s_A)/2) R_2/R_1",
+        "g_i = r_i beta_i/Z: 1 for W_B, W_C, W; (r_p + B_q B_u) R_g/R_1; ((B_A + s_A)/2) R_2/R_1",
         "D = int_0^Z sqrt(ln N(eps)) d eps, N the covering number of the outputs in sup norm over inputs",
     ),
     witness={rad: 1, Z: 1, m: 1, scaled: 1},

@@ -27,7 +27,7 @@ COVERS: dict[str, Expr] = {
 }
 """The formula of each covering lemma, by the rule that a trace prints."""
 
-_SUMS = (sym.M, sym.kappa, sym.lambda_, sym.L, sym.phi, sym.R_1, sym.R_2)
+_SUMS = (sym.M, sym.kappa, sym.lambda_, sym.L, sym.phi, sym.R_1, sym.R_2, sym.R_g)
 _SOURCES = {
     sym.M: "theory.md 1",
     sym.kappa: "theory.md 1",
@@ -36,6 +36,7 @@ _SOURCES = {
     sym.phi: "theory.md 4.4",
     sym.R_1: "theory.md 4.5",
     sym.R_2: "theory.md 4.5",
+    sym.R_g: "theory.md 5.1",
 }
 
 KL, EXPONENT, TAIL, EVENTS, TAU, TAU_G, XI = (
