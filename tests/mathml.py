@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 _FUNCTIONS = {"ln": lambda arguments: math.log(*arguments), "min": min, "max": max}
 _FENCES = {"(": (")", float), "|": ("|", abs), "⌈": ("⌉", math.ceil)}
-_RELATIONS = {"<": float.__lt__, "=": float.__eq__, "≥": float.__ge__}
+_RELATIONS = {"≤": float.__le__, "<": float.__lt__, "=": float.__eq__, "≥": float.__ge__}
 
 
 def read(node: Element, values: Mapping[str, float]) -> float:
