@@ -69,6 +69,11 @@ def R_2(s: mpf, M: mpf, T: mpf) -> mpf:
     return M**2 * r * (1 - T * r ** (T - 1) + (T - 1) * r**T) / (1 - r) ** 2
 
 
+def R_g(s: mpf, M: mpf, T: mpf) -> mpf:
+    first, second = R_1(s, M, T), R_2(s, M, T)
+    return first + s * second if s > 0 else min(first - s * second, (1 - s * M / 2) * first)
+
+
 def softplus(x: mpf) -> mpf:
     return mp.log1p(mp.exp(x))
 
@@ -137,8 +142,7 @@ class Oracle:
         M *= x("M")
         top = mpf(c.s_A) * x("s_A") * entries + moves.get("ds", mpf(0))
         kappa = B_w * (1 if words else B_u**3)
-        first, second = R_1(top, M, T), R_2(top, M, T)
-        gate = kappa * (first + top * second if top > 0 else min(first - top * second, (1 - top * M / 2) * first))
+        gate = kappa * R_g(top, M, T)
         blocks: list[tuple[str, str, mpf, mpf]] = []
 
         def volume(name: str, n: mpf, radius: mpf, beta: mpf, l1: mpf | None = None) -> None:
@@ -342,7 +346,7 @@ def test_a_decay_rounded_to_zero_holds_its_cell():
 def test_slopes_of_the_sums(s_A, x):
     """Through the cancellation beside 0, by differences of values with 150 digits."""
     at = {sym.s_A: s_A, sym.M: 0.75, sym.T: 50}
-    for symbol, function in ((sym.R_1, R_1), (sym.R_2, R_2)):
+    for symbol, function in ((sym.R_1, R_1), (sym.R_2, R_2), (sym.R_g, R_g)):
         found = relaxation.narrow(relaxation.slope(symbol, x), {**DEFINITIONS, **at})
         with mp.workdps(150):
             h = mpf(10) ** -50
