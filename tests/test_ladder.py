@@ -57,7 +57,7 @@ class TestImdb:
             ("scale", 0.337, 0.345),
             ("margin", 0.294, 0.305),
             ("scale-groups", 0.309, 0.315),
-            ("margin-groups", 0.263, 0.268),
+            ("margin-groups", 0.262, 0.268),
         ],
     )
     def test_reference_values(self, imdb, name, before, ceiling):

@@ -56,7 +56,7 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_is_done(tmp_path):
     outcome = run_all(partial(log_and, folder=tmp_path), ["sleep", "a", "b"], local(2), interrupt)
     assert outcome.interrupted and outcome.results == ("a",)
     for process in set(multiprocessing.active_children()) - before:
-        process.join(10)
+        process.join(60)
         assert not process.is_alive()
 
 
