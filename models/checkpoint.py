@@ -28,6 +28,8 @@ from models.container import SAVE, CheckpointError, Tensor, parse, printable, qu
 from models.weights import SHAPES, Array, Weights, WeightsError, check_shapes
 
 Convention = Literal["code", "paper"]
+MOST = 10**18
+"""Training rows, and their largest length: more is a mistake."""
 EmbeddingKind = Literal["trained", "fixed", "none"]
 
 _METADATA = "ssm_bounds"
@@ -63,7 +65,7 @@ class Metadata:
         require(self.task is None or isinstance(self.task, str), "task", "a string")
         for name in ("m", "T"):
             value = getattr(self, name)
-            require(value is None or (type(value) is int and 1 <= value <= 10**18), name, "an integer from 1 to 10^18")
+            require(value is None or (type(value) is int and 1 <= value <= MOST), name, "an integer from 1 to 10^18")
         for name, kind in (("gate", Gate), ("convention", Convention), ("embedding", EmbeddingKind)):
             require(getattr(self, name) in (None, *get_args(kind)), name, f"one of {', '.join(get_args(kind))}")
         require(self.occam is None or isinstance(self.occam, Mapping), "occam", "an object, the record of a code")

@@ -161,7 +161,6 @@ def _with_margin(question: Question, train: Answers | None) -> Question:
     if not question.automatic or train is None:
         return question
     setting = question.setting
-
     g = margin_choice.choose_margin(setting, train.below, _fitted(question))
     loss = losses.make(setting.loss.name, margin=g, clip=setting.loss.range)
     return replace(question, setting=replace(setting, margin=g, loss=loss))
@@ -199,16 +198,15 @@ def _claims(
     this model alone at that over the number of models. Refused ones count."""
     setting = question.setting
     delta = setting.delta
-    about = f"{question.subject} (sha256 {question.checkpoint.sha256[:8]}...)"
     if train is None:
         number = len(ladder.SELECTED) + 1
         share = delta / number
         found = map(question.resolved, _of_a_class(setting, family, None, None, share))
-        return number, tuple(Claim(rung, rung.kind, rung.value, share, about) for rung in found)
+        return number, tuple(Claim(rung, rung.kind, rung.value, share, question.named) for rung in found)
     number = _RISKS + programs.number(question)
     share = delta / number
     claims = [
-        Claim(question.resolved(rung), "risk", rung.risk, share, about)
+        Claim(question.resolved(rung), "risk", rung.risk, share, question.named)
         for rung in _of_a_class(setting, family, rows, train, share)
         if rung.risk is not None
     ]

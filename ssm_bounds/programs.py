@@ -222,7 +222,7 @@ def _holdout(question: Question, test: Tally) -> Program:
     return Program(
         rung,
         lambda share: binomial_upper(test.errors, test.n, share),
-        f"{question.subject} (sha256 {question.checkpoint.sha256[:8]}...)",
+        question.named,
         each_model=True,
     )
 

@@ -25,7 +25,7 @@ from bounds.constants import DomainError, Gate, MeasuredConstants, Sample, Scala
 from bounds.enclose import Enclosure
 from bounds.pac_bayes import CONDITIONS as DRAWN_ONCE
 from bounds.rung import Embedding, Hypothesis, Rung, Setting, Verdict
-from models.checkpoint import Checkpoint, Convention, read
+from models.checkpoint import MOST, Checkpoint, Convention, read
 from models.container import printable
 from models.norms import max_row_l2, measure
 from models.tasks.files import read_task
@@ -35,7 +35,6 @@ from models.tasks.task import Task
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
-MOST_ROWS = 10**18
 _LARGEST_EXPONENT = 300  # of a number that is typed: far beyond use, and no cost grows with it
 _LONGEST = 400
 Inputs = Literal["ball", "vocabulary"]
@@ -101,6 +100,11 @@ class Question:
 
     def evidence(self, name: str) -> Evidence:
         return next(fact.evidence for fact in self.facts if fact.name == name)
+
+    @property
+    def named(self) -> str:
+        """The model and its file."""
+        return f"{self.subject} (sha256 {self.checkpoint.sha256[:8]}...)"
 
     @property
     def subject(self) -> str:
@@ -219,9 +223,7 @@ def ask(
         require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    task = (
-        data if isinstance(data, Task) or data is None else read_task(Path(data), None if test is None else Path(test))
-    )
+    task = data if isinstance(data, Task) or data is None else read_data(data, test)
     facts = [
         _number("m", m, recorded.m, None if task is None else task.train.m),
         _number("T", T, recorded.T, at_least=True),
@@ -256,15 +258,16 @@ def ask(
         automatic=automatic,
         notes=_delta_note(checkpoint, level),
     )
-    return _with_shift(question) if task is None else _with_data(question, task)
+    return _with_shift(question, None) if task is None else _with_data(question, task)
 
 
 def _with_data(question: Question, task: Task) -> Question:
     """What the data say, and contradict. Raises: DomainError naming the file."""
     _require_fitting(question, task)
-    question = _with_shift(replace(question, task=task))
+    sign = _seen_shift(task)
+    question = _with_shift(replace(question, task=task), sign)
     # a stated shift does not excuse repeats: only one that the distinct rows show does
-    rows = row_facts(task.train, task.test, shifted=seen_shift(task) is not None)
+    rows = row_facts(task.train, task.test, shifted=sign is not None)
     counts: dict[str, int] = {"distinct training rows": rows.distinct_train}
     if rows.conflicting_train:
         counts["distinct training rows with several labels"] = rows.conflicting_train
@@ -309,14 +312,14 @@ def _require_fitting(question: Question, task: Task) -> None:
             )
 
 
-def _with_shift(question: Question) -> Question:
-    """How the training rows are known to differ in distribution from the test rows."""
+def _with_shift(question: Question, sign: str | None) -> Question:
+    """How the training rows are known to differ in distribution from the test rows; ``sign``: what the rows show."""
     extra, task = question.checkpoint.metadata.extra, question.task
     told = extra.get("shift") or ("ones were flipped" if _positive(extra.get("paper_noise")) else None)
     found, evidence = None if told is None else f"the file says: {printable(told[:200])!r}", Evidence.RECORDED
     if found is None and task is not None and task.shift is not None:
         found = task.shift
-    if found is None and (sign := seen_shift(task)) is not None:
+    if found is None and sign is not None:
         found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
         evidence = Evidence.CHECKED
     if found is None:
@@ -332,9 +335,9 @@ def _with_shift(question: Question) -> Question:
     )
 
 
-def seen_shift(task: Task | None) -> str | None:
+def _seen_shift(task: Task) -> str | None:
     """What the distinct rows show of two distributions; None where there is nothing to see."""
-    if task is None or task.test is None:
+    if task.test is None:
         return None
     return shift(*(distinct(split) for split in (task.train, task.test)))
 
@@ -351,7 +354,7 @@ def _number(
     name: str, stated: int | None, recorded: int | None, counted: int | None = None, *, at_least: bool = False
 ) -> Fact:
     """m or T: what is stated may not contradict the file or the data; T may exceed the record. Raises: DomainError."""
-    require(stated is None or (type(stated) is int and 1 <= stated <= MOST_ROWS), f"--{name}: not 1 to 10^18: {stated}")
+    require(stated is None or (type(stated) is int and 1 <= stated <= MOST), f"--{name}: not 1 to 10^18: {stated}")
     for known, who in ((recorded, "the file, which records"), (counted, "the data, which have")):
         if stated is not None and known is not None and stated != known and not (at_least and stated > known):
             raise DomainError(f"--{name} {stated} contradicts {who} {name} = {known}")

@@ -146,6 +146,7 @@ def _table(found: Explanation, console: Any) -> None:
     from rich.table import Table
 
     from bounds.elasticity import reading
+    from ssm_bounds.report.tables import labelled
 
     console.print(escape(reading(found)), style="bold", highlight=False, soft_wrap=True)
     grid = Table(box=None, pad_edge=False, header_style="dim")
@@ -155,12 +156,7 @@ def _table(found: Explanation, console: Any) -> None:
     for cells in _cells(found):
         grid.add_row(*map(escape, cells))
     console.print(grid)
-    labels = Table(box=None, pad_edge=False, show_header=False)
-    labels.add_column(style="dim", no_wrap=True)
-    labels.add_column()
-    for name, text in _lines(found):
-        labels.add_row(name, escape(text))
-    console.print(labels)
+    labelled(_lines(found), console)
 
 
 def _markdown(found: Explanation) -> str:

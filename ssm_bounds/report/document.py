@@ -340,7 +340,7 @@ def _row(rung: Rung, certificate: Certificate, holdout: Rung | None) -> Row:
         claimed = rung.risk if rung.risk is not None else rung.value if rung.kind == "risk" else None
         if claimed is not None and holdout is not None and holdout.value.upper < claimed.upper:
             why += "; the hold-out is smaller"
-    return Row(rung.name, value, rung.kind, risk, rung.verdict.value, rung.vacuous, why)
+    return Row(rung.name, value, rung.kind, risk, rung.verdict.value, rung.vacuous and rung.refusal is None, why)
 
 
 def _why(rung: Rung, certificate: Certificate) -> str:

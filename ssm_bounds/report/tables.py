@@ -5,7 +5,7 @@ What comes from a file, its name included, is printed as one line of printable c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -60,7 +60,7 @@ def _beside(certificate: Certificate) -> list[tuple[str, str]]:
 
 
 def _cells(row: Row, *, risks: bool) -> tuple[str, ...]:
-    verdict = f"{row.verdict}, vacuous" if row.vacuous and row.verdict != "REFUSED" else row.verdict
+    verdict = f"{row.verdict}, vacuous" if row.vacuous else row.verdict
     return (row.rung, row.value, row.kind, *([row.risk] if risks else []), verdict, printable(row.why))
 
 
@@ -92,15 +92,20 @@ def _ladder(certificate: Certificate, console: Console) -> None:
     if console.width < least:
         grid.width = least
     for row, cells in zip(rows(certificate), shown, strict=True):
-        style = "dim" if row.vacuous and row.verdict != "REFUSED" else _STYLES[row.verdict]
+        style = "dim" if row.vacuous else _STYLES[row.verdict]
         grid.add_row(*map(escape, cells), style=style)
     console.print(grid, crop=False, soft_wrap=True)
-    labels = Table(box=None, pad_edge=False, show_header=False)
-    labels.add_column(style="dim", no_wrap=True)
-    labels.add_column()
-    for label, text in _beside(certificate):
-        labels.add_row(label, escape(text))
-    console.print(labels)
+    labelled(_beside(certificate), console)
+
+
+def labelled(lines: Iterable[tuple[str, str]], console: Console) -> None:
+    """Print labels in a column of their own, beside what they stand for."""
+    grid = Table(box=None, pad_edge=False, show_header=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    for label, text in lines:
+        grid.add_row(label, escape(text))
+    console.print(grid)
 
 
 def _overview(certificates: Sequence[Certificate], console: Console) -> None:
