@@ -135,8 +135,8 @@ def _lines(found: Explanation) -> list[tuple[str, str]]:
         )
     return [
         *lines,
-        ("elasticity", f"of the bound without grids and ceilings, here {difference:+.1e} relative from the certified"),
-        ("halved", "and doubled: certified, recomputed; every norm of a matrix moves with it"),
+        ("elasticity", f"of the bound without grids and ceilings, here {difference:+.1e} relative from its enclosure"),
+        ("halved", "and doubled: recomputed, upper ends of enclosures; every norm of a matrix moves with it"),
         ("verdict", "; if ".join((rung.verdict.value, *rung.conditions))),
     ]
 
