@@ -87,14 +87,14 @@ def _product(setting: Setting, groups: bool) -> Fraction:
 
 def _candidates(product: Fraction, ordered: Array) -> list[float]:
     """``product/2^{j/8}`` rounded up to a float64, falling, from about the largest margin to the least positive one."""
-    positive = ordered[ordered > 0]
-    largest = Fraction(float(positive[-1]))
-    smallest = max(Fraction(float(positive[0])), largest / 2**_OCTAVES)
+    least, most = 2 * LEAST_MARGIN, 1 / LEAST_MARGIN / 2  # a factor 2 from the ends: a cell is a factor 2^{1/8}
+    inside = ordered[(ordered >= least) & (ordered <= most)]
+    require(len(inside) > 0, f"--margin auto: every positive margin lies outside {least:.0e} to {most:.0e}")
+    largest = Fraction(float(inside[-1]))
+    smallest = max(Fraction(float(inside[0])), largest / 2**_OCTAVES)
     indices = range(index_above(product / largest), index_above(product / smallest) + 1)
     found = [Enclosure.point(product / Fraction(grid(j))).float_upper() for j in indices]
-    kept = [g for g in found if LEAST_MARGIN < g < 1 / LEAST_MARGIN]
-    require(bool(kept), f"--margin auto: the margins lie outside {LEAST_MARGIN:.0e} to {1 / LEAST_MARGIN:.0e}")
-    return kept
+    return [g for g in found if LEAST_MARGIN < g < 1 / LEAST_MARGIN]
 
 
 def _between(values: dict[int, float]) -> Sequence[float]:

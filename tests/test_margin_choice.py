@@ -81,7 +81,7 @@ def test_the_rung_that_wins_decides():
 @given(st.lists(st.floats(-5, 50), min_size=5, max_size=60), st.integers(0, 100))
 @settings(max_examples=10)
 def test_a_function_of_the_margins_as_a_set(margins, seed):
-    if max(margins) <= 0:
+    if max(margins) < 2 * mpb.LEAST_MARGIN:
         return
     setting = replace(SETTING, sample=Sample(len(margins), 6))
     shuffled = np.random.default_rng(seed).permutation(margins)
@@ -100,6 +100,19 @@ def test_what_is_no_number_is_an_error():
 def test_needs_a_positive_margin(margins):
     with pytest.raises(DomainError, match="no training row has a positive margin"):
         choose_margin(SETTING, np.array(margins))
+
+
+@pytest.mark.parametrize("tiny", [1.54131582115184e-304, 5e-324, 2.0**-300])
+def test_margins_below_the_range_are_named(tiny):
+    with pytest.raises(DomainError, match="every positive margin lies outside"):
+        choose_margin(SETTING, np.array([0.0, 0.0, tiny]))
+    beside = np.array([tiny, 3.0, 3.0])
+    assert choose_margin(replace(SETTING, sample=Sample(3, 6)), beside) > 1
+
+
+@pytest.mark.parametrize("end", [2.0**-299, 2.0**299])
+def test_margins_at_the_ends_of_the_range(end):
+    assert choose_margin(replace(SETTING, sample=Sample(3, 6)), np.full(3, end)) == pytest.approx(end, rel=0.1)
 
 
 def test_one_margin_and_margins_far_apart():
