@@ -20,7 +20,7 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check .
 
 types: .venv/.ready
-	$(BIN)/mypy
+	MYPYPATH=.venv/typing $(BIN)/mypy
 
 bench: .venv/.ready
 	$(BIN)/python -m pytest tests/benchmarks -q -s
@@ -29,14 +29,16 @@ notebooks: .venv/.ready
 	$(BIN)/jupyter lab notebooks
 
 pages: .venv/.ready
-	$(BIN)/python -m proofs.pages docs
-	$(BIN)/python -m proofs.chapters docs/theory
+	$(BIN)/python -m ssm_bounds.proofs.pages docs
+	$(BIN)/python -m ssm_bounds.proofs.chapters docs/theory
 	$(BIN)/python -m ssm_bounds.report.pages docs
 
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	mkdir -p .venv/typing/ssm_bounds  # mypy cannot follow how an editable install maps folders: links can
+	ln -sfn $(foreach part,$(wildcard ssm_bounds/*) bounds models proofs,$(CURDIR)/$(part)) .venv/typing/ssm_bounds/
 	touch $@
 
 clean:

@@ -6,7 +6,7 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     # at first use: what only asks for help starts without numpy
     if name == "sweep":
-        from bounds.scaling import sweep
+        from ssm_bounds.bounds.sweeps import sweep
 
         return sweep
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

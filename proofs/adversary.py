@@ -18,8 +18,8 @@ import sympy
 from flint import arb
 from sympy.logic.boolalg import Boolean
 
-from bounds.enclose import Enclosure, bits, float_below, hull
-from bounds.sums import DEFINITIONS
+from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
+from ssm_bounds.bounds.evaluate.balls import Enclosure, bits, float_below, hull
 
 Array = Any
 Sizes = Mapping[str, int]
@@ -56,7 +56,7 @@ class Numbers(Protocol):
 @dataclass(frozen=True, slots=True)
 class Adversary:
     """``sizes``: the discrete choices tried in turn. ``arrays``: shapes of the free arrays at given sizes; every real
-    value is admissible. ``bind``: from them to values of the claim's symbols; symbols of ``bounds.sums.DEFINITIONS``
+    value is admissible. ``bind``: from them to values of the claim's symbols; symbols of ``selective_ssm.sums.DEFINITIONS``
     that it leaves out take their definition.
     """
 

@@ -1,7 +1,7 @@
 """The chapters of the theory: prose that is written by hand, with boxes that are printed from the objects.
 
 A box lies between ``<!-- statement 5.1 -->``, ``<!-- formula R_1 = sums.DEFINITIONS[R_1] -->`` or ``<!-- contents -->``
-and ``<!-- end -->``. ``python -m proofs.chapters docs/theory`` prints all of them anew and leaves the prose alone. A
+and ``<!-- end -->``. ``python -m ssm_bounds.proofs.chapters docs/theory`` prints all of them anew and leaves the prose alone. A
 formula is named by its module under ``bounds``, its name there, and a key where the name is that of a table; the left
 side is LaTeX, and gets the keys as subscripts where the whole table is meant.
 """
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import sympy
 
-from proofs.ledger import statements
-from proofs.pages import anchor, display, inline, latex, plain, verdict
-from proofs.statement import Statement
+from ssm_bounds.proofs.check import statements
+from ssm_bounds.proofs.pages import anchor, display, inline, latex, plain, verdict
+from ssm_bounds.proofs.statement import Statement
 
 _BOX = re.compile(r"<!-- (statement|formula|contents)(?: (.*?))? -->\n(?:.*?)<!-- end -->", re.S)
 _FORMULA = re.compile(r"(.+?) (=|<=) (\w+)\.([\w.]+)(?:\[(\w+)\])?")

@@ -17,9 +17,19 @@ import torch
 from sympy.logic.boolalg import Boolean
 from torch import Tensor
 
-from bounds.constants import DomainError, Scalar
-from bounds.enclose import Arithmetic
-from proofs.adversary import Adversary, Array, Finding, Point, Sizes, assignment, certified_ratio, replay, sides
+from ssm_bounds.bounds.evaluate.balls import Arithmetic
+from ssm_bounds.bounds.values import DomainError, Scalar
+from ssm_bounds.proofs.adversary import (
+    Adversary,
+    Array,
+    Finding,
+    Point,
+    Sizes,
+    assignment,
+    certified_ratio,
+    replay,
+    sides,
+)
 
 STARTS = 24
 STEPS = 120

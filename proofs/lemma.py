@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import sympy
 from sympy.logic.boolalg import Boolean
 
-from proofs.solvers import Z3, admits, same
-from proofs.statement import Outcome, Statement, Verdict
+from ssm_bounds.proofs.solvers.facts import admits, same
+from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.statement import Outcome, Statement, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Lemma:
 def _verdict(statement: Statement) -> Verdict:
     """What the machine finds for the statement, not what was recorded; each is run once."""
     if id(statement) not in _FOUND:
-        from proofs.ledger import check
+        from ssm_bounds.proofs.check import check
 
         _FOUND[id(statement)] = check(statement).verdict, statement  # kept, so that the id stays its own
     return _FOUND[id(statement)][0]

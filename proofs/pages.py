@@ -1,6 +1,6 @@
 """The pages that are printed from objects: every statement, what none of them claims, every symbol.
 
-``python -m proofs.pages docs`` writes them. Verdicts are those recorded; the tests, and ``ssm-bounds verify``, decide
+``python -m ssm_bounds.proofs.pages docs`` writes them. Verdicts are those recorded; the tests, and ``ssm-bounds verify``, decide
 them anew.
 """
 
@@ -15,14 +15,14 @@ from pathlib import Path
 
 import sympy
 
-from bounds import notation
-from bounds.notation import NOTATION, Notation
-from bounds.sums import DEFINITIONS
-from proofs.ledger import statements
-from proofs.solvers import Assumed, Axiom
-from proofs.statement import Statement, Verdict
+from ssm_bounds.bounds import notation
+from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
+from ssm_bounds.bounds.notation import NOTATION, Notation
+from ssm_bounds.proofs.check import statements
+from ssm_bounds.proofs.solvers.cited import Assumed, Axiom
+from ssm_bounds.proofs.statement import Statement, Verdict
 
-_MADE = "<!-- Printed from the objects by `python -m proofs.pages docs`: edit those, not this page. -->"
+_MADE = "<!-- Printed from the objects by `python -m ssm_bounds.proofs.pages docs`: edit those, not this page. -->"
 _MEANING = {
     Verdict.PROVED: "every step is decided by a solver",
     Verdict.PROVED_FROM_AXIOMS: "every step is decided by a solver or is a cited classical fact",

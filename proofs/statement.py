@@ -14,9 +14,9 @@ from typing import Protocol
 import sympy
 from sympy.logic.boolalg import Boolean
 
-from bounds.constants import require
-from bounds.enclose import Enclosure, Value, enclose
-from proofs.adversary import Adversary
+from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose
+from ssm_bounds.bounds.values import require
+from ssm_bounds.proofs.adversary import Adversary
 
 
 class Kind(StrEnum):

@@ -19,18 +19,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.checkpoint import Checkpoint, read
-    from models.monitor import BoundMonitor
     from ssm_bounds.certificate import Certificate, Headline, certify
     from ssm_bounds.explanation import explain, sweep
+    from ssm_bounds.models.files.checkpoint import Checkpoint, read
+    from ssm_bounds.models.training.monitor import BoundMonitor
     from ssm_bounds.question import Evidence, Fact, Question, Search, ask, ask_each, read_data
 
     __version__: str
 
 _HOMES = {
-    "BoundMonitor": "models.monitor",
+    "BoundMonitor": "ssm_bounds.models.training.monitor",
     "Certificate": "ssm_bounds.certificate",
-    "Checkpoint": "models.checkpoint",
+    "Checkpoint": "ssm_bounds.models.files.checkpoint",
     "Evidence": "ssm_bounds.question",
     "Fact": "ssm_bounds.question",
     "Headline": "ssm_bounds.certificate",
@@ -40,7 +40,7 @@ _HOMES = {
     "ask_each": "ssm_bounds.question",
     "certify": "ssm_bounds.certificate",
     "explain": "ssm_bounds.explanation",
-    "read": "models.checkpoint",
+    "read": "ssm_bounds.models.files.checkpoint",
     "read_data": "ssm_bounds.question",
     "sweep": "ssm_bounds.explanation",
 }

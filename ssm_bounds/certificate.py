@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from bounds import ladder, losses, margin_choice
-from bounds.decimals import decimal_string
-from bounds.enclose import Enclosure
-from bounds.margin_pac_bayes import Family, fit
-from bounds.reference import published, repaired, sharp
-from bounds.rung import Kind, Rung, Setting, Verdict, exactly
-from models import tally
-from models.tally import Answers, Tally
 from ssm_bounds import programs
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.gaps import losses
+from ssm_bounds.bounds.ladder import covering as ladder
+from ssm_bounds.bounds.ladder import margin_choice
+from ssm_bounds.bounds.ladder.pac_bayes import Family, fit
+from ssm_bounds.bounds.ladder.reference import published, repaired, sharp
+from ssm_bounds.bounds.ladder.rung import Kind, Rung, Setting, Verdict, exactly
+from ssm_bounds.models.selective_ssm import tally
+from ssm_bounds.models.selective_ssm.tally import Answers, Tally
 from ssm_bounds.programs import Program, Progress, silent
 from ssm_bounds.question import Question
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bounds import elasticity, scaling
-from bounds.constants import DomainError
-from bounds.elasticity import Explanation
+from ssm_bounds.bounds import sweeps as scaling
+from ssm_bounds.bounds.explain import elasticity
+from ssm_bounds.bounds.explain.elasticity import Explanation
+from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.certificate import of_norms
 from ssm_bounds.question import Question
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def explain(question: Question) -> Explanation:
     """Elasticities of the best bound by norms, and that bound recomputed. Raises: ValueError, OSError.
 
-    Source: ``bounds.elasticity``.
+    Source: ``explain.elasticity``.
     """
     setting, rungs = of_norms(question)
     refused = [rung.refusal for rung in rungs if rung.refusal is not None]
@@ -33,6 +34,6 @@ def sweep(
     rung: str, over: Mapping[str, Sequence[float]], question: Question, *, selection: bool = True
 ) -> pd.DataFrame:
     """A rung over grids of constants, T, m, delta or the margin, the rest as in the question: fast float64, not
-    certified. Raises: DomainError. Source: ``bounds.scaling``.
+    certified. Raises: DomainError. Source: ``bounds.sweeps``.
     """
     return scaling.sweep(rung, over, question.setting, selection=selection)

@@ -13,18 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from bounds import ladder
-from bounds.constants import require
-from bounds.decimals import decimal_string
-from bounds.enclose import Enclosure
-from bounds.inversion import binomial_upper
-from bounds.pac_bayes import Draw, expected_risk, prior_center
-from bounds.rung import Hypothesis, Rung
-from models import rounded
-from models.checkpoint import Metadata, encoded, save
-from models.tally import Tally
-from models.tasks.task import Task
-from models.weights import Weights
+from ssm_bounds.bounds.codes.gaussian import prior_center
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.gaps.inversion import binomial_upper
+from ssm_bounds.bounds.gaps.maurer import expected_risk
+from ssm_bounds.bounds.ladder import covering as ladder
+from ssm_bounds.bounds.ladder.one_draw import Draw
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.values import require
+from ssm_bounds.models.files.checkpoint import Metadata, encoded, save
+from ssm_bounds.models.searches import rounded
+from ssm_bounds.models.selective_ssm.tally import Tally
+from ssm_bounds.models.selective_ssm.weights import Weights
+from ssm_bounds.models.tasks.task import Task
 from ssm_bounds.question import Question
 
 Progress = Callable[[str, float, float, str], None]
@@ -73,7 +75,7 @@ def number(question: Question) -> int:
 
 
 def _occam(question: Question, task: Task, progress: Progress) -> Program:
-    from models import quantise  # torch takes seconds to start
+    from ssm_bounds.models.searches import quantise  # torch takes seconds to start
 
     search, delta = question.search, question.setting.delta
     gate = question.setting.measured.gate
@@ -114,7 +116,7 @@ def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
 def _coded(
     certified: rounded.Certified, sha256: str, remarks: tuple[str, ...], rests_on: tuple[Hypothesis, ...] = ()
 ) -> Program:
-    from bounds import occam
+    from ssm_bounds.bounds.codes import tensors as occam
 
     code, nats = certified.code, certified.nats
     paid = f"{decimal_string(nats.upper, 3)} nats ({code})"
@@ -142,7 +144,7 @@ def _coded(
 
 
 def _one_draw(question: Question, task: Task, progress: Progress) -> Program:
-    from models import posterior
+    from ssm_bounds.models.searches import posterior
 
     search, delta, weights = question.search, question.setting.delta, question.checkpoint.weights
     center = prior_center(posterior.sizes(weights))
@@ -171,7 +173,7 @@ def _one_draw(question: Question, task: Task, progress: Progress) -> Program:
 
 
 def _recorded_draw(question: Question, task: Task, record: Any) -> Program:
-    from models import posterior
+    from ssm_bounds.models.searches import posterior
 
     weights = question.checkpoint.weights
     draw = Draw.replay(record, center=prior_center(posterior.sizes(weights)))

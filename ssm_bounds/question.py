@@ -20,18 +20,27 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bounds import losses
-from bounds.constants import DomainError, Gate, MeasuredConstants, Sample, Scalar, require
-from bounds.enclose import Enclosure
-from bounds.pac_bayes import CONDITIONS as DRAWN_ONCE
-from bounds.rung import Embedding, Hypothesis, Rung, Setting, Verdict
-from models.checkpoint import MOST, Checkpoint, Convention, read
-from models.container import printable
-from models.norms import max_row_l2, measure
-from models.tasks.files import read_task
-from models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, counted, distinct, padding_question, refusal, row_facts
-from models.tasks.shift import shift
-from models.tasks.task import Task
+from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps import losses
+from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
+from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Rung, Setting, Verdict
+from ssm_bounds.bounds.values import DomainError, Gate, Sample, Scalar, require
+from ssm_bounds.models.files.checkpoint import MOST, Checkpoint, Convention, read
+from ssm_bounds.models.files.container import printable
+from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
+from ssm_bounds.models.tasks.files import read_task
+from ssm_bounds.models.tasks.rows import (
+    INDEPENDENT_REPEATS,
+    RowFacts,
+    counted,
+    distinct,
+    padding_question,
+    refusal,
+    row_facts,
+)
+from ssm_bounds.models.tasks.shift import shift
+from ssm_bounds.models.tasks.task import Task
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0

@@ -42,7 +42,7 @@ def fingerprint() -> dict[str, str]:
 
 
 def use_the_platform() -> None:
-    from bounds import elementary
+    from ssm_bounds.bounds.evaluate import elementary
 
     for name in ("exp", "log", "log1p", "expm1", "logaddexp"):
         setattr(elementary, name, getattr(np, name))

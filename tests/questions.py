@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import Checkpoint, Metadata
-from models.weights import Weights
+from ssm_bounds.models.files.checkpoint import Checkpoint, Metadata
+from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.question import Question, ask
 
 SHA256 = "ab" * 32

@@ -8,8 +8,8 @@ from typing import Literal
 
 from sympy import Expr, S, Symbol
 
-from bounds.covering import Box, Volume
-from bounds.selection import Item
+from ssm_bounds.bounds.covers.lemmas import Box, Volume
+from ssm_bounds.bounds.selection.splits import Item
 
 Theorem = Literal["sharp", "vocabulary", "embedding", "repaired", "published"]
 Part = Literal["core", "joint gate", "gate", "embedding"]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from models.atomic import replacing
-from models.tasks.labels import Labelled, read_labels
-from models.tasks.task import Task, TaskError
+from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.tasks.labels import Labelled, read_labels
+from ssm_bounds.models.tasks.task import Task, TaskError
 
 MAX_BYTES = 1 << 32  # of all arrays together, as declared by the archive before anything is unpacked
 
@@ -23,7 +23,7 @@ def read_arrays(path: Path | str) -> tuple[dict[str, Labelled], str | None]:
     """The sets of an ``.npz`` file, ``"train"`` from x_train, y_train and ``"test"`` from x_test, y_test, if there,
     and its ``shift`` (one string: see :class:`Task`), if it has one.
 
-    Shapes: x as in :class:`Split`; labels of any layout in ``models.tasks.labels``. Other arrays are ignored.
+    Shapes: x as in :class:`Split`; labels of any layout in ``tasks.labels``. Other arrays are ignored.
     Nothing is unpickled, and no array larger than its own bytes in the file is allocated.
     Raises: TaskError naming the file and the array, whatever is wrong with what the file holds; OSError.
     """

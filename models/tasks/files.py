@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from models.tasks.arrays import read_arrays
-from models.tasks.labels import Labelled, Labels, number
-from models.tasks.listops import OUTPUTS, VOCABULARY, padded, read_listops
-from models.tasks.table import read_table
-from models.tasks.task import Split, Task, TaskError
+from ssm_bounds.models.tasks.arrays import read_arrays
+from ssm_bounds.models.tasks.labels import Labelled, Labels, number
+from ssm_bounds.models.tasks.listops import OUTPUTS, VOCABULARY, padded, read_listops
+from ssm_bounds.models.tasks.table import read_table
+from ssm_bounds.models.tasks.task import Split, Task, TaskError
 
 Set = Literal["train", "test"]
 

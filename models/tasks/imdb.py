@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tasks.task import Split, Task, TaskError
+from ssm_bounds.models.tasks.task import Split, Task, TaskError
 
 HASHED_WORDS = 30522
 """Tokens of the hashing tokenizer: as many as those of bert-base-uncased, the authors' choice."""

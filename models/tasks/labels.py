@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.tasks.task import LARGEST, LabelMap, TaskError
+from ssm_bounds.models.tasks.task import LARGEST, LabelMap, TaskError
 
 _LONGEST = 100  # characters of a word
 
@@ -124,7 +124,7 @@ def number(train: Labels, test: Labels | None) -> tuple[NDArray[np.int64], NDArr
     >>> number(read_words(["neg", "pos"]), read_words(["new"]))
     Traceback (most recent call last):
       ...
-    models.tasks.task.TaskError: the test label 'new' is not among the training labels: 'neg', 'pos'
+    tasks.task.TaskError: the test label 'new' is not among the training labels: 'neg', 'pos'
     """
     if test is not None and test.kind != train.kind:
         raise TaskError(f"the training labels are {train.kind}, the test labels {test.kind}: write both alike")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tasks.task import Split, Task, TaskError
-from models.tasks.text import reading
+from ssm_bounds.models.tasks.task import Split, Task, TaskError
+from ssm_bounds.models.tasks.text import reading
 
 VOCABULARY = (*"0123456789", "[MIN", "[MAX", "[MED", "[SM", "]", "<pad>")
 OUTPUTS = 10

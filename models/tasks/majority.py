@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.tasks.task import Split, Task
+from ssm_bounds.models.tasks.task import Split, Task
 
 
 def majority(m: int, T: int, *, seed: int, paper_noise: float = 0.0) -> Task:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tasks.task import Split
+from ssm_bounds.models.tasks.task import Split
 
 RESPLITS = 9_999
 SEED = 20_250_201

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tasks.task import Split
+from ssm_bounds.models.tasks.task import Split
 
 LEVEL = 1e-3
 

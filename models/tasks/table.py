@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tasks.labels import Labelled, read_words
-from models.tasks.task import LARGEST, TaskError
-from models.tasks.text import reading
+from ssm_bounds.models.tasks.labels import Labelled, read_words
+from ssm_bounds.models.tasks.task import LARGEST, TaskError
+from ssm_bounds.models.tasks.text import reading
 
 _LONGEST = 200  # characters of a label, spaces around it included
 
@@ -18,7 +18,7 @@ _LONGEST = 200  # characters of a label, spaces around it included
 def read_table(path: Path | str) -> Labelled:
     """Tokens (n,T) and labels of a ``.csv`` file: a header whose first column is ``y``, then one row a sequence.
 
-    Each row is a label (an integer, or a word: see ``models.tasks.labels``) and T tokens, integers >= 0; real-valued
+    Each row is a label (an integer, or a word: see ``tasks.labels``) and T tokens, integers >= 0; real-valued
     inputs need three axes, so an ``.npz`` archive. Raises: TaskError naming the file and the line; OSError.
     """
     path = Path(path)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from models.tasks.task import TaskError
+from ssm_bounds.models.tasks.task import TaskError
 
 MAX_BYTES = 1 << 30
 

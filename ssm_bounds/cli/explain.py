@@ -16,7 +16,7 @@ from ssm_bounds.cli.certify import certify
 from ssm_bounds.cli.options import fail, located
 
 if TYPE_CHECKING:
-    from bounds.elasticity import Explanation
+    from ssm_bounds.bounds.explain.elasticity import Explanation
 
 FORMATS = ("table", "json", "csv", "markdown")
 _OF_THE_SETTING = (
@@ -85,13 +85,13 @@ def explain(path: Path, form: str, plot: Path | None, out: Path | None, **option
 
 
 def _json(found: Explanation) -> str:
-    from bounds.elasticity import document
+    from ssm_bounds.bounds.explain.elasticity import document
 
     return json.dumps(document(found), indent=2, allow_nan=False) + "\n"
 
 
 def _csv(found: Explanation) -> str:
-    from bounds.elasticity import records
+    from ssm_bounds.bounds.explain.elasticity import records
 
     stream = io.StringIO()
     rows = records(found)
@@ -105,8 +105,8 @@ _HEADER = ("constant", "value", "elasticity", "halved", "doubled", "what moves")
 
 
 def _cells(found: Explanation) -> list[tuple[str, ...]]:
-    from bounds.decimals import decimal_string
-    from bounds.elasticity import signed
+    from ssm_bounds.bounds.evaluate.decimals import decimal_string
+    from ssm_bounds.bounds.explain.elasticity import signed
 
     rows = []
     for row in found.rows:
@@ -122,7 +122,7 @@ def _cells(found: Explanation) -> list[tuple[str, ...]]:
 
 
 def _lines(found: Explanation) -> list[tuple[str, str]]:
-    from bounds.decimals import decimal_string
+    from ssm_bounds.bounds.evaluate.decimals import decimal_string
 
     rung = found.rung
     value = float(rung.value.upper)
@@ -145,7 +145,7 @@ def _table(found: Explanation, console: Any) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from bounds.elasticity import reading
+    from ssm_bounds.bounds.explain.elasticity import reading
     from ssm_bounds.report.tables import labelled
 
     console.print(escape(reading(found)), style="bold", highlight=False, soft_wrap=True)
@@ -160,8 +160,8 @@ def _table(found: Explanation, console: Any) -> None:
 
 
 def _markdown(found: Explanation) -> str:
-    from bounds.elasticity import reading
-    from bounds.typeset import markdown_row as row
+    from ssm_bounds.bounds.evaluate.typeset import markdown_row as row
+    from ssm_bounds.bounds.explain.elasticity import reading
 
     lines = [f"**{reading(found)}**", "", row(_HEADER), row(("---",) * len(_HEADER)), *map(row, _cells(found)), ""]
     return "\n".join([*lines, *(f"- **{name}**: {text}" for name, text in _lines(found))]) + "\n"

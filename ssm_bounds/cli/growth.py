@@ -23,7 +23,7 @@ def growth(form: str) -> None:
       ssm-bounds growth --format markdown
       ssm-bounds growth --format json
     """
-    from bounds import growth as table
+    from ssm_bounds.bounds.explain import growth as table
 
     try:
         cells = table.derive()

@@ -21,7 +21,7 @@ def fail(problem: object) -> NoReturn:
 
 def located(path: Path, problem: Exception) -> str:
     """A problem with a file, in one printable line that names it."""
-    from models.container import printable
+    from ssm_bounds.models.files.container import printable
 
     text = " ".join(str(problem).split())
     if len(text) > _LONGEST:

@@ -44,7 +44,7 @@ def require_figure(path: Path | None, *read: Path) -> None:
 
 def write(path: Path, content: str | bytes) -> None:
     """All of it or nothing; a device or a pipe as it is. Raises: OutputError."""
-    from models import atomic
+    from ssm_bounds.models.files import atomic
 
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from bounds.rung import Setting
+    from ssm_bounds.bounds.ladder.rung import Setting
     from ssm_bounds.question import Question
 
 _READING = ("m", "T", "delta", "loss", "margin", "clip", "inputs", "embedding", "gate", "convention", "input_bound")
@@ -76,7 +76,7 @@ def sweep(
     marks how many samples a bound of 1, 0.5 and 0.1 needs: enclosures decide that, under the conditions that are
     printed. All other numbers of a sweep are float64 and not certified.
     """
-    from bounds.rung import OF_A_CLASS
+    from ssm_bounds.bounds.ladder.rung import OF_A_CLASS
     from ssm_bounds.cli.output import draw, emit, require_figure, require_writable
     from ssm_bounds.question import ask
 
@@ -116,7 +116,7 @@ def sweep(
 
 def _axis(text: str) -> tuple[str, list[float]]:
     """``NAME=a,b,c`` or ``NAME=start:stop:logN`` or ``linN``; the points of a grid of counts are rounded."""
-    from bounds.scaling.grid import COUNTS
+    from ssm_bounds.bounds.sweeps.grid import COUNTS
 
     name, _, values = text.partition("=")
     name = name.strip()
@@ -153,7 +153,8 @@ def _evaluate(
     """The table, and for a sweep over m alone the samples that each paid rung needs."""
     import pandas as pd
 
-    from bounds import samples, scaling
+    from ssm_bounds.bounds import sweeps as scaling
+    from ssm_bounds.bounds.sweeps import samples
 
     if constants:
         return scaling.sharp_constants(over, setting), {}
@@ -165,8 +166,8 @@ def _evaluate(
 
 def _needed(setting: Setting, rung: str) -> dict[float, int]:
     """Samples for each level; a level out of reach is left out."""
-    from bounds.constants import DomainError
-    from bounds.samples import samples_needed
+    from ssm_bounds.bounds.sweeps.samples import samples_needed
+    from ssm_bounds.bounds.values import DomainError
 
     found = {}
     for level in LEVELS:
@@ -201,14 +202,14 @@ def _text(
     *,
     whole: bool,
 ) -> str:
-    from bounds.rung import OF_A_CLASS
+    from ssm_bounds.bounds.ladder.rung import OF_A_CLASS
 
     if form == "csv":
         return str(table.to_csv(index=False))
     conditions = [condition for each in OF_A_CLASS for condition in question.conditions(each)]
     if form == "json":
-        from bounds.decimals import number
-        from bounds.enclose import exact
+        from ssm_bounds.bounds.evaluate.balls import exact
+        from ssm_bounds.bounds.evaluate.decimals import number
 
         setting = question.setting
         rows = [{name: _json(value) for name, value in row.items()} for row in table.to_dict(orient="records")]

@@ -215,10 +215,10 @@ def _train(
 
     from rich.console import Console
 
-    from models.caps import Caps
-    from models.tasks.arrays import write_arrays
     from ssm_bounds.experiments.run import RECIPES, RunConfig
     from ssm_bounds.experiments.show import train_and_show
+    from ssm_bounds.models.tasks.arrays import write_arrays
+    from ssm_bounds.models.training.caps import Caps
 
     try:
         settings = RECIPES[recipe][name]

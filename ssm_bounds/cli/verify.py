@@ -12,8 +12,8 @@ import click
 from ssm_bounds.cli.options import FORMATS, fail, seconds
 
 if TYPE_CHECKING:
-    from proofs.ledger import Entry
-    from proofs.statement import Statement
+    from ssm_bounds.proofs.check import Entry
+    from ssm_bounds.proofs.statement import Statement
 
 
 @click.command()
@@ -44,8 +44,8 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
 
     The exit code is 1 when a verdict differs from the recorded one.
     """
-    from bounds.constants import DomainError
-    from proofs import ledger
+    from ssm_bounds.bounds.values import DomainError
+    from ssm_bounds.proofs import ledger
 
     try:
         chosen = ledger.select(labels)
@@ -79,13 +79,13 @@ def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Ent
     from rich.console import Console
     from rich.progress import Progress
 
-    from proofs import ledger
+    from ssm_bounds.proofs import ledger
 
     attacked = sum(statement.adversary is not None for statement in chosen)
     if attacked:
         import torch
 
-        from proofs.falsify import search
+        from ssm_bounds.proofs.falsify import search
 
         torch.set_num_threads(1)  # the tensors are small
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

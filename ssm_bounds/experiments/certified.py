@@ -1,4 +1,4 @@
-"""What ``models.monitor.BoundMonitor`` asks of the weights: the constants that a bound depends on, and the bound.
+"""What ``training.monitor.BoundMonitor`` asks of the weights: the constants that a bound depends on, and the bound.
 
 asked = Certifier(Sample(m=1000, T=400), gate="softplus")
 monitor = BoundMonitor("log", asked.constants, certify=asked.bounds, every=10)
@@ -12,17 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from bounds import ladder
-from bounds import notation as sym
-from bounds.blocks import assignment
-from bounds.constants import Gate, Sample, Scalar
-from bounds.enclose import enclose_all
-from bounds.losses import Loss, Ramp
-from bounds.rung import Setting
-from bounds.sums import softplus
-from models.monitor import Row
-from models.norms import l2, measure
-from models.weights import Weights
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment
+from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
+from ssm_bounds.bounds.evaluate.balls import enclose_all
+from ssm_bounds.bounds.gaps.losses import Loss, Ramp
+from ssm_bounds.bounds.ladder import covering as ladder
+from ssm_bounds.bounds.ladder.rung import Setting
+from ssm_bounds.bounds.values import Gate, Sample, Scalar
+from ssm_bounds.models.selective_ssm.measure import l2, measure
+from ssm_bounds.models.selective_ssm.weights import Weights
+from ssm_bounds.models.training.monitor import Row
 from ssm_bounds.question import monitored
 
 _RAMP = Ramp(1)

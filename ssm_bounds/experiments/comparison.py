@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bounds.rung import Verdict
-from models.atomic import replacing
+from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.certificate import certify
 from ssm_bounds.experiments.run import Record, RunConfig, run
+from ssm_bounds.models.files.atomic import replacing
 from ssm_bounds.question import Question, ask
 
 MEASURED: Mapping[str, str] = {"gap": "ramp", "excess": "margin"}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
-from bounds.constants import require
-from models.train import Settings
+from ssm_bounds.bounds.values import require
 from ssm_bounds.experiments.run import RECIPES, RunConfig
+from ssm_bounds.models.training.train import Settings
 
 Name: TypeAlias = Literal["unstable-init", "sweep-abscissa", "length"]
 Preset: TypeAlias = Literal["paper", "quick"]

@@ -15,19 +15,19 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from bounds.constants import Sample, require
-from models import checkpoint
-from models.atomic import replacing
-from models.caps import Caps
-from models.evaluate import Scores, score
-from models.monitor import BoundMonitor, Row
-from models.tasks.files import read_task
-from models.tasks.imdb import imdb
-from models.tasks.listops import listops
-from models.tasks.majority import majority
-from models.tasks.task import Task
-from models.train import Epoch, Settings, Status, TrainError, TrainResult, initial_model, train
+from ssm_bounds.bounds.values import Sample, require
 from ssm_bounds.experiments.certified import Certifier
+from ssm_bounds.models.files import checkpoint
+from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.selective_ssm.evaluate import Scores, score
+from ssm_bounds.models.tasks.files import read_task
+from ssm_bounds.models.tasks.imdb import imdb
+from ssm_bounds.models.tasks.listops import listops
+from ssm_bounds.models.tasks.majority import majority
+from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.models.training.caps import Caps
+from ssm_bounds.models.training.monitor import BoundMonitor, Row
+from ssm_bounds.models.training.train import Epoch, Settings, Status, TrainError, TrainResult, initial_model, train
 
 TASKS: Mapping[str, Callable[..., Task]] = {
     "majority": majority,
@@ -105,7 +105,7 @@ class RunConfig:
 class Record:
     """What came of one training. The model is that after ``epochs`` complete epochs (0: the initial one).
 
-    ``status`` and ``reason`` as in ``models.train.TrainResult``. ``m``, ``T``: the sample as certified,
+    ``status`` and ``reason`` as in ``training.train.TrainResult``. ``m``, ``T``: the sample as certified,
     T the longest of training and test sequences.
     ``exponent``: s_A times the longest gated time ``sum_t Delta_t`` of a training sequence, at the initial weights: an
     unstable state grows by ``e^exponent`` over that sequence, and float32 ends at ``e^88.7``.

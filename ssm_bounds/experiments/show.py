@@ -8,9 +8,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.tasks.task import Task
-from models.train import Epoch, TrainError, TrainResult
 from ssm_bounds.experiments.run import Record, RunConfig, fit, write_model
+from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.models.training.train import Epoch, TrainError, TrainResult
 
 
 def train_and_show(

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from models.atomic import replacing
 from ssm_bounds.experiments.comparison import Compared, compare
 from ssm_bounds.experiments.figures import draw
 from ssm_bounds.experiments.findings import Finding, judge
@@ -17,6 +16,7 @@ from ssm_bounds.experiments.presets import Experiment
 from ssm_bounds.experiments.report import markdown
 from ssm_bounds.experiments.run import RunConfig, read_record
 from ssm_bounds.experiments.table import write_table
+from ssm_bounds.models.files.atomic import replacing
 
 
 @dataclass(frozen=True, slots=True)

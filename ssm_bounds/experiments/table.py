@@ -6,8 +6,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.atomic import replacing
 from ssm_bounds.experiments.comparison import Compared
+from ssm_bounds.models.files.atomic import replacing
 
 
 def write_table(path: Path, found: Sequence[Compared]) -> None:

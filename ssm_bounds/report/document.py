@@ -15,17 +15,19 @@ from typing import Any
 
 import sympy
 
-from bounds import notation as sym
-from bounds.architectures.selective_ssm import SELECTIVE_SSM
-from bounds.blocks import assignment, coefficients
-from bounds.constants import DecayGroups, field_names
-from bounds.decimals import decimal_string, number, share_string
-from bounds.enclose import Enclosure, enclose, enclose_all
-from bounds.rung import Rung, Setting, Verdict, exactly
-from bounds.selection import SelectedClass, Split
-from bounds.sums import softplus
-from models.tally import Tally
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment, coefficients
+from ssm_bounds.bounds.architectures.selective_ssm.constants import DecayGroups
+from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
+from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, enclose_all
+from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, share_string
+from ssm_bounds.bounds.ladder.rung import Rung, Setting, Verdict, exactly
+from ssm_bounds.bounds.selection.family import SelectedClass
+from ssm_bounds.bounds.selection.splits import Split
+from ssm_bounds.bounds.values import field_names
 from ssm_bounds.certificate import Certificate, Headline
+from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.question import STANDING
 
 SCHEMA = 2

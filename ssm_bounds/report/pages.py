@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bounds.typeset import markdown_row
+from ssm_bounds.bounds.evaluate.typeset import markdown_row
 from ssm_bounds.report.document import schema
 
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bounds.decimals import decimal_string
-from bounds.typeset import markdown_row, tex
-from models.container import printable
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.evaluate.typeset import markdown_row, tex
 from ssm_bounds.certificate import Certificate, Headline
+from ssm_bounds.models.files.container import printable
 from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import Row, outcome, rows
 

@@ -1,4 +1,4 @@
-"""Other engines for the function of ``models.scan.last_output``, where they are installed: numba, jax, mambapy.
+"""Other engines for the function of ``selective_ssm.scan.last_output``, where they are installed: numba, jax, mambapy.
 
 Each maps (u, A, W_B, W_C, q, p), float32 tensors, to the outputs and to the gradients of their weighted sum.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.scan import step_sizes
+from ssm_bounds.models.selective_ssm.scan import step_sizes
 
 
 def autograd(f: Callable[..., torch.Tensor]) -> tuple[Callable[..., Any], Callable[..., Any]]:

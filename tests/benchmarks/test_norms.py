@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.spectral import is_spectral_bound, spectral
+from ssm_bounds.models.norms.spectral import is_spectral_bound, spectral
 
 SHAPES = (64, 64), (65, 65), (128, 128), (256, 256), (768, 768), (1536, 768), (2560, 2560)
 

@@ -15,10 +15,10 @@ from functools import partial
 import pytest
 import torch
 
-from models.compiled import compiled
-from models.scan import last_output, outputs
-from models.tasks.majority import majority
-from models.train import Settings, train
+from ssm_bounds.models.selective_ssm.compiled import compiled
+from ssm_bounds.models.selective_ssm.scan import last_output, outputs
+from ssm_bounds.models.tasks.majority import majority
+from ssm_bounds.models.training.train import Settings, train
 from tests.benchmarks.memory import peak
 from tests.benchmarks.peers import autograd, installed
 

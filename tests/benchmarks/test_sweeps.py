@@ -13,16 +13,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from bounds import ladder, reference
-from bounds.blocks import assignment
-from bounds.constants import Sample
-from bounds.enclose import evaluate
-from bounds.losses import Ramp
-from bounds.notation import R_1, R_2
-from bounds.perturbation import SHARP
-from bounds.rung import Setting
-from bounds.scaling import sharp_constants, sweep
-from tests.test_selection import MODEL
+from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment
+from ssm_bounds.bounds.architectures.selective_ssm.perturbation import SHARP
+from ssm_bounds.bounds.evaluate.balls import evaluate
+from ssm_bounds.bounds.gaps.losses import Ramp
+from ssm_bounds.bounds.ladder import covering as ladder
+from ssm_bounds.bounds.ladder import reference
+from ssm_bounds.bounds.ladder.rung import Setting
+from ssm_bounds.bounds.notation import R_1, R_2
+from ssm_bounds.bounds.sweeps import sharp_constants, sweep
+from ssm_bounds.bounds.values import Sample
+from tests.bounds.selection.test_selection import MODEL
 
 SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed")
 T = np.unique(np.round(np.geomspace(1, 1e9, 1000)))

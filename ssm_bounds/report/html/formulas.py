@@ -9,17 +9,23 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Symbol, log, sqrt
 
-from bounds import chaining, covering
-from bounds import notation as sym
-from bounds.architectures.block import Theorem
-from bounds.architectures.selective_ssm import SELECTIVE_SSM
-from bounds.blocks import assignment, coefficient_formulas, coefficients, group_terms
-from bounds.constants import ClassConstants
-from bounds.enclose import Enclosure, Value, enclose, enclose_all
-from bounds.losses import Ramp, margin_lipschitz, rational
-from bounds.pac_bayes import level, maurer_constant
-from bounds.rung import Rung, Setting
-from bounds.sums import DEFINITIONS
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.block import Theorem
+from ssm_bounds.bounds.architectures.selective_ssm.blocks import (
+    assignment,
+    coefficient_formulas,
+    coefficients,
+    group_terms,
+)
+from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants
+from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
+from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.covers import lemmas as covering
+from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose, enclose_all
+from ssm_bounds.bounds.gaps import chaining
+from ssm_bounds.bounds.gaps.losses import Ramp, margin_lipschitz, rational
+from ssm_bounds.bounds.gaps.maurer import level, maurer_constant
+from ssm_bounds.bounds.ladder.rung import Rung, Setting
 
 COVERS: dict[str, Expr] = {
     lemma.rule: lemma.formula
@@ -42,7 +48,7 @@ _SOURCES = {
 KL, EXPONENT, TAIL, EVENTS, TAU, TAU_G, XI = (
     Symbol(name, nonnegative=True) for name in ("KL", "b", "tau_0", "tau_1", "tau", "tau_g", "xi")
 )
-# theory.md 8.3 as bounds.margin_pac_bayes evaluates it; a test holds the two together
+# theory.md 8.3 as ladder.pac_bayes evaluates it; a test holds the two together
 _LEVEL = (KL + sym.price + log(XI / sym.delta)) / sym.m
 _EXCESS = (sqrt(EXPONENT / 2) + TAU_G + TAU) / (1 - TAU)
 

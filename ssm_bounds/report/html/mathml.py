@@ -13,7 +13,7 @@ from markupsafe import Markup
 from sympy import Expr, Integer, Mul, Pow, Rational
 from sympy.printing.mathml import MathMLPresentationPrinter
 
-from bounds.notation import NOTATION
+from ssm_bounds.bounds.notation import NOTATION
 
 _ORDER = {symbol.symbol: i for i, symbol in enumerate(NOTATION.values())}
 _RELATIONS = {"<": "&lt;", "<=": "≤", ">": "&gt;", ">=": "≥", "==": "=", "!=": "≠"}

@@ -19,12 +19,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from sympy import Symbol
 
-from bounds.architectures.selective_ssm import SELECTIVE_SSM
-from bounds.costs import Cost, costs, shares
-from bounds.decimals import decimal_string
-from bounds.enclose import Enclosure
-from bounds.notation import NOTATION
-from bounds.rung import Rung, Setting
+from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.ladder.costs import Cost, costs, shares
+from ssm_bounds.bounds.ladder.rung import Rung, Setting
+from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import documents, outcome, rows, taken_apart, trace

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bounds.notation import NOTATION
+from ssm_bounds.bounds.notation import NOTATION
 
 Floats = NDArray[np.float64]
 

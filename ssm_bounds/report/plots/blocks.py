@@ -8,9 +8,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bounds.constants import require
-from bounds.costs import Cost, shares
-from bounds.decimals import decimal_string
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.ladder.costs import Cost, shares
+from ssm_bounds.bounds.values import require
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
 _STYLES: dict[str, dict[str, Any]] = {

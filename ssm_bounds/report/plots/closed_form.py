@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from bounds import notation as sym
-from bounds.chaining import PUBLISHED_RADEMACHER
-from bounds.constants import require
-from bounds.enclose import enclose
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.evaluate.balls import enclose
+from ssm_bounds.bounds.gaps.chaining import PUBLISHED_RADEMACHER
+from ssm_bounds.bounds.values import require
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bounds.decimals import decimal_string
-from bounds.elasticity import Explanation, signed
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.explain.elasticity import Explanation, signed
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
 _WORSE, _BETTER = COLOURS[1], COLOURS[0]

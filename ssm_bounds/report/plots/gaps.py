@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bounds.constants import require
+from ssm_bounds.bounds.values import require
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
 _STYLES = {

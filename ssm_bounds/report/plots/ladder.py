@@ -9,9 +9,9 @@ from flint import arb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bounds.decimals import decimal_string
-from bounds.enclose import Enclosure, float_above
-from bounds.rung import Rung
+from ssm_bounds.bounds.evaluate.balls import Enclosure, float_above
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
 _MARKERS = {"gap": ("o", COLOURS[0]), "excess": ("s", COLOURS[1]), "risk": ("D", COLOURS[2])}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from bounds.constants import require
+from ssm_bounds.bounds.values import require
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
 LEVEL = 0.9

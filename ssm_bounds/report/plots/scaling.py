@@ -1,4 +1,4 @@
-"""Figures of sweeps (``bounds.scaling``): rungs and sharp constants against what they depend on."""
+"""Figures of sweeps (``bounds.sweeps``): rungs and sharp constants against what they depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from bounds.constants import require
+from ssm_bounds.bounds.values import require
 from ssm_bounds.report.plots.axes import described, scale_x, symbol
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
@@ -37,7 +37,7 @@ _SPAN = 1.3  # decades, above which a bound is drawn on a logarithmic axis
 def against(table: pd.DataFrame, x: str, family: str | None = None, *, ceiling: float | None = None) -> Figure:
     """Bounds against ``x``: a line style for each rung, a colour and a marker for each value of ``family``.
 
-    ``table``: one or several results of ``bounds.scaling.sweep``, concatenated; every axis but ``x`` and ``family``
+    ``table``: one or several results of ``bounds.sweeps.sweep``, concatenated; every axis but ``x`` and ``family``
     has one value. ``ceiling``: the range of what is bounded, from which a bound says nothing. Where the published
     formula is negative it is drawn below the others, downwards in powers of ten; crosses mark where it is positive but
     outside its hypothesis. Raises: DomainError (another axis that moves, more values of the family than can be told
@@ -146,7 +146,7 @@ def _legend(figure: Figure, handles: list[Line2D], family: str | None, values: l
 def sums(table: pd.DataFrame, x: str = "s_A", family: str | None = None) -> Figure:
     """R_1 and R_2 (theory.md 4.5) against ``x``, through s_A = 0: a line style for each, a colour for each ``family``.
 
-    ``table``: of ``bounds.scaling.sharp_constants``. Raises: DomainError as :func:`against`.
+    ``table``: of ``bounds.sweeps.sharp_constants``. Raises: DomainError as :func:`against`.
     """
     values = _family(table, x, family, copies=1)
     table = table.reset_index(drop=True)
@@ -172,8 +172,8 @@ def sums(table: pd.DataFrame, x: str = "s_A", family: str | None = None) -> Figu
 def samples(table: pd.DataFrame, needed: Mapping[str, Mapping[float, int]], *, ceiling: float | None = None) -> Figure:
     """Bounds against m, with the certified numbers of samples at which each falls to given levels marked.
 
-    ``table``: of ``bounds.scaling.sweep`` with the one axis m. ``needed``: for each rung the m of each level, from
-    ``bounds.samples.samples_needed``.
+    ``table``: of ``bounds.sweeps.sweep`` with the one axis m. ``needed``: for each rung the m of each level, from
+    ``sweeps.samples.samples_needed``.
     """
     figure = against(table, "m", ceiling=ceiling)
     axes = figure.axes[0]

@@ -1,0 +1,127 @@
+"""Codes of integers: the exact prior mass of a vector, and its nats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from ssm_bounds.bounds.evaluate.balls import exact
+
+Integers = NDArray[np.int64]
+RATIOS = tuple(Fraction(n, d) for n, d in ((1, 32), (1, 8), (1, 4), (1, 2), (5, 8), (3, 4), (7, 8), (15, 16)))
+RATIOS += (Fraction(31, 32), Fraction(63, 64))
+"""The r of ``P(z) = (1-r)/(1+r) r^|z|``."""
+RADII = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""The K of the alphabet ``-K..K`` of ``Counts``."""
+Symbols = Literal["geometric", "counts", "sparse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometric:
+    """Integers by ``P(z) = (1-r)/(1+r) r^|z|``, independent."""
+
+    ratio: Fraction
+
+    def mass(self, z: Integers) -> Fraction:
+        """Exact prior mass of the vector z (n,)."""
+        return ((1 - self.ratio) / (1 + self.ratio)) ** z.size * self.ratio ** int(np.abs(z).sum())
+
+    def nats(self, z: Integers) -> arb:
+        """``-ln mass`` as a ball at the current precision."""
+        r = exact(self.ratio)
+        return -z.size * ((1 - r) / (1 + r)).log() - int(np.abs(z).sum()) * r.log()
+
+    def about(self, z: Integers) -> float:
+        """``nats`` in float64, for searching."""
+        r = float(self.ratio)
+        return -z.size * math.log((1 - r) / (1 + r)) - float(np.abs(z).sum()) * math.log(r)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Entropy code with counts: first how often each of ``-K..K`` occurs, then which arrangement it is, both uniform.
+
+    ``mass = (2K)! prod c_a! / (n + 2K)!``; zero where some ``|z| > K``.
+    """
+
+    radius: int
+
+    def _counts(self, z: Integers) -> list[int] | None:
+        if z.size and int(np.abs(z).max()) > self.radius:
+            return None
+        counts: list[int] = np.bincount(z + self.radius, minlength=2 * self.radius + 1).tolist()
+        return counts
+
+    def mass(self, z: Integers) -> Fraction:
+        """Exact prior mass of the vector z (n,)."""
+        counts, cells = self._counts(z), 2 * self.radius
+        if counts is None:
+            return Fraction(0)
+        return Fraction(math.factorial(cells) * math.prod(map(math.factorial, counts)), math.factorial(z.size + cells))
+
+    def nats(self, z: Integers) -> arb:
+        """``-ln mass`` as a ball at the current precision; infinite outside the alphabet."""
+        counts, cells = self._counts(z), 2 * self.radius
+        if counts is None:
+            return arb("inf")
+        seen = sum((log_factorial(c) for c in counts), arb(0))
+        return log_factorial(z.size + cells) - log_factorial(cells) - seen
+
+    def about(self, z: Integers) -> float:
+        """``nats`` in float64, for searching."""
+        counts, cells = self._counts(z), 2 * self.radius
+        if counts is None:
+            return math.inf
+        return math.lgamma(z.size + cells + 1) - math.lgamma(cells + 1) - sum(math.lgamma(c + 1) for c in counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """Which entries are not zero (their number s, then the subset, both uniform), signs, and magnitudes.
+
+    Magnitudes are geometric, ``(1-r) r^(|z|-1)``, under the uniform mixture of all r in [0, 1]:
+    ``s! (S-s)!/(S+1)!`` with ``S = sum |z|``. No parameter to choose.
+    """
+
+    def mass(self, z: Integers) -> Fraction:
+        """Exact prior mass of the vector z (n,)."""
+        s, total = int(np.count_nonzero(z)), int(np.abs(z).sum())
+        places = (z.size + 1) * math.comb(z.size, s)
+        return Fraction(1, places * 2**s * (total + 1) * math.comb(total, s))
+
+    def nats(self, z: Integers) -> arb:
+        """``-ln mass`` as a ball at the current precision."""
+        n, s, total = z.size, int(np.count_nonzero(z)), int(np.abs(z).sum())
+        places = arb(n + 1).log() + log_comb(n, s)
+        return places + s * arb(2).log() + arb(total + 1).log() + log_comb(total, s)
+
+    def about(self, z: Integers) -> float:
+        """``nats`` in float64, for searching."""
+        n, s, total = z.size, int(np.count_nonzero(z)), int(np.abs(z).sum())
+        lg = math.lgamma
+        places = math.log(n + 1) + lg(n + 1) - lg(s + 1) - lg(n - s + 1)
+        return places + s * math.log(2) + lg(total + 2) - lg(s + 1) - lg(total - s + 1)
+
+
+Symbol = Geometric | Counts | Sparse
+
+
+def log_factorial(n: int) -> arb:
+    return arb(n + 1).lgamma()
+
+
+def log_comb(n: int, k: int) -> arb:
+    return log_factorial(n) - log_factorial(k) - log_factorial(n - k)
+
+
+def alphabet(symbols: Symbols) -> tuple[Symbol, ...]:
+    """The symbol codes that a group of weights chooses from, uniformly."""
+    if symbols == "geometric":
+        return tuple(map(Geometric, RATIOS))
+    return tuple(map(Counts, RADII)) if symbols == "counts" else (Sparse(),)

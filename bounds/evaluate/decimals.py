@@ -1,0 +1,48 @@
+"""Numbers of any size as text or as a double, rounded outward."""
+
+from __future__ import annotations
+
+import decimal
+import math
+from typing import Literal
+
+from flint import arb
+
+from ssm_bounds.bounds.evaluate.balls import float_above, float_below
+
+
+def decimal_string(value: arb, digits: int = 4, side: Literal["lower", "upper"] = "upper") -> str:
+    """A short decimal rounded outward to ``digits`` significant digits, of any size.
+
+    >>> decimal_string(arb(1) / 3, 3), decimal_string(arb(1) / 3, 3, "lower"), decimal_string(arb(10) ** 400, 2)
+    ('0.334', '0.333', '1.1e+400')
+    """
+    mode = decimal.ROUND_CEILING if side == "upper" else decimal.ROUND_FLOOR
+    rounded = float_above(value) if side == "upper" else float_below(value)
+    if math.isfinite(rounded) and abs(rounded) < 1e300:
+        exact, exponent = decimal.Decimal(rounded), 0
+    else:  # mantissa and exponent from the logarithm; outward before the decimal is rounded outward
+        exponent = math.floor(float((abs(value).log() / arb(10).log()).mid()))
+        mantissa = value / arb(10) ** exponent
+        exact = decimal.Decimal(float_above(mantissa) if side == "upper" else float_below(mantissa))
+    short = decimal.Context(prec=digits, rounding=mode).plus(exact)
+    if not exponent and (short == 0 or 1e-4 <= abs(short) < 1e6):
+        return f"{short:f}"
+    scaled = short.adjusted()
+    return f"{short.scaleb(-scaled).normalize():f}e{scaled + exponent:+d}"
+
+
+def share_string(count: int, n: int, digits: int = 4) -> str:
+    """A fraction of n as a short decimal, rounded up: exact where it has no more than ``digits`` digits.
+
+    >>> share_string(29, 1000), share_string(1, 3), share_string(0, 7)
+    ('0.029', '0.3334', '0')
+    """
+    up = decimal.Context(prec=digits, rounding=decimal.ROUND_CEILING)
+    return f"{up.divide(decimal.Decimal(count), decimal.Decimal(n)):f}"
+
+
+def number(value: arb, side: Literal["lower", "upper"] = "upper") -> float | str:
+    """A double rounded outward, or a decimal string beyond the double range."""
+    rounded = float_above(value) if side == "upper" else float_below(value)
+    return rounded if abs(rounded) < 1.7e308 else decimal_string(value, 17, side)

@@ -1,0 +1,130 @@
+"""Tail inversions: ``kl_inv`` (theory.md 6.3) and the binomial upper bound of Clopper and Pearson (8.4).
+
+Both search for a candidate, the same on every machine, and then verify it in arb; what is returned holds at every
+rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+from flint import arb
+
+from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
+from ssm_bounds.bounds.evaluate.elementary import Floats, exp, log, log_of, total
+from ssm_bounds.bounds.values import Scalar, require
+
+
+def _kl(a: Fraction, x: arb) -> arb:
+    """``kl(a || x) = a ln(a/x) + (1-a) ln((1-a)/(1-x))`` in nats, for x in (0, 1)."""
+    total = arb(0)
+    if a > 0:
+        total += exact(a) * (exact(a) / x).log()
+    if a < 1:
+        total += exact(1 - a) * (exact(1 - a) / (1 - x)).log()
+    return total
+
+
+def _verified(guess: float, beyond: Callable[[arb], bool], within: Callable[[arb], bool]) -> Enclosure:
+    """Ends of the largest admissible probability near ``guess``: certainly too large above, admissible below."""
+
+    def search(step: float, admit: Callable[[arb], bool], limit: float) -> arb:
+        while True:
+            candidate = min(1.0, max(0.0, guess + step))
+            if candidate == limit or admit(arb(candidate)):
+                return arb(candidate)
+            step *= 4
+
+    with bits(START_BITS):
+        start = max(guess, 1e-300) * 2.0**-48
+        return Enclosure(search(-start, within, 0.0), search(start, beyond, 1.0))
+
+
+def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
+    """``sup{x : kl(a||x) <= b}``, 1 for a >= 1; the upper end is the certified one. Source: theory.md 6.3.
+
+    >>> round(kl_inv(Fraction(0), Enclosure.point(Fraction(1, 2))).float_upper(), 6)  # 1 - e^{-1/2}
+    0.393469
+    """
+    require(a >= 0 and bool(b.lower >= 0), f"kl_inv(a, b) needs a >= 0 and b >= 0, got a = {a}, b = {b}")
+    if a >= 1:
+        return Enclosure.point(1)
+    low, high = float(a), 1.0
+    with bits(START_BITS):
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (middle, high) if _kl(a, arb(middle)).mid() <= b.upper else (low, middle)
+    return _verified(
+        low,
+        beyond=lambda x: x > exact(a) and _kl(a, x) > b.upper,
+        within=lambda x: x <= exact(a) or (x < 1 and _kl(a, x) <= b.lower),
+    )
+
+
+def _binomial_cdf(errors: int, n: int, x: arb) -> arb:
+    """``P(Bin(n, x) <= errors)`` for x in (0, 1), as an exact sum of ball terms."""
+    term = total = (1 - x) ** n
+    odds = x / (1 - x)
+    for i in range(errors):
+        term = term * odds * (n - i) / (i + 1)
+        total += term
+    return total
+
+
+def _log_cdf(coefficients: Floats, n: int, x: float) -> float:
+    """Float64 ``ln P(Bin(n, x) <= errors)`` by summed log-pmf terms: common libraries underflow here.
+
+    ``coefficients``: ``ln binom(n, i)`` for i = 0..errors.
+    """
+    below = log_of(1 - Fraction(x))
+    terms = n * below + coefficients + np.arange(len(coefficients)) * (log_of(x) - below)
+    top = float(terms.max())
+    return top + log_of(float(total(exp(terms - top))))
+
+
+def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
+    """``sup{x : P(Bin(n, x) <= errors) >= delta}``: upper confidence limit of Clopper and Pearson.
+
+    Source: theory.md 8.1 and 8.4. Raises: DomainError.
+
+    >>> round(binomial_upper(0, 100, 0.05).float_upper(), 6)  # 1 - 0.05^{1/100}
+    0.029513
+    """
+    require(0 <= errors <= n and n >= 1, f"binomial_upper: needs 0 <= errors <= n, got {errors} of {n}")
+    require(0 < delta < 1, f"binomial_upper: needs 0 < delta < 1, got {delta}")
+    if errors == n:
+        return Enclosure.point(1)
+    level = Fraction(delta)
+    target = log_of(level)  # far below the double range for small priors
+    return _binomial_upper(errors, n, target, lambda: exact(level), lambda: exact(level))
+
+
+def binomial_upper_nats(errors: int, n: int, nats: Enclosure) -> Enclosure:
+    """:func:`binomial_upper` at level ``e^{-nats}``, which may lie far below the double range.
+
+    Source: theory.md 8.1. Raises: DomainError.
+
+    >>> round(binomial_upper_nats(0, 1000, Enclosure.point(900)).float_upper(), 6)  # 1 - e^{-0.9}
+    0.59343
+    """
+    require(0 <= errors <= n and n >= 1, f"binomial_upper_nats: needs 0 <= errors <= n, got {errors} of {n}")
+    require(bool(nats.lower > 0), f"binomial_upper_nats: needs a level below 1, got nats = {nats}")
+    if errors == n or not nats.upper.is_finite():
+        return Enclosure.point(1)
+    target = -float(nats.upper)
+    return _binomial_upper(errors, n, target, lambda: (-nats.upper).exp(), lambda: (-nats.lower).exp())
+
+
+def _binomial_upper(errors: int, n: int, target: float, least: Callable[[], arb], most: Callable[[], arb]) -> Enclosure:
+    """Both ends of the inversion at a level between ``least`` and ``most``, whose logarithm is about ``target``."""
+    i = np.arange(errors)
+    coefficients = np.cumsum(np.append(0.0, log((n - i) / (i + 1.0))))
+    low, high = errors / n, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _log_cdf(coefficients, n, middle) >= target else (low, middle)
+    return _verified(
+        low,
+        beyond=lambda x: _binomial_cdf(errors, n, x) < least(),
+        within=lambda x: x == 0 or _binomial_cdf(errors, n, x) >= most(),
+    )

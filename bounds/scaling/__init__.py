@@ -1,5 +1,0 @@
-"""How bounds scale: rungs and sharp constants over grids of constants, fast, in float64 and never certified."""
-
-from bounds.scaling.grid import AXES, COUNTS, sharp_constants, sweep
-
-__all__ = ["AXES", "COUNTS", "sharp_constants", "sweep"]

@@ -1,0 +1,182 @@
+"""Classes at every point of a sweep: the measured one, and those of theory.md 7 with their price. Float64.
+
+Not certified: a constant within a relative 1e-12 above a point of the grid is taken to lie on it. A point is a mapping
+from the names of ``MeasuredConstants`` (and T, M, V where they constrain) to arrays; see ``sweeps.grid``.
+Source: theory.md 7; the exact form is ``selection.cells``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from ssm_bounds.bounds.selection.cells import grid
+from ssm_bounds.bounds.sweeps.coefficients import Class
+from ssm_bounds.bounds.sweeps.logspace import Floats, softplus
+from ssm_bounds.bounds.values import DomainError
+
+Point = Mapping[str, Floats]
+
+_STEPS = 8
+_LARGEST_INDEX = 8 * 1000
+_SHARED = ("d", "N", "k", "V", "T")
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A class at every point and its price ``ln(1/pi)`` in nats: inf where there is no such class."""
+
+    constants: Class
+    price: Floats
+
+
+def measured(at: Point) -> Class:
+    """The class before section 7: the measured constants themselves, p in [p - |p|, p]."""
+    found = {name: value for name, value in at.items() if name != "p"}
+    if "p" in at:
+        found |= {"p_lo": at["p"] - np.abs(at["p"]), "p_hi": at["p"]}
+    return found
+
+
+def printed(at: Point) -> Class:
+    """The class of the published chain: the one p, no embedding in the class, no cap on the gates."""
+    found = {name: value for name, value in at.items() if name not in ("p", "M", "V")}
+    return found | ({"p_lo": at["p"], "p_hi": at["p"]} if "p" in at else {})
+
+
+def _index_price(j: Floats) -> Floats:
+    """``ln`` of ``2(|j|+1)(|j|+2)``."""
+    size = np.abs(j)
+    return np.log(2 * (size + 1) * (size + 2))
+
+
+def _above(name: str, log2: Floats) -> Floats:
+    """The least j with ``value <= 2^{j/8}``, of ``log2`` of the value; 0 for the constant 0."""
+    exact = _STEPS * log2
+    j = np.ceil(exact - 1e-12 * np.maximum(1.0, np.abs(exact)))
+    if (j > _LARGEST_INDEX).any():
+        raise DomainError(f"{name}: a constant above 2^1000 is outside the grid of theory.md 7")
+    return np.where(log2 == -np.inf, 0.0, np.maximum(j, -_LARGEST_INDEX))
+
+
+def _point(j: Floats) -> Floats:
+    return np.exp2(j / _STEPS)
+
+
+def _log2(*factors: Floats) -> Floats:
+    """``log2`` of a product, exact where the factors are powers of two; -inf when one is 0."""
+    with np.errstate(divide="ignore"):
+        return sum(map(np.log2, factors), np.zeros(()))
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """``log2`` of a quotient, of 0 for a zero matrix."""
+    return np.where(below > 0, _log2(above) - _log2(np.where(below > 0, below, 1.0)), -np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class _Abscissa:
+    """Cells of s_A: values, weights ``ln``, and where there is no such cell."""
+
+    value: Floats
+    price: Floats
+
+
+def _abscissae(s_A: Floats) -> tuple[_Abscissa, _Abscissa]:
+    """The cell of the sign of s_A, or {0} where no other contains it; and {0}, for s_A <= 0 alone."""
+    log2 = _log2(np.where(s_A == 0, 1.0, np.abs(s_A)))
+    exact, up = _STEPS * log2, _above("s_A", log2)
+    # the decay rate is rounded down
+    down = np.floor(exact + 1e-12 * np.maximum(1.0, np.abs(exact)))
+    zero = (s_A == 0) | ((s_A < 0) & (down < -_LARGEST_INDEX))
+    j = np.where(s_A < 0, down, up)
+    own = _Abscissa(
+        np.where(zero, 0.0, np.sign(s_A) * _point(np.where(zero, 0.0, j))),
+        np.where(zero, 0.0, _index_price(j)) + math.log(4),
+    )
+    none = _Abscissa(np.zeros_like(own.value), np.where(s_A <= 0, math.log(4), np.inf))
+    return own, none
+
+
+def _number_of_parts(s_A: Floats, cap: Floats, T: Floats) -> Floats:
+    """``K = max(1, ceil(s_A M T/4))`` at points of the grid, which are doubles rounded up: there, a product of powers
+    of two may lie just above an integer, and only exact arithmetic tells."""
+    product = s_A * cap * T / 4
+    K = np.maximum(1.0, np.ceil(product))
+    # beyond, one part more or less changes 2 ln K by less than 1e-7
+    near = (product > 0.5) & (product < 2**25) & (np.abs(product - np.round(product)) <= 1e-12 * product)
+    if near.any():
+        K, s_A, cap, T = (np.array(np.broadcast_to(x, near.shape)) for x in (K, s_A, cap, T))
+        for place in map(tuple, np.argwhere(near)):
+            points = (grid(round(_STEPS * math.log2(value))) for value in (s_A[place], cap[place]))
+            K[place] = max(1, math.ceil(math.prod(map(Fraction, points), start=Fraction(int(T[place]), 4))))
+    return K
+
+
+def _refined(s_A: _Abscissa, cap: Floats, true_s_A: Floats, true_cap: Floats, T: Floats) -> tuple[Floats, ...]:
+    """Values of the cells of s_A > 0 and M split into ``K = max(1, ceil(s_A M T/4))`` parts, and ``2 ln K``."""
+    K = np.where(true_s_A > 0, _number_of_parts(s_A.value, cap, T), 1.0)
+
+    def part(name: str, coarse: Floats, value: Floats) -> Floats:
+        log2 = _log2(np.where(K > 1, value, 1.0))
+        low = _above(name, log2) - 1
+        steps = K * (_STEPS * log2 - low)
+        high = np.clip(np.ceil(steps - 4e-16 * np.abs(K * low)), 1.0, K)
+        return np.where(K > 1, np.exp2((low + high / K) / _STEPS), coarse)
+
+    return part("s_A", s_A.value, true_s_A), part("M", cap, true_cap), 2 * np.log(K)
+
+
+def selected(at: Point, scale: Floats) -> tuple[list[Paid], list[Paid]]:
+    """The family of section 7 for ``z/scale``, as far as it contains the model: without the l1 radii, and with them.
+
+    The classes are normalised (B_B = B_C = 1, and B_u = 1 with the embedding in the class); both lists run over the
+    same caps on M and cells of s_A. Raises: DomainError (a constant above 2^1000).
+    """
+    embedded, gated = "V" in at, "B_q" in at
+    unit = at["B_u"] if embedded else np.ones(())
+    outer = (at["B_B"], at["B_C"], unit, unit, unit, 1 / scale)
+    scaled = {"B_product": _log2(at["B_w"], *outer), "B_A": _log2(at["B_A"])}
+    radii = {
+        "M_A": _log2(at["M_A"]),
+        "M_B": _ratio(at["M_B"], at["B_B"]),
+        "M_C": _ratio(at["M_C"], at["B_C"]),
+        "M_w": _log2(at["M_w"], *outer),
+    }
+    if gated:
+        scaled["B_q"] = _log2(at["B_q"], unit)
+        radii["M_q"] = _log2(at["M_q"], unit)
+    cells = {name: _above(name, log2) for name, log2 in (scaled | radii).items()}
+    one = np.ones(())
+    shared = {name: at[name] for name in _SHARED if name in at}
+    shared |= {"B_u": one if embedded else at["B_u"], "B_B": one, "B_C": one}
+    shared |= {"B_w": _point(cells["B_product"]), "B_A": _point(cells["B_A"])}
+    price = sum((_index_price(cells[name]) for name in scaled), np.zeros(()))
+    if gated:
+        floor = np.floor(at["p"])
+        shared |= {"B_q": _point(cells["B_q"]), "p_lo": floor, "p_hi": floor + 1}
+        price = price + _index_price(floor) + math.log(4)  # of two times two options
+    else:
+        price = price + math.log(2)
+    plain = [Paid(shared | own, price + paid) for own, paid in _decays_and_caps(at)]
+    l1 = {name: _point(cells[name]) for name in radii}
+    more = sum((_index_price(cells[name]) for name in radii), np.zeros(()))
+    return plain, [Paid({**paid.constants, **l1}, paid.price + more) for paid in plain]
+
+
+def _decays_and_caps(at: Point) -> Iterator[tuple[dict[str, Floats], Floats]]:
+    """The cells of s_A, alone and with one of M, each with its price."""
+    both = _abscissae(at["s_A"])
+    for cell in both:
+        yield {"s_A": cell.value}, cell.price
+    if "B_q" not in at:
+        return
+    top = at["M"] if "M" in at else softplus(at["p"] + at["B_q"] * at["B_u"])
+    j = _above("M", _log2(top))
+    for cell in both:
+        s_A, cap, refined = _refined(cell, _point(j), at["s_A"], top, at["T"])
+        yield {"s_A": s_A, "M": cap}, cell.price + _index_price(j) + refined

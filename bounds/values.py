@@ -1,0 +1,59 @@
+"""Plain, validated values that every bound is a function of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any, Literal
+
+Scalar = int | float | Fraction
+Gate = Literal["softplus", "none"]
+
+
+class DomainError(ValueError):
+    """A value outside the domain of the statement that was asked to use it."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise :class:`DomainError` with ``message`` unless ``condition`` holds."""
+    if not condition:
+        raise DomainError(message)
+
+
+def require_finite(owner: str, name: str, value: Scalar) -> None:
+    require(
+        isinstance(value, (int, float, Fraction)) and not isinstance(value, bool) and math.isfinite(value),
+        f"{owner}.{name}: expected a finite int, float or Fraction, got {value!r}",
+    )
+
+
+def check_fields(owner: str, instance: Any, *, counts: tuple[str, ...], radii: tuple[str, ...]) -> None:
+    """Counts are integers >= 1, radii are finite and >= 0; ``None`` means 'not constrained' and passes."""
+    for name in counts:
+        value = getattr(instance, name)
+        require(
+            value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1),
+            f"{owner}.{name}: expected an integer >= 1, got {value!r}",
+        )
+    for name in radii:
+        value = getattr(instance, name)
+        if value is not None:
+            require_finite(owner, name, value)
+            require(value >= 0, f"{owner}.{name}: a radius is >= 0, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """m i.i.d. sequences of length at most T. Raises: DomainError."""
+
+    m: int
+    T: int
+
+    def __post_init__(self) -> None:
+        check_fields("Sample", self, counts=("m", "T"), radii=())
+
+
+def field_names(cls: type) -> tuple[str, ...]:
+    """Names of a dataclass's fields, in order."""
+    return tuple(field.name for field in fields(cls))

@@ -1,0 +1,162 @@
+"""A rounded model and what its certificate rests on: its code, and what it gets wrong. Source: theory.md 8.1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes.tensors import Code, Shape
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.values import DomainError, Gate, Scalar, require
+from ssm_bounds.models.files.checkpoint import Convention
+from ssm_bounds.models.selective_ssm.tally import answers
+from ssm_bounds.models.selective_ssm.weights import Array, Weights
+from ssm_bounds.models.tasks.task import Split
+
+Blocks = dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounded:
+    """Rounded weights, the code they are in, and what they get wrong on the training data.
+
+    ``agreement``: training examples on which they answer as the given model did. ``stopped``: why the search ended
+    early; None if it did not. ``errors`` are counted as by :func:`mistakes`; ``before`` is the float64 number of errors
+    of the given weights.
+    """
+
+    weights: Weights
+    code: Code
+    errors: int
+    before: int
+    agreement: int
+    m: int
+    seed: int
+    stopped: str | None
+
+
+def shape_of(weights: Weights, gate: Gate) -> Shape:
+    """Sizes of the model."""
+    return Shape(weights.d, weights.N, weights.k, weights.V, gate)
+
+
+def blocks(weights: Weights, shape: Shape) -> Blocks:
+    """The weights as the 2-d blocks that are coded. Raises: DomainError where an unused gate is not zero."""
+    if shape.gate == "none" and (weights.p != 0 or weights.q.any()):
+        raise DomainError("gate 'none' has no q and p: they are not coded and must be 0")
+    return {
+        name: np.asarray(getattr(weights, name), dtype=np.float64).reshape(size)
+        for name, size in shape.blocks().items()
+    }
+
+
+def assembled(parts: Mapping[str, Array]) -> Weights:
+    d = len(parts["A"])
+    return Weights(
+        A=parts["A"],
+        W_B=parts["W_B"],
+        W_C=parts["W_C"],
+        q=parts["q"][0] if "q" in parts else np.zeros(d),
+        p=float(parts["p"][0, 0]) if "p" in parts else 0.0,
+        W=parts["W"],
+        embedding=parts.get("embedding"),
+    )
+
+
+def widened(parts: Mapping[str, Array], shape: Shape) -> Weights:
+    """The model of full shape that holds ``parts`` in its first channels and states, and zeros."""
+    whole = {name: np.zeros(size) for name, size in shape.blocks().items()}
+    for name, part in parts.items():
+        whole[name][: part.shape[0], : part.shape[1]] = part
+    return assembled(whole)
+
+
+def balanced(weights: Weights, gate: Gate = "softplus") -> Weights:
+    """The same function with ``|row_n(W_B)| = |row_n(W_C)|``, and, where there is an embedding, each of its columns as
+    long as what reads the channel: both are exact symmetries of the model in real arithmetic. Source: theory.md 8.1.
+    """
+    parts = {name: part.copy() for name, part in blocks(weights, shape_of(weights, gate)).items()}
+    norm = np.linalg.norm
+    for _ in range(8):
+        below, above = norm(parts["W_B"], axis=1), norm(parts["W_C"], axis=1)
+        factor = np.sqrt(np.divide(above, below, out=np.ones_like(above), where=(below > 0) & (above > 0)))[:, None]
+        parts["W_B"] *= factor
+        parts["W_C"] /= factor
+        if weights.embedding is None:
+            break
+        readers = [parts[name] for name in ("W_B", "W_C", "W", "q") if name in parts]
+        inner, outer = norm(parts["embedding"], axis=0), norm(np.vstack(readers), axis=0)
+        scale = np.sqrt(np.divide(outer, inner, out=np.ones_like(outer), where=(inner > 0) & (outer > 0)))
+        parts["embedding"] *= scale
+        for reader in readers:
+            reader /= scale
+    return assembled(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """What a certificate of rounded weights rests on, and its value: all of it follows from weights, code and data."""
+
+    code: Code
+    nats: Enclosure
+    errors: int
+    m: int
+    risk: Enclosure
+    ledger: list[tuple[str, int, Enclosure]]
+
+
+def certified(
+    weights: Weights, code: Code, data: Split, *, convention: Convention = "code", delta: Scalar
+) -> Certified:
+    """The certificate of weights in a code, without a search: the same numbers, bit for bit, wherever it is run.
+
+    Raises: DomainError where the weights are not in the code, or not the representative of their class.
+    """
+    integers = code.integers(blocks(weights, code.shape))
+    require(
+        code.represents(integers),
+        f"channels, states or signs are not in the order of the prior {code.prior!r}, which speaks about one of the "
+        "models that differ in them alone: round the model again with --occam",
+    )
+    nats = code.nats(integers)
+    wrong = mistakes(weights, data, gate=code.shape.gate, convention=convention)
+    return Certified(code, nats, wrong, data.m, occam.certify(nats, wrong, data.m, delta), code.ledger(integers))
+
+
+def record(rounded: Rounded, delta: Scalar) -> dict[str, Any]:
+    """What the metadata of a rounded checkpoint holds under ``occam``; :func:`recorded` reads the code back."""
+    return rounded.code.record() | {"delta": str(Fraction(delta)), "errors": rounded.errors, "seed": rounded.seed}
+
+
+def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> Code:
+    """The code of a rounded checkpoint's metadata. Raises: DomainError."""
+    return occam.recorded(shape_of(weights, gate), entry)
+
+
+def recorded_errors(entry: Mapping[str, Any]) -> int | None:
+    """Training errors in a rounded checkpoint's metadata, to compare with; None where it holds no such number.
+
+    They were counted when the file was written, perhaps by another rule: a certificate counts anew.
+    """
+    found = entry.get("errors")
+    return found if type(found) is int and found >= 0 else None
+
+
+def mistakes(weights: Weights, data: Split, *, gate: Gate, convention: Convention = "code") -> int:
+    """Errors of the certified program (``selective_ssm.program``), and rows whose margin is within its proven radius: what a
+    certificate may count."""
+    return answers(weights, data, gate=gate, convention=convention).errors
+
+
+def mean_loss(z: Array, y: NDArray[np.int64], loss: Loss) -> Fraction:
+    """Exact mean of a bounded loss, one example at a time, so that no value depends on the batch."""
+    values = (loss.values(z[i : i + 1], y[i : i + 1])[0] for i in range(len(y)))
+    total = sum((Fraction(float(v)) if v == v else Fraction(loss.range) for v in values), Fraction(0))
+    return total / len(y)

@@ -1,0 +1,141 @@
+"""A certificate is a function of the file, the data and the options alone: the same bytes under other arithmetic.
+
+Other kernels of OpenBLAS, NumPy without the instructions that it found at hand, other variants of the platform's
+functions, other numbers of threads and another NumPy stand for other machines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy._core import _multiarray_umath as _umath
+
+from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.models.selective_ssm.weights import Weights
+from tests.conftest import ROOT, SHARED
+
+OTHER_NUMPY = "2.1.3"
+SHARED_JOBS = (
+    ("imdb_T500_m25000_seed1.pth", "--m", "25000", "--T", "500"),
+    ("listops_T100_m1000_seed1.pth", "--m", "1000", "--T", "105", "--inputs", "vocabulary"),
+    ("majority_T200_m1000_seed1.pth", "--m", "1000", "--T", "200"),
+)
+KERNELS = ("Haswell", "Zen", "SkylakeX", "Prescott")
+FEATURES = " ".join(name for name in _umath.__cpu_dispatch__ if _umath.__cpu_features__.get(name))
+
+
+def weights(k: int, V: int | None) -> Weights:
+    rng = np.random.default_rng(7)
+    d, N = 5, 3
+    return Weights(
+        A=-rng.uniform(0.1, 2, size=(d, N)),
+        W_B=rng.normal(size=(N, d)),
+        W_C=rng.normal(size=(N, d)),
+        q=0.1 * rng.normal(size=d),
+        p=-0.5,
+        W=rng.normal(size=(k, d)),
+        embedding=None if V is None else rng.normal(size=(V, d)),
+    )
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """What is certified: two models made here, and the authors' where they are."""
+    folder = tmp_path_factory.mktemp("models")
+    rng = np.random.default_rng(8)
+    words = Metadata(task="toy", m=400, T=12, gate="softplus", convention="code", embedding="trained")
+    numbers = Metadata(task="toy", m=10**6, T=12, gate="softplus", convention="code")
+    write(folder / "words.safetensors", weights(k=1, V=6), words)
+    write(folder / "numbers.safetensors", weights(k=3, V=None), numbers)
+    np.savez(folder / "words.npz", x_train=rng.integers(0, 6, (400, 12)), y_train=rng.integers(0, 2, 400),
+             x_test=rng.integers(0, 6, (50, 12)), y_test=rng.integers(0, 2, 50))  # fmt: skip
+    found = [
+        [str(folder / "words.safetensors"), "--data", str(folder / "words.npz")],
+        [str(folder / "numbers.safetensors"), "--input-bound", "1.3", "--loss", "clipped-ce", "--clip", "2"],
+    ]
+    for name, *options in SHARED_JOBS:
+        if (SHARED / "checkpoints" / name).exists():
+            found.append([str(SHARED / "checkpoints" / name), *options])
+    return found
+
+
+def certify(jobs: list[list[str]], *arguments: str, **changes: str) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "OMP_NUM_THREADS")}
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.portable", json.dumps(jobs), *arguments],
+        env=environment | {"OMP_NUM_THREADS": "1"} | changes,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if process.returncode == -4:
+        pytest.skip("this processor lacks the instructions of that kernel")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+@pytest.fixture(scope="module")
+def here(jobs: list[list[str]]) -> dict[str, Any]:
+    return certify(jobs)
+
+
+def require_the_same(here: dict[str, Any], there: dict[str, Any], *, changed: bool) -> None:
+    if not changed:
+        pytest.skip("no arithmetic changes on this machine")
+    assert len(here["documents"]) == len(there["documents"]) >= 2
+    for ours, theirs in zip(here["documents"], there["documents"], strict=True):
+        assert ours == theirs
+
+
+def test_two_threads(jobs, here):
+    require_the_same(here, certify(jobs, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2"), changed=True)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_other_kernels_of_openblas(jobs, here, kernel):
+    there = certify(jobs, OPENBLAS_CORETYPE=kernel)
+    require_the_same(here, there, changed=there["kernel"] != here["kernel"])
+
+
+def test_numpy_without_special_instructions(jobs, here):
+    there = certify(jobs, NPY_DISABLE_CPU_FEATURES=FEATURES)
+    require_the_same(here, there, changed=there["fingerprint"] != here["fingerprint"])
+
+
+def test_everything_at_once(jobs, here):
+    """Also the platform's own functions without fused multiplication."""
+    there = certify(
+        jobs,
+        GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
+        NPY_DISABLE_CPU_FEATURES=FEATURES,
+        OPENBLAS_CORETYPE="Prescott",
+    )
+    require_the_same(here, there, changed=there["fingerprint"] != here["fingerprint"])
+
+
+def test_another_numpy(jobs, here, tmp_path):
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    options = ["--disable-pip-version-check", "--retries", "0", "--timeout", "5", "--target", str(tmp_path)]
+    if here["numpy"] == OTHER_NUMPY:
+        pytest.skip("this is that NumPy")
+    installed = subprocess.run([*pip, *options, f"numpy=={OTHER_NUMPY}"], capture_output=True, text=True, timeout=120)
+    if installed.returncode:
+        pytest.skip(f"no other NumPy to be had: {installed.stderr.strip().splitlines()[-1]}")
+    there = certify(jobs, PYTHONPATH=str(tmp_path))
+    assert there["numpy"] == OTHER_NUMPY
+    require_the_same(here, there, changed=True)
+
+
+def test_the_exponentials_of_the_platform_would_be_seen(jobs):
+    jobs = jobs[1:2]
+    here, there = certify(jobs, "platform"), certify(jobs, "platform", NPY_DISABLE_CPU_FEATURES=FEATURES)
+    if there["fingerprint"]["exp"] == here["fingerprint"]["exp"]:
+        pytest.skip("NumPy's exponential is the same with and without special instructions here")
+    assert here["documents"] != there["documents"]
