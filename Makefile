@@ -20,7 +20,7 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check .
 
 types: .venv/.ready
-	MYPYPATH=.venv/typing $(BIN)/mypy
+	$(BIN)/mypy
 
 bench: .venv/.ready
 	$(BIN)/python -m pytest tests/benchmarks -q -s

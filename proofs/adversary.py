@@ -56,8 +56,8 @@ class Numbers(Protocol):
 @dataclass(frozen=True, slots=True)
 class Adversary:
     """``sizes``: the discrete choices tried in turn. ``arrays``: shapes of the free arrays at given sizes; every real
-    value is admissible. ``bind``: from them to values of the claim's symbols; symbols of ``selective_ssm.sums.DEFINITIONS``
-    that it leaves out take their definition.
+    value is admissible. ``bind``: from them to values of the claim's symbols; symbols of
+    ``selective_ssm.sums.DEFINITIONS`` that it leaves out take their definition.
     """
 
     sizes: tuple[Sizes, ...]

@@ -1,18 +1,17 @@
 """The chapters of the theory: prose that is written by hand, with boxes that are printed from the objects.
 
-A box lies between ``<!-- statement 5.1 -->``, ``<!-- formula R_1 = sums.DEFINITIONS[R_1] -->`` or ``<!-- contents -->``
-and ``<!-- end -->``. ``python -m ssm_bounds.proofs.chapters docs/theory`` prints all of them anew and leaves the prose alone. A
-formula is named by its module under ``bounds``, its name there, and a key where the name is that of a table; the left
-side is LaTeX, and gets the keys as subscripts where the whole table is meant.
+A box lies between ``<!-- statement 5.1 -->``, ``<!-- formula DUDLEY = gaps.chaining.DUDLEY -->`` or ``<!-- contents
+-->`` and ``<!-- end -->``. ``python -m ssm_bounds.proofs.chapters docs/theory`` prints all of them anew and leaves the
+prose alone. A formula is named by its module under ``bounds``, its name there, and a key where the name is that of a
+table; the left side is LaTeX, and gets the keys as subscripts where the whole table is meant.
 """
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 import re
 import sys
 from collections.abc import Mapping
-from operator import attrgetter
 from pathlib import Path
 
 import sympy
@@ -22,7 +21,7 @@ from ssm_bounds.proofs.pages import anchor, display, inline, latex, plain, verdi
 from ssm_bounds.proofs.statement import Statement
 
 _BOX = re.compile(r"<!-- (statement|formula|contents)(?: (.*?))? -->\n(?:.*?)<!-- end -->", re.S)
-_FORMULA = re.compile(r"(.+?) (=|<=) (\w+)\.([\w.]+)(?:\[(\w+)\])?")
+_FORMULA = re.compile(r"(.+?) (=|<=) ([\w.]+)(?:\[(\w+)\])?")
 _LABEL = r"(?:\d+(?:\.\d+)?|[A-Z]\.\d+|Table 1)"
 _HEADING = re.compile(rf"^#+ (?:(?:Theorem|Remark) )?({_LABEL}(?:, {_LABEL})*)\.?(?= |$)", re.M)
 
@@ -88,8 +87,8 @@ def _formula(argument: str) -> list[str]:
     found = _FORMULA.fullmatch(argument)
     if found is None:
         raise ValueError(f"a formula box is LEFT = MODULE.NAME or LEFT <= MODULE.NAME, got {argument!r}")
-    left, sign, module, name, key = found.groups()
-    value = attrgetter(name)(importlib.import_module(f"bounds.{module}"))
+    left, sign, name, key = found.groups()
+    value = pkgutil.resolve_name(f"ssm_bounds.bounds.{name}")
     if key is not None:
         value = {str(k): v for k, v in value.items()}[key]
     relation = {"=": "=", "<=": r"\leq"}[sign]

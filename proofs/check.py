@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
-import ssm_bounds.proofs.ours
-import ssm_bounds.proofs.papers.honarpisheh2025
 from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.proofs import ours, papers
 from ssm_bounds.proofs.adversary import Finding
 from ssm_bounds.proofs.statement import Outcome, Statement, Verdict
 
@@ -65,15 +66,25 @@ class Entry:
 
 
 def statements() -> dict[str, Statement]:
-    """Every statement by label: published ones first, each in the order of its file name."""
-    found = {}
-    for package in (ssm_bounds.proofs.papers.honarpisheh2025, proofs.ours):
-        for module in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
-            statement: Statement = importlib.import_module(f"{package.__name__}.{module}").STATEMENT
+    """Every statement by label: published ones first, then ours, each in the order of their labels."""
+    found: dict[str, Statement] = {}
+    for package in (papers, ours):
+        for statement in sorted(_below(package), key=lambda s: _place(s.label)):
             if statement.label in found:
                 raise DomainError(f"two statements are labelled {statement.label}")
             found[statement.label] = statement
     return found
+
+
+def _below(package: ModuleType) -> Iterator[Statement]:
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not info.ispkg:
+            yield importlib.import_module(info.name).STATEMENT
+
+
+def _place(label: str) -> list[str | int]:
+    """Numbers as numbers: 4.5 stands before 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", label)]
 
 
 def select(labels: Sequence[str]) -> list[Statement]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import sympy
 from sympy.logic.boolalg import Boolean
 
-from ssm_bounds.proofs.solvers.facts import admits, same
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers.facts import same
+from ssm_bounds.proofs.solvers.smt import Z3, admits
 from ssm_bounds.proofs.statement import Outcome, Statement, Verdict
 
 

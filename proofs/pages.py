@@ -1,7 +1,7 @@
 """The pages that are printed from objects: every statement, what none of them claims, every symbol.
 
-``python -m ssm_bounds.proofs.pages docs`` writes them. Verdicts are those recorded; the tests, and ``ssm-bounds verify``, decide
-them anew.
+``python -m ssm_bounds.proofs.pages docs`` writes them. Verdicts are those recorded; the tests, and ``ssm-bounds
+verify``, decide them anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ssm_bounds.bounds import notation
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.bounds.notation import NOTATION, Notation
 from ssm_bounds.proofs.check import statements
-from ssm_bounds.proofs.solvers.cited import Assumed, Axiom
+from ssm_bounds.proofs.solvers import Assumed, Axiom
 from ssm_bounds.proofs.statement import Statement, Verdict
 
 _MADE = "<!-- Printed from the objects by `python -m ssm_bounds.proofs.pages docs`: edit those, not this page. -->"

@@ -116,7 +116,7 @@ def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
 def _coded(
     certified: rounded.Certified, sha256: str, remarks: tuple[str, ...], rests_on: tuple[Hypothesis, ...] = ()
 ) -> Program:
-    from ssm_bounds.bounds.codes import tensors as occam
+    from ssm_bounds.bounds.ladder import occam
 
     code, nats = certified.code, certified.nats
     paid = f"{decimal_string(nats.upper, 3)} nats ({code})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # OpenMP threads that spin on a busy machine slow small tensors down by an order of magnitude
@@ -27,3 +28,10 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the authors' checkpoints and data (../shared) are not here")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_name_for_every_module():
+    """From the checkout the bare names would import as well, and there would be two of every class."""
+    yield
+    assert not {name for name in sys.modules if name.split(".")[0] in ("bounds", "models", "proofs")}

@@ -122,7 +122,7 @@ def make(name: str, *, margin: Scalar = 1, clip: Scalar | None = None) -> Loss:
     >>> make("cross-entropy")
     Traceback (most recent call last):
       ...
-    bounds.values.DomainError: loss 'cross-entropy' is unbounded: ... use 'clipped-ce' with a clip c, or 'ramp'
+    ssm_bounds.bounds.values.DomainError: loss 'cross-entropy' is unbounded: ... or 'ramp'
     """
     if name == "ramp":
         return Ramp(margin)

@@ -10,8 +10,8 @@ as 1 for one output, and ``tau = erfc((g/2 - rho)/sqrt(2V)) + P(not G)``.
 so (i) is one event for all g and Q, and the risk side moves by g/2. Step (iii) becomes: where the margin of theta' on
 row i is <= g/2, some wrong output is within g/2 of the right one or above it, and for theta it was mu_i or more below.
 So one of the k - 1 differences moves down by ``t = mu_i - g/2`` or more. For one difference and ``t > rho`` that has
-probability at most ``erfc((t - rho)/sqrt(2V))`` on G: the claim of ``selective_ssm.spread`` for every smaller t, which is
-continuous in t; V and rho there depend on Q and on no input or direction. Hence ``Q(margin_i(theta') <= g/2) <=
+probability at most ``erfc((t - rho)/sqrt(2V))`` on G: the claim of ``selective_ssm.spread`` for every smaller t, which
+is continuous in t; V and rho there depend on Q and on no input or direction. Hence ``Q(margin_i(theta') <= g/2) <=
 f(mu_i)``, and the mean over the rows is ``E_Q emp_{g/2} <= (1/m) sum_i f(mu_i)`` (Fubini). f decreases, so each mu_i
 may be rounded down, to a grid. kl_inv increases in its first argument.
 

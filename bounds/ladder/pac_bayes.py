@@ -22,8 +22,8 @@ As P is over W/g and the loss is that of margins of z/g up to 1/2, (i) is one ev
 the data, and of bounds at several g and Q the smallest holds.
 ``KL = sum_b n_b (ln(s/sigma_b) + sigma_b^2/(2 s^2) - 1/2) + |theta_b - c|^2/(2 s^2)``.
 
-**tau** = ``erfc((g/2 - rho)/sqrt(2V)) + P(not G)``, proved in ``selective_ssm.spread``; in tau_g the first term counts k - 1
-times. An event of G fails with probability ``P(|N(0, I_n)| > r)``.
+**tau** = ``erfc((g/2 - rho)/sqrt(2V)) + P(not G)``, proved in ``selective_ssm.spread``; in tau_g the first term counts
+k - 1 times. An event of G fails with probability ``P(|N(0, I_n)| > r)``.
 
 **Not claimed.** Anything about the program in floating point; an embedding left out of Q must be fixed before the data.
 """

@@ -6,26 +6,27 @@ import functools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Generic, TypeVar
 
 import sympy
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.selection.cells import Cell
 from ssm_bounds.bounds.selection.splits import Split
 
+Constants = TypeVar("Constants")
+"""The radii of a class of one architecture."""
+
 
 @dataclass(frozen=True, slots=True)
-class SelectedClass:
+class SelectedClass(Generic[Constants]):
     """A class of the family fixed before the data, with the cells and splits that single it out.
 
-    ``B_product`` bounds ``B_w B_B B_C/g`` after the rescaling of theory.md 7 (with the embedding in the class also
-    ``B_u^3``: see :func:`selected_classes`), ``v_product`` likewise ``v_w v_B v_C/g``.
     ``weight``: pi, the product of the weights of cells, splits and options.
     """
 
-    constants: ClassConstants
+    constants: Constants
     cells: tuple[Cell, ...]
     options: int
     splits: tuple[Split, ...] = ()

@@ -68,7 +68,8 @@ def sweep(
     m is below 100. Certificates: ``ladder.covering.certify``.
     Raises: DomainError, with the name of the axis.
 
-    >>> from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants, Sample
+    >>> from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
+    >>> from ssm_bounds.bounds.values import Sample
     >>> from ssm_bounds.bounds.gaps.losses import Ramp
     >>> one = MeasuredConstants(d=1, N=1, k=1, V=None, gate="none", s_A=-1, B_A=1, M_A=1, B_u=1, B_B=1, M_B=1, B_C=1,
     ...                         M_C=1, B_q=0, M_q=0, p=0, B_w=1, M_w=1)

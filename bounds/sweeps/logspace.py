@@ -1,4 +1,5 @@
-"""Stable float64 forms of the gates and the sums over time (``selective_ssm.sums``), as natural logarithms. Not certified.
+"""Stable float64 forms of the gates and the sums over time (``selective_ssm.sums``), as natural logarithms. Not
+certified.
 
 Every form keeps about ``1e-15 (1 + |x|)`` of absolute accuracy in the logarithm, x the logarithm itself or an argument
 of the same size (``s_A M T``, a gate logit): a value that a double can hold is accurate to 1e-12, relative.

@@ -41,8 +41,8 @@ class Metadata:
 
     m sequences of length at most T, trained on ``task``. ``gate``: "none" where Delta = 1. ``convention``: whether y_T
     reads the state after token T ("code") or before it ("paper"), theory.md 1. ``embedding``: how it came about.
-    ``occam``: the code that rounded weights are in (``searches.quantise.record``), theory.md 8.1. ``one_draw``: the draw
-    that the weights are (``ladder.one_draw.Draw.record``), theory.md 8.2.
+    ``occam``: the code that rounded weights are in (``searches.quantise.record``), theory.md 8.1. ``one_draw``: the
+    draw that the weights are (``ladder.one_draw.Draw.record``), theory.md 8.2.
     Raises: CheckpointError.
     """
 

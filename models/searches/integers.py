@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import tensors
 from ssm_bounds.bounds.codes.tensors import SCHEMES, Code, Scheme, Shape
 from ssm_bounds.models.files.checkpoint import Convention
 from ssm_bounds.models.searches.rounded import assembled, blocks, widened
@@ -87,8 +87,8 @@ class Search:
 
     def recoded(self, point: Point, schemes: tuple[Scheme, ...] = SCHEMES) -> Point:
         """The representative of these weights in their shortest code: what a certificate may speak about."""
-        whole = occam.arranged(self.shape, blocks(widened(dict(self._parts(point)), self.shape), self.shape))
-        code = occam.shortest(self.shape, whole, schemes)
+        whole = tensors.arranged(self.shape, blocks(widened(dict(self._parts(point)), self.shape), self.shape))
+        code = tensors.shortest(self.shape, whole, schemes)
         return self.point(*code.representative(code.integers(whole)))
 
     def _parts(self, point: Point) -> Iterator[tuple[str, Array]]:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import tensors
 from ssm_bounds.bounds.codes.tensors import PLAIN, Code, Scheme, Shape
 from ssm_bounds.bounds.values import Gate, Scalar
 from ssm_bounds.models.files.checkpoint import Convention
@@ -209,7 +209,7 @@ def _start(
     code = Code(task.shape, NARROW, channels, states, (1 if number == 0 else 0,), (0,))
     if number:
         return task.point(code, {name: rng.integers(-2, 3, size=shape) for name, shape in code.coded().items()})
-    scale = float(occam.STEPS[code.steps[0]])
+    scale = float(tensors.STEPS[code.steps[0]])
     cut = narrowed(balanced(weights, task.shape.gate), task.shape, channels, states, task.data, task.convention)
     tuned = tune(task, cut, scale, updates=updates, seed=int(rng.integers(1 << 31)))
     return task.point(code, {name: np.rint(part / scale).astype(np.int64) for name, part in tuned.items()})
@@ -220,9 +220,9 @@ def _coarse(task: Search, weights: Weights) -> Point:
     whole = blocks(weights, task.shape)
 
     def rounded(k: int) -> Point:
-        scale = float(occam.STEPS[k])
+        scale = float(tensors.STEPS[k])
         parts = {name: np.rint(np.clip(part / scale, -LARGEST, LARGEST)) * scale for name, part in whole.items()}
-        code = occam.shortest(task.shape, parts, (PLAIN,))
+        code = tensors.shortest(task.shape, parts, (PLAIN,))
         return task.point(code, code.integers(parts))
 
-    return min((rounded(k) for k in range(len(occam.STEPS))), key=lambda point: point.risk)
+    return min((rounded(k) for k in range(len(tensors.STEPS))), key=lambda point: point.risk)

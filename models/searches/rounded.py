@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import tensors
 from ssm_bounds.bounds.codes.tensors import Code, Shape
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError, Gate, Scalar, require
 from ssm_bounds.models.files.checkpoint import Convention
 from ssm_bounds.models.selective_ssm.tally import answers
@@ -137,7 +138,7 @@ def record(rounded: Rounded, delta: Scalar) -> dict[str, Any]:
 
 def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> Code:
     """The code of a rounded checkpoint's metadata. Raises: DomainError."""
-    return occam.recorded(shape_of(weights, gate), entry)
+    return tensors.recorded(shape_of(weights, gate), entry)
 
 
 def recorded_errors(entry: Mapping[str, Any]) -> int | None:
@@ -150,8 +151,8 @@ def recorded_errors(entry: Mapping[str, Any]) -> int | None:
 
 
 def mistakes(weights: Weights, data: Split, *, gate: Gate, convention: Convention = "code") -> int:
-    """Errors of the certified program (``selective_ssm.program``), and rows whose margin is within its proven radius: what a
-    certificate may count."""
+    """Errors of the certified program (``selective_ssm.program``), and rows whose margin is within its proven radius:
+    what a certificate may count."""
     return answers(weights, data, gate=gate, convention=convention).errors
 
 

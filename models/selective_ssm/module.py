@@ -16,7 +16,8 @@ _A_SPREAD = 10.0  # the authors draw A from [s_A - 10, s_A]
 
 
 class SelectiveSSM(nn.Module):
-    """``z = W y_T`` of theory.md 1. Shapes (letters: ``selective_ssm.scan``): tokens (b,t) or inputs (b,t,d) -> logits (b,k).
+    """``z = W y_T`` of theory.md 1. Shapes (letters: ``selective_ssm.scan``): tokens (b,t) or inputs (b,t,d) -> logits
+    (b,k).
 
     The parameters are named as in a native checkpoint: ``embedding.weight`` (V,d) (absent for ``V=None``: real-valued
     inputs), ``A`` (d,N), ``W_B`` and ``W_C`` (N,d), ``q`` (d,), ``p`` (1,), ``W`` (k,d).

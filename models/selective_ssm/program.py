@@ -6,7 +6,8 @@ batch: the same bits for an example alone or among others, and on every machine 
 changes, unless their own decay overflows (then a logit is not a number).
 It is the recurrence of theory.md 1; a logit that is not a number makes an error, whatever the label.
 
-Shapes: letters of ``selective_ssm.scan``; r rows of inputs (embedding rows, or the examples at one time); s = d N states.
+Shapes: letters of ``selective_ssm.scan``; r rows of inputs (embedding rows, or the examples at one time); s = d N
+states.
 """
 
 from __future__ import annotations

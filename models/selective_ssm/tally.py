@@ -1,6 +1,7 @@
 """What a model answers on data and how its errors are counted: by the program, with a proven radius for each row.
 
-Source: ``selective_ssm.program``, ``selective_ssm.radius``. Every number is the same on every machine and for every batch.
+Source: ``selective_ssm.program``, ``selective_ssm.radius``. Every number is the same on every machine and for every
+batch.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], letters: Mapping[str, st
 
     >>> check_shapes({"A": (16, 4), "W_B": (4, 15)}, SHAPES)
     Traceback (most recent call last):
-    selective_ssm.weights.WeightsError: W_B: expected shape (N, d) with N = 4 as in A, d = 16 as in A; found (4, 15)
+    ssm_bounds.models.selective_ssm.weights.WeightsError: W_B: expected shape (N, d) with N = 4 as in A, d = ...
     """
     fixed: dict[str, tuple[int, str]] = {}
     for name, shape in shapes.items():

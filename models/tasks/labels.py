@@ -124,7 +124,7 @@ def number(train: Labels, test: Labels | None) -> tuple[NDArray[np.int64], NDArr
     >>> number(read_words(["neg", "pos"]), read_words(["new"]))
     Traceback (most recent call last):
       ...
-    tasks.task.TaskError: the test label 'new' is not among the training labels: 'neg', 'pos'
+    ssm_bounds.models.tasks.task.TaskError: the test label 'new' is not among the training labels: 'neg', 'pos'
     """
     if test is not None and test.kind != train.kind:
         raise TaskError(f"the training labels are {train.kind}, the test labels {test.kind}: write both alike")

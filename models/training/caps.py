@@ -47,8 +47,8 @@ def project(model: SelectiveSSM, caps: Caps) -> None:
     """Move each block of the model to the nearest one (Frobenius) that meets the caps, in place.
 
     Entries of A are clipped, singular values of W_B, W_C and W are clipped, q and rows of the embedding are scaled.
-    Afterwards the constants that ``selective_ssm.measure.measure`` certifies do not exceed the caps (of s_A and B_A, as float32
-    numbers rounded down); a block within its cap is left alone.
+    Afterwards the constants that ``selective_ssm.measure.measure`` certifies do not exceed the caps (of s_A and B_A, as
+    float32 numbers rounded down); a block within its cap is left alone.
     """
     if caps.s_A is not None or caps.B_A is not None:
         low = None if caps.B_A is None else -_below(caps.B_A, model.A)

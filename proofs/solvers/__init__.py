@@ -3,20 +3,29 @@
 Trouble (a time-out, an expression a solver does not know) resolves to "not decided", never to "holds".
 """
 
-from __future__ import annotations
+from ssm_bounds.proofs.solvers.cited import Assumed, Axiom
+from ssm_bounds.proofs.solvers.fold import Fold
+from ssm_bounds.proofs.solvers.identity import Identity
+from ssm_bounds.proofs.solvers.induction import GrowthInduction, Induction
+from ssm_bounds.proofs.solvers.instance import Instance
+from ssm_bounds.proofs.solvers.integrated import Integrated
+from ssm_bounds.proofs.solvers.interval import Interval
+from ssm_bounds.proofs.solvers.joined import Chain, Sum
+from ssm_bounds.proofs.solvers.monotone import Monotone
+from ssm_bounds.proofs.solvers.smt import Z3
 
-import functools
-import heapq
-import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
-from fractions import Fraction
-
-import sympy
-import z3
-from sympy.core.function import AppliedUndef
-from sympy.logic.boolalg import Boolean
-
-from ssm_bounds.bounds.evaluate.balls import range_over
-from ssm_bounds.bounds.values import Scalar
-from ssm_bounds.proofs.statement import Outcome
+__all__ = [
+    "Z3",
+    "Assumed",
+    "Axiom",
+    "Chain",
+    "Fold",
+    "GrowthInduction",
+    "Identity",
+    "Induction",
+    "Instance",
+    "Integrated",
+    "Interval",
+    "Monotone",
+    "Sum",
+]

@@ -8,7 +8,6 @@ import sympy
 from sympy.logic.boolalg import Boolean
 
 from ssm_bounds.bounds.values import Scalar
-from ssm_bounds.proofs.solvers.smt import Z3
 from ssm_bounds.proofs.statement import Outcome
 
 STRICT = (sympy.StrictLessThan, sympy.StrictGreaterThan)
@@ -32,28 +31,6 @@ def says_nonnegative(fact: Boolean, expression: sympy.Expr) -> bool:
         return False
     known = fact.gts - fact.lts
     return bool(expression == known or sympy.simplify(expression / known).is_positive)
-
-
-def admits(symbol: sympy.Symbol, value: sympy.Expr, facts: tuple[Boolean, ...]) -> bool:
-    """Whether a value is certainly one that the symbol's assumptions allow: a real of its sign, an integer."""
-    if symbol.is_real is not True or value.is_real is not True:
-        return False
-    special = ("even", "odd", "prime", "composite", "irrational", "zero")
-    if any(getattr(symbol, f"is_{name}") for name in special) or (symbol.is_nonpositive and not symbol.is_negative):
-        return False
-    if symbol.is_nonzero and not (symbol.is_positive or symbol.is_negative):
-        return False
-    if symbol.is_integer and not value.is_integer:
-        return False
-    zero = sympy.Integer(0)
-    sign = (
-        (sympy.Gt if symbol.is_positive else sympy.Ge)(value, zero)
-        if symbol.is_nonnegative
-        else sympy.Lt(value, zero)
-        if symbol.is_negative
-        else sympy.true
-    )
-    return sign == sympy.true or sign in facts or Z3().decide(sign, facts).holds
 
 
 def same(found: Boolean, claim: Boolean) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import sympy
 from sympy.logic.boolalg import Boolean
 
-from ssm_bounds.proofs.solvers.facts import admits, decided, same
+from ssm_bounds.proofs.solvers.facts import decided, same
+from ssm_bounds.proofs.solvers.smt import admits
 from ssm_bounds.proofs.statement import Outcome
 
 

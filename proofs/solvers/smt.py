@@ -146,3 +146,25 @@ class _Translation:
             elif node.is_negative:
                 self.solver.add(variable < 0)
         return self.atoms[node]
+
+
+def admits(symbol: sympy.Symbol, value: sympy.Expr, facts: tuple[Boolean, ...]) -> bool:
+    """Whether a value is certainly one that the symbol's assumptions allow: a real of its sign, an integer."""
+    if symbol.is_real is not True or value.is_real is not True:
+        return False
+    special = ("even", "odd", "prime", "composite", "irrational", "zero")
+    if any(getattr(symbol, f"is_{name}") for name in special) or (symbol.is_nonpositive and not symbol.is_negative):
+        return False
+    if symbol.is_nonzero and not (symbol.is_positive or symbol.is_negative):
+        return False
+    if symbol.is_integer and not value.is_integer:
+        return False
+    zero = sympy.Integer(0)
+    sign = (
+        (sympy.Gt if symbol.is_positive else sympy.Ge)(value, zero)
+        if symbol.is_nonnegative
+        else sympy.Lt(value, zero)
+        if symbol.is_negative
+        else sympy.true
+    )
+    return sign == sympy.true or sign in facts or Z3().decide(sign, facts).holds

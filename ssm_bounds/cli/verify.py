@@ -45,10 +45,10 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
     The exit code is 1 when a verdict differs from the recorded one.
     """
     from ssm_bounds.bounds.values import DomainError
-    from ssm_bounds.proofs import ledger
+    from ssm_bounds.proofs import check, ledger
 
     try:
-        chosen = ledger.select(labels)
+        chosen = check.select(labels)
     except DomainError as problem:
         fail(problem)
     entries: list[ledger.Entry] = []
@@ -79,7 +79,7 @@ def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Ent
     from rich.console import Console
     from rich.progress import Progress
 
-    from ssm_bounds.proofs import ledger
+    from ssm_bounds.proofs import check
 
     attacked = sum(statement.adversary is not None for statement in chosen)
     if attacked:
@@ -96,5 +96,5 @@ def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Ent
             finding = None
             if statement.adversary is not None:
                 finding = search(statement.claim, statement.adversary, seed=seed, seconds=budget / attacked)
-            entries.append(ledger.check(statement, finding, time.perf_counter() - start))
+            entries.append(check.check(statement, finding, time.perf_counter() - start))
             progress.advance(task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,58 +13,96 @@ from tests.conftest import ROOT
 
 ROOMS = ("ssm_bounds", "bounds", "models", "proofs")
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
-ABOVE = {
-    "bounds": {"models", "proofs", "ssm_bounds", "torch"},
-    "models": {"proofs", "ssm_bounds"},
-    "proofs": {"ssm_bounds"},
+# What each room may import, besides itself: arrows go down only, without exemption.
+GROUND = {"bounds.notation", "bounds.values"}
+EVALUATE = GROUND | {"bounds.evaluate"}
+COVERS = EVALUATE | {"bounds.covers"}
+MIDDLE = COVERS | {"bounds.gaps", "bounds.selection"}
+LADDER = MIDDLE | {"bounds.architectures", "bounds.codes", "bounds.ladder"}
+BOUNDS = LADDER | {"bounds.explain", "bounds.sweeps"}
+BELOW = {
+    "bounds.notation": set(),
+    "bounds.values": set(),
+    "bounds.evaluate": GROUND,
+    "bounds.covers": EVALUATE,
+    "bounds.gaps": COVERS,
+    "bounds.selection": COVERS,
+    "bounds.architectures": MIDDLE,
+    "bounds.codes": MIDDLE,
+    "bounds.ladder": LADDER,
+    "bounds.explain": LADDER,
+    "bounds.sweeps": LADDER,
+    "bounds": BOUNDS,
+    "models": BOUNDS | {"torch"},
+    "proofs.systems": BOUNDS | {"models", "proofs", "torch"},
+    "proofs.falsify": BOUNDS | {"models", "proofs", "torch"},
+    "proofs": BOUNDS | {"proofs.systems", "proofs.falsify"},
+    "ssm_bounds": BOUNDS | {"models", "proofs", "proofs.systems", "proofs.falsify", "torch"},
 }
 
 
+def room(name: str) -> str | None:
+    """The room of a module, by the most special entry of BELOW; None for other people's packages but torch."""
+    parts = name.removeprefix("ssm_bounds.").split(".")
+    if name.split(".")[0] == "torch":
+        return "torch"
+    if name.split(".")[0] != "ssm_bounds":
+        return None
+    if parts[0] not in ("bounds", "models", "proofs"):
+        return "ssm_bounds"
+    return next(found for found in (".".join(parts[:2]), parts[0]) if found in BELOW)
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts if parts[0] == "ssm_bounds" else ("ssm_bounds", *parts))
+
+
 def imports(source: str) -> set[str]:
-    """Every imported module, wherever in the file."""
+    """Every imported module, wherever in the file; of ``from a import b`` both a.b, and a where b is no module."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+            assert not node.level, "relative imports are not used here"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_data_flows_one_way(path):
-    found = imports(path.read_text(encoding="utf-8"))
-    tops = {name.split(".")[0] for name in found}
-    room = path.relative_to(ROOT).parts[0]
-    assert not tops & ABOVE.get(room, set())
-    if room == "models":
-        used = {name for name in found if name.startswith("bounds.") and name.count(".") == 1}
-        allowed = {"ssm_bounds.bounds.values", "ssm_bounds.bounds.gaps.losses"}
-        if path.name in ("quantise.py", "integers.py", "rounded.py"):  # codes, and the search for the shortest
-            allowed |= {"ssm_bounds.bounds.codes.tensors", "ssm_bounds.bounds.evaluate.balls"}
-        assert used <= allowed
-    if room == "proofs" and path.name != "falsify.py":
-        assert not tops & {"torch", "models"}
+def test_arrows_go_down(path):
+    here = room(module(path))
+    found = {name for name in map(room, imports(path.read_text(encoding="utf-8"))) if name is not None}
+    assert found - {here} <= BELOW[here]
 
 
-def test_architectures_read_what_lies_below():
-    below = {"architectures", "constants", "covering", "notation", "selection"}
-    for path in FILES:
-        if path.parent.name == "architectures":
-            found = {name for name in imports(path.read_text(encoding="utf-8")) if name.startswith("bounds.")}
-            assert {name.split(".")[1] for name in found} <= below, path
+def test_every_room_of_the_ground_floor_has_its_arrows():
+    rooms = {".".join(module(path).split(".")[1:3]) for path in FILES if path.parts[len(ROOT.parts)] == "bounds"}
+    assert rooms - {"bounds.__init__"} == {name for name in BELOW if name.startswith("bounds.")}
+
+
+def test_an_arrow_that_goes_up_is_seen():
+    assert room("ssm_bounds.bounds.ladder.rung.Rung") not in BELOW["bounds.covers"]
+    assert room("ssm_bounds.question.Question") not in BELOW["models"]
+    assert room("torch.nn") not in BELOW["proofs"] | BELOW["bounds"]
+    assert imports("def f():\n    from ssm_bounds.bounds import ladder") == {"ssm_bounds.bounds.ladder"}
 
 
 def test_only_one_file_touches_precision():
     for path in FILES:
         source = path.read_text(encoding="utf-8")
-        if path.name not in ("enclose.py", "spectral.py"):
+        if path.name not in ("balls.py", "spectral.py"):
             assert "workprec" not in source and "workdps" not in source, path
 
 
 @pytest.mark.parametrize(
     "statement",
-    ["import ssm_bounds.cli", "import ladder.covering", "import ssm_bounds.report.document, ssm_bounds.report.tables"],
+    [
+        "import ssm_bounds.cli",
+        "import ssm_bounds.bounds.ladder.covering",
+        "import ssm_bounds.report.document, ssm_bounds.report.tables",
+    ],
 )
 def test_bounds_start_without_torch(statement):
     check = f"{statement}; import sys; sys.exit('torch' in sys.modules)"

@@ -88,7 +88,7 @@ class TestLayout:
         assert [name for name, _ in recipes] == ["A bound", "A code", "A format", "A statement", "A task"]
         for _, text in recipes:
             (files,) = re.findall(r"^ {7}\.venv/bin/python -m pytest (.*)$", text, re.M)
-            assert files and all((ROOT / file).is_file() for file in files.split())
+            assert files and all((ROOT / file).exists() for file in files.split())
 
     def test_no_page_names_a_machine(self):
         for text in (README, CONTRIBUTING, CHANGELOG, SECURITY):
@@ -128,7 +128,7 @@ class TestSecurity:
 
     def test_pickle_is_loaded_nowhere_but_in_the_container(self):
         """Its Unpickler builds names and descriptions; nothing else may load one."""
-        allowed = ROOT / "models" / "container.py"
+        allowed = ROOT / "models" / "files" / "container.py"
         for path in (
             path for room in ("ssm_bounds", "bounds", "models", "proofs") for path in (ROOT / room).rglob("*.py")
         ):
@@ -201,7 +201,9 @@ class TestDependencies:
     def test_what_tests_import_is_declared(self):
         rooms = {"ssm_bounds", "bounds", "models", "proofs", "tests"}
         imported = set()
-        for path in (ROOT / "tests").glob("*.py"):
+        for path in (ROOT / "tests").rglob("*.py"):
+            if path.parent.name == "benchmarks":
+                continue  # compares with what is installed
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
                     imported |= {alias.name.split(".")[0] for alias in node.names}

@@ -20,7 +20,7 @@ from ssm_bounds.bounds.gaps.chaining import dudley
 from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp, margins
 from ssm_bounds.bounds.selection import cells as selection
-from ssm_bounds.proofs import ledger
+from ssm_bounds.proofs import check
 from ssm_bounds.proofs.ours.exponentials import riemann_step as t4_4
 from ssm_bounds.proofs.ours.gaps import closed_form as t3_d4
 from ssm_bounds.proofs.ours.gaps import dudley as t6_1
@@ -28,14 +28,10 @@ from ssm_bounds.proofs.ours.gaps import kl as t6_3_kl
 from ssm_bounds.proofs.ours.gaps import single_scale as t6_2
 from ssm_bounds.proofs.ours.selection import refined as t7_split
 from ssm_bounds.proofs.papers.honarpisheh2025 import e_2
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.integrated import Integrated
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold, Instance, Integrated, Monotone
 from ssm_bounds.proofs.statement import Kind, Verdict
 
-ALL = ledger.statements()
+ALL = check.statements()
 POINT = Enclosure.point
 a, b = sympy.symbols("a b", positive=True)
 h, s = sympy.symbols("h s", nonnegative=True)
@@ -465,7 +461,7 @@ def test_capacity_of_linear_attention_is_proportional_to_length():
 def test_the_split_costs_what_selection_charges():
     """theory.md 7: weights of both fine cells are those of the coarse ones over K, ln K each."""
     s_A, M = selection.abscissa_cells(Fraction(1, 10))[0], selection.positive_cell("M", 3)
-    fine = selection._refined(s_A, M, 100, Fraction(1, 10), Fraction(3))
+    fine = selection.refined_cells(s_A, M, 100, Fraction(1, 10), Fraction(3))
     K = math.ceil(Fraction(s_A.value) * Fraction(M.value) * 100 / 4)
     assert K > 1 and [cell.weight * K for cell in fine] == [s_A.weight, M.weight]
     assert 0 <= float(fine[0].value) * float(fine[1].value) * 100 - 0.1 * 3 * 100 <= 1
@@ -476,9 +472,7 @@ def test_section_2_verdicts_of_these_statements():
     assert all(ALL[label].recorded is Verdict.PROVED for label in ("paper:C.4", "paper:C.9", "paper:3.4", "6.4"))
     classical = ("Dudley", "McDiarmid", "symmetrisation", "Kronecker", "average", "centres", "operator norm")
     cited = [
-        remark
-        for label in ("paper:C.1", "paper:D.1", "paper:E.2", "6.1")
-        for remark in ledger.check(ALL[label]).remarks
+        remark for label in ("paper:C.1", "paper:D.1", "paper:E.2", "6.1") for remark in check.check(ALL[label]).remarks
     ]
     assert cited
     assert all(any(word in remark for word in classical) for remark in cited), cited

@@ -19,7 +19,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import EMBEDDING, REPAIRED, SHARP
 from ssm_bounds.bounds.evaluate.balls import Enclosure, bits
 from ssm_bounds.cli import main
-from ssm_bounds.proofs import falsify, ledger
+from ssm_bounds.proofs import check, falsify
 from ssm_bounds.proofs.adversary import BALLS, REPLAY_BITS, Adversary, Point, certified_ratio, replay
 from ssm_bounds.proofs.ours.perturbation import embedding as t5_4
 from ssm_bounds.proofs.ours.perturbation import gate as t5_1_gate
@@ -29,7 +29,7 @@ from ssm_bounds.proofs.statement import Kind, Verdict
 from ssm_bounds.proofs.systems import selective_ssm as system
 from tests.oracle import Model
 
-ALL = ledger.statements()
+ALL = check.statements()
 ATTACKED = {label: s for label, s in ALL.items() if s.adversary is not None}
 TRUE = [label for label, s in ATTACKED.items() if s.counterexample is None]
 TIGHT = [label for label in TRUE if ALL[label].kind is Kind.TIGHT]
@@ -69,7 +69,7 @@ def test_falsifier_finds_what_is_false(label):
     assert best.ratio > 1
     left, right = replay(statement.claim, statement.adversary, best.point)
     assert left.lower > right.upper
-    assert ledger.check(statement, best).verdict is statement.recorded
+    assert check.check(statement, best).verdict is statement.recorded
 
 
 def mutant(statement, coefficients, radius, block, factor):
@@ -247,7 +247,7 @@ class TestSearch:
     def test_a_false_claim_is_refuted_by_the_ledger(self):
         statement = ALL["paper:C.8"]
         finding = found("paper:C.8")
-        entry = ledger.check(statement, type(finding)(1.5, finding.point))
+        entry = check.check(statement, type(finding)(1.5, finding.point))
         assert entry.verdict is Verdict.REFUTED and not entry.as_recorded
         assert "1.5" in entry.remarks[0] and entry.counterexample == str(finding.point)
 
@@ -269,10 +269,10 @@ def test_an_interrupt_leaves_what_was_found(monkeypatch):
         if calls:
             raise KeyboardInterrupt
         calls.append(statement)
-        return check(statement, *rest)
+        return real(statement, *rest)
 
-    check = ledger.check
-    monkeypatch.setattr(ledger, "check", interrupted)
+    real = check.check
+    monkeypatch.setattr(check, "check", interrupted)
     result = CliRunner().invoke(main, ["verify", "4.1", "4.3", "--format", "json"])
     assert result.exit_code == 130
     assert [entry["label"] for entry in json.loads(result.stdout)] == ["4.1"]

@@ -13,19 +13,24 @@ from sympy import Eq, Ge, Gt, Le, Rational, exp
 
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
-from ssm_bounds.proofs import ledger
+from ssm_bounds.proofs import check
 from ssm_bounds.proofs.lemma import Lemma
-from ssm_bounds.proofs.solvers.cited import Assumed, Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.induction import GrowthInduction, Induction
-from ssm_bounds.proofs.solvers.integrated import Integrated
-from ssm_bounds.proofs.solvers.interval import Interval
-from ssm_bounds.proofs.solvers.joined import Chain, Sum
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import (
+    Z3,
+    Assumed,
+    Axiom,
+    Chain,
+    GrowthInduction,
+    Identity,
+    Induction,
+    Integrated,
+    Interval,
+    Monotone,
+    Sum,
+)
 from ssm_bounds.proofs.statement import Counterexample, Kind, Statement, Step, Verdict
 
-ALL = ledger.statements()
+ALL = check.statements()
 x, y, z = sympy.symbols("x y z", positive=True)
 T = sympy.Symbol("T", integer=True, positive=True)
 t = sympy.Symbol("t", integer=True, nonnegative=True)
@@ -33,7 +38,7 @@ t = sympy.Symbol("t", integer=True, nonnegative=True)
 
 @pytest.mark.parametrize("label", ALL)
 def test_ledger_verdicts_are_as_recorded(label):
-    entry = ledger.check(ALL[label])
+    entry = check.check(ALL[label])
     assert entry.as_recorded, entry.remarks
     assert entry.verdict is not Verdict.REPAIRED or ALL[label].repaired_by in ALL
     assert ALL[label].source.startswith("theory.md")
@@ -83,7 +88,7 @@ def test_mutation_a_constant_lowered_by_three_percent_is_rejected(label):
         object.__setattr__(mutant, name, getattr(statement, name))
     object.__setattr__(mutant, "claim", claim)
     object.__setattr__(mutant, "derivation", (*statement.derivation[:-1], last))
-    assert ledger.check(mutant).verdict is Verdict.CHECKED
+    assert check.check(mutant).verdict is Verdict.CHECKED
 
 
 @pytest.mark.parametrize("label", DECIDED)
@@ -208,15 +213,15 @@ def statement(**changes: object) -> Statement:
 
 class TestStatement:
     def test_proved(self):
-        assert ledger.check(statement()).verdict is Verdict.PROVED
+        assert check.check(statement()).verdict is Verdict.PROVED
 
     def test_a_hypothesis_is_needed(self):
-        assert ledger.check(statement(hypotheses=(Le(x, 1),))).verdict is Verdict.CHECKED
+        assert check.check(statement(hypotheses=(Le(x, 1),))).verdict is Verdict.CHECKED
 
     def test_an_axiom_is_named_and_an_assumption_keeps_below_a_proof(self):
-        cited = ledger.check(statement(derivation=(Step("last", Le(x, y), Axiom("fact", "book")),)))
+        cited = check.check(statement(derivation=(Step("last", Le(x, y), Axiom("fact", "book")),)))
         assert cited.verdict is Verdict.PROVED_FROM_AXIOMS and cited.remarks == ("fact (book)",)
-        assumed = ledger.check(statement(derivation=(Step("last", Le(x, y), Assumed("somewhere")),)))
+        assumed = check.check(statement(derivation=(Step("last", Le(x, y), Assumed("somewhere")),)))
         assert assumed.verdict is Verdict.CHECKED
 
     @pytest.mark.parametrize(
@@ -235,12 +240,12 @@ class TestStatement:
 
     def test_a_counterexample_that_does_not_refute_is_not_believed(self):
         weak = Counterexample("equal", lambda: {x: 1, y: 1})
-        assert ledger.check(statement(counterexample=weak, recorded=Verdict.REFUTED)).verdict is Verdict.CHECKED
+        assert check.check(statement(counterexample=weak, recorded=Verdict.REFUTED)).verdict is Verdict.CHECKED
         outside = Counterexample("x <= y fails, but so does x <= 1", lambda: {x: 3, y: 2})
-        assert ledger.check(statement(counterexample=outside, recorded=Verdict.REFUTED)).verdict is Verdict.CHECKED
+        assert check.check(statement(counterexample=outside, recorded=Verdict.REFUTED)).verdict is Verdict.CHECKED
         false = Counterexample("2 <= 1", lambda: {x: 2, y: 1})
         wrong = statement(counterexample=false, hypotheses=(), recorded=Verdict.REFUTED)
-        assert ledger.check(wrong).verdict is Verdict.REFUTED
+        assert check.check(wrong).verdict is Verdict.REFUTED
 
 
 class TestCommand:
@@ -266,6 +271,6 @@ class TestCommand:
         assert result.exit_code == 2 and "unknown label 'nope'" in result.stderr
 
     def test_a_differing_verdict_exits_with_one(self, monkeypatch):
-        monkeypatch.setattr(ledger, "select", lambda labels: [statement(recorded=Verdict.REFUTED)])
+        monkeypatch.setattr(check, "select", lambda labels: [statement(recorded=Verdict.REFUTED)])
         result = self.run()
         assert result.exit_code == 1 and "recorded REFUTED" in result.stderr

@@ -1,7 +1,7 @@
 """Constants of models that the paper's authors released, so that every example runs without their files.
 
-Measured by ``selective_ssm.measure`` from the checkpoints of github.com/Arya-Honarpisheh/gen_err_sel_ssm; each radius is the
-least float64 above the exact one. The tests measure them again where the files are there.
+Measured by ``selective_ssm.measure`` from the checkpoints of github.com/Arya-Honarpisheh/gen_err_sel_ssm; each radius
+is the least float64 above the exact one. The tests measure them again where the files are there.
 """
 
 from __future__ import annotations

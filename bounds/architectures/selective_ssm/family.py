@@ -36,8 +36,11 @@ def selected_classes(
     embedding E in the class also ``(E, q, W_B, W_C, W) -> (E/t, t q, t W_B, t W_C, t W)`` leaves z unchanged, so
     B_u = 1 there, and ``B_w B_B B_C B_u^3/g`` and ``B_q B_u`` are the only cells of these constants.
 
-    ``groups``: another family, for ``selective_ssm.groups`` to split, without the option of l1 radii; for vocabulary inputs
-    it bounds the constants of theory.md 5.3 and no spectral norm: after the same rescaling v_B = v_C = 1, and
+    Cells are named for what they bound after that: ``B_product`` is ``B_w B_B B_C/g`` (with E in the class it is
+    ``B_w B_B B_C B_u^3/g``), ``v_product`` is ``v_w v_B v_C/g``.
+
+    ``groups``: another family, for ``selective_ssm.groups`` to split, without the option of l1 radii; for vocabulary
+    inputs it bounds the constants of theory.md 5.3 and no spectral norm: after the same rescaling v_B = v_C = 1, and
     ``v_w v_B v_C/g`` is the only cell of the three.
     """
     scale = Fraction(measured.B_u) if embedding_in_class else Fraction(1)

@@ -6,8 +6,7 @@ from sympy import Derivative, Eq, Limit, Rational, Sum, exp
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.covers.entropy import allocation
 from ssm_bounds.bounds.explain.growth import LINEAR
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.induction import Induction
+from ssm_bounds.proofs.solvers import Identity, Induction
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 T = sympy.Symbol("T", positive=True, integer=True)

@@ -4,7 +4,7 @@ import sympy
 from sympy import Abs, Integer, Le, Max, ceiling
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 r = sympy.Symbol("r", nonnegative=True)

@@ -3,7 +3,7 @@
 import sympy
 from sympy import Abs, Eq, Le
 
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 p, low, high = sympy.symbols("p p_lo p_hi", real=True)

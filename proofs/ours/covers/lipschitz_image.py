@@ -3,7 +3,7 @@
 import sympy
 from sympy import Le
 
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 moved, distance, eps, constant = sympy.symbols("d_loss d_output epsilon l", positive=True)

@@ -3,7 +3,7 @@
 import sympy
 from sympy import Le, Min
 
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 entropy, first, second = sympy.symbols("H H_1 H_2", nonnegative=True)

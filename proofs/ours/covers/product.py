@@ -4,8 +4,7 @@ import sympy
 from sympy import Le
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 moved, sum_moved = sympy.symbols("d_z D", nonnegative=True)

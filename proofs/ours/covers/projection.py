@@ -3,8 +3,7 @@
 import sympy
 from sympy import Eq, Le
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 outside, inside, moved = sympy.symbols("n_out n_in n_P", nonnegative=True)

@@ -3,7 +3,7 @@
 import sympy
 from sympy import Eq, log, sqrt
 
-from ssm_bounds.proofs.solvers.identity import Identity
+from ssm_bounds.proofs.solvers import Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 n, mu, g, eta = sympy.symbols("n mu g eta", positive=True)

@@ -3,10 +3,7 @@
 import sympy
 from sympy import Ge, Implies, Le, log
 
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold, Instance, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 n, g, eta, other, mu = sympy.symbols("n_i g_i eta_i zeta_i mu", positive=True)

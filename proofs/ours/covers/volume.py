@@ -4,9 +4,7 @@ import sympy
 from sympy import Eq, Le
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 points, unit = sympy.symbols("N_eps v", positive=True)  # a maximal packing; the volume of the unit ball

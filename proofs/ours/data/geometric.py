@@ -3,9 +3,7 @@
 import sympy
 from sympy import Eq, Sum
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.induction import Induction
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Induction
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 r = sympy.Symbol("r", positive=True)

@@ -3,8 +3,7 @@
 import sympy
 from sympy import Le
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 failure, tail = sympy.symbols("P t", nonnegative=True)

@@ -3,9 +3,7 @@
 import sympy
 from sympy import Le, Symbol
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Fold
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 failure, failures, one = sympy.symbols("P F P_theta", nonnegative=True)
@@ -25,7 +23,7 @@ STATEMENT = Statement(
         "P: chance that the bound fails for some theta; P_theta: for this one; F: sum of P_theta, Pi: of pi(theta)",
         "pi fixed before the data with Pi <= 1 (Kraft); the errors of theta on m i.i.d. examples are a fixed function "
         "of theta and the example",
-        "where only representatives run (bounds/codes/symmetries.py), pi(theta) sums over the words of theta: the same total",
+        "where only representatives run (codes/symmetries.py), pi(theta) sums over the words of theta: the same total",
         "the bound: largest p with P(Bin(m, p) <= errors) >= delta pi(theta); or kl_inv(emp, (ln 1/pi + ln 1/delta)/m)",
     ),
     witness={failure: 0, failures: 0, one: 0, mass: 1, total: 1, delta: 1},
@@ -41,7 +39,6 @@ STATEMENT = Statement(
     ),
     not_claimed=(
         "Anything about the weights before rounding: the certificate is that of the rounded model.",
-        "Kraft sums of the codes: 8.1-geometric here, the others in tests/bounds/codes/test_occam.py; over representatives: "
-        "tests/bounds/codes/test_symmetries.py.",
+        "Kraft sums of the codes: 8.1-geometric here, the others and those over representatives in tests/bounds/codes.",
     ),
 )

@@ -3,9 +3,7 @@
 import sympy
 from sympy import Eq, Le
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 failure, mean_P, mean_Q = sympy.symbols("F E_P E_Q", nonnegative=True)

@@ -3,8 +3,7 @@
 import sympy
 from sympy import Implies, Le, Lt
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 risk, of_Q, train_Q, train, tail, at_Q, at_train = sympy.symbols("L L_Q e_Q e_g tau K_Q K", nonnegative=True)
@@ -37,7 +36,5 @@ STATEMENT = Statement(
         ),
         Step("conclusion", claim, Z3(), ("margin", "PAC-Bayes", "sample", "increasing")),
     ),
-    not_claimed=(
-        "The bound of tau by 5.1 and its second-order terms: bounds/architectures/selective_ssm/spread.py, tests/bounds/ladder/test_pac_bayes.py.",
-    ),
+    not_claimed=("The bound of tau by 5.1 and its second-order terms: selective_ssm/spread.py, tests/bounds/ladder.",),
 )

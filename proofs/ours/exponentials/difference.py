@@ -6,10 +6,7 @@ import sympy
 from sympy import Implies, Integral, Le, Max, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.integrated import Integrated
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Integrated
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 difference, distance = sympy.symbols("n_exp n_dist", nonnegative=True)

@@ -3,9 +3,7 @@
 from sympy import And, Ge, Integer, Le, Symbol, exp
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Instance, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.gates import M, T, branch, rate
 

@@ -7,8 +7,7 @@ from sympy import Eq, Le, Min
 
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 gate = sympy.Symbol("Delta", nonnegative=True)

@@ -6,9 +6,7 @@ import sympy
 from sympy import Eq, Ge, Le, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 growth = sympy.Symbol("n_tau", positive=True)  # |e^{A tau}|_2

@@ -3,8 +3,7 @@
 from sympy import And, Eq, Integer, Le
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.gates import COUNT, GATES, M, T, adversary, branch, c, n, second_sum, tau
 

@@ -5,7 +5,7 @@ from sympy import Ge, Le, exp
 
 from ssm_bounds.proofs.adversary import Adversary
 from ssm_bounds.proofs.lemma import Lemma
-from ssm_bounds.proofs.solvers.monotone import Monotone
+from ssm_bounds.proofs.solvers import Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 x, c, rate = sympy.symbols("x c lambda", positive=True)

@@ -8,13 +8,7 @@ from sympy import Eq, Ge, Integer, Integral, Le, Lt, exp
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import riemann_factor as factor
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.integrated import Integrated
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Identity, Instance, Integrated, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 c, M, rate, g, area = sympy.symbols("c M lambda g I", positive=True)  # g = g(tau), I = int_tau^{tau + c} g

@@ -5,8 +5,7 @@ from sympy import Le, exp
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import riemann_factor as factor
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.gates import GATES, M, T, adversary, branch, c, first_sum, rate, tau
 

@@ -5,10 +5,7 @@ from sympy import And, Eq, Expr, Ge, Integer, Le, Symbol, exp
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import riemann_factor as factor
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold, Instance, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.gates import COUNT, GATES, M, T, adversary, branch, c, n, rate, second_sum, tau
 

@@ -3,7 +3,7 @@
 from sympy import Ge, Integer, Le, Lt, Max, Min, Rational, Symbol, exp
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.interval import Interval
+from ssm_bounds.proofs.solvers import Interval
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.gates import M, T, branch, rate
 

@@ -3,8 +3,7 @@
 import sympy
 from sympy import Eq, Le, exp, log
 
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 z = sympy.Symbol("z", real=True)

@@ -3,9 +3,7 @@
 import sympy
 from sympy import Eq, Le, exp, log, sqrt
 
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 z_y, z_i = sympy.symbols("z_y z_i", real=True)

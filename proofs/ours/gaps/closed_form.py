@@ -5,9 +5,7 @@ from sympy import Eq, Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.gaps.chaining import PUBLISHED_CONDITION, PUBLISHED_RADEMACHER
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 C, l_, c, m = sympy.symbols("C_F l c m", positive=True)

@@ -5,8 +5,7 @@ from sympy import Abs, Eq, Implies, Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.gaps.chaining import GAP
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 gap, mean_gap, mean_rad, integral, x = sympy.symbols("G EG ER I x", nonnegative=True)

@@ -3,8 +3,7 @@
 import sympy
 from sympy import Ge, Integer, Le, log
 
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 low = sympy.Symbol("v", positive=True)

@@ -3,7 +3,7 @@
 import sympy
 from sympy import And, Implies, Le
 
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 mu, mu_0 = sympy.symbols("mu mu_0", real=True)  # margins of a member and of its centre on one example

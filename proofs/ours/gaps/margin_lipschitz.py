@@ -3,7 +3,7 @@
 import sympy
 from sympy import Eq, Ge, Le
 
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 z_y, z_j, x_y, x_j, top_z, top_x = sympy.symbols("z_y z_j x_y x_j m_z m_x", real=True)

@@ -5,10 +5,7 @@ from sympy import Eq, Implies, Le, exp
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.gaps.chaining import MARGIN_EXPONENT
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 risk, risk_0, train, train_0, upper, upper_0 = sympy.symbols("L L_0 e e_0 K K_0", nonnegative=True)

@@ -3,7 +3,7 @@
 import sympy
 from sympy import Abs, Le, Max, Min
 
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 mu, nu = sympy.symbols("mu nu", real=True)  # two margins

@@ -3,9 +3,7 @@
 import sympy
 from sympy import Eq, Le, exp, log, sqrt
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 risk, train, risk_0, train_0 = sympy.symbols("L L_S L_0 L_S0", nonnegative=True)  # a member and its centre

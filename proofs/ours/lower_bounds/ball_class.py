@@ -7,12 +7,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.lower import BLOCKS, LARGEST, RATIOS
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import SHARP
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Identity, Instance, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 rad, m, Z = sym.rademacher, sym.m, sympy.Symbol("Z", positive=True)
@@ -110,7 +105,7 @@ STATEMENT = Statement(
         Step("conclusion", claim, Chain(), ("alpha = 0", "scale")),
     ),
     not_claimed=(
-        "Not tight: over 9.1 on the constant input it is a factor of 50 to 600 for the classes in tests/bounds/architectures/test_lower.py.",
+        "Not tight: over 9.1 on the constant input it is a factor of 50 to 600 for the classes in test_lower.py.",
         "The chain needs the integral only up to Z/2, since |z| <= Z covers the class by one centre at radius Z.",
         "Shares eta_i: any of sum 1; the computed value chooses them near optimally, and alpha as well.",
     ),

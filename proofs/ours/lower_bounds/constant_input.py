@@ -6,11 +6,7 @@ from sympy import Abs, Eq, Implies, Le, Max, Sum, binomial, sqrt
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.lower import ABSOLUTE_SUM
 from ssm_bounds.bounds.architectures.selective_ssm.sums import geometric
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.induction import GrowthInduction, Induction
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, GrowthInduction, Identity, Induction
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 m, T, M, kappa = sym.m, sym.T, sym.M, sym.kappa

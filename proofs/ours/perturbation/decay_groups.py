@@ -11,9 +11,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.perturbation import sharp as t5_1
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.joined import Sum
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Sum
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,
@@ -182,7 +180,7 @@ STATEMENT = Statement(
         ),
     ),
     not_claimed=(
-        "A product of covers group by group: those centres leave the class (ssm_bounds.bounds.covers.lemmas.GroupVolume).",
+        "A product of covers group by group: those centres leave the class (covers.lemmas.GroupVolume).",
     ),
     adversary=Adversary(
         pair_sizes(("ABCqpW", 2, 2, 2, True)), pair_arrays, bind

@@ -11,8 +11,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.perturbation import sharp as t5_1
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,

@@ -6,12 +6,7 @@ import sympy
 from sympy import Abs, Eq, Ge, Gt, Implies, Integer, Le, Min, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.joined import Sum
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Fold, Instance, Monotone, Sum
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 # in units of lambda = -s_A: one gate y, the gated time S + h after it, S = |tau'|, a rate -(1 + b)

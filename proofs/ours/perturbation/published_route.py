@@ -9,10 +9,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import REPAIRED
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, RHO, geometric, weighted_geometric
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.induction import Induction
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Fold, Induction
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import System, class_constants, distances, pair, pair_arrays, pair_sizes
 

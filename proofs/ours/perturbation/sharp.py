@@ -11,12 +11,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.perturbation import gate as t5_1_gate
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.joined import Sum
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Fold, Instance, Monotone, Sum
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,

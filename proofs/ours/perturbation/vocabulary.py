@@ -23,7 +23,7 @@ from ssm_bounds.proofs.ours.perturbation.sharp import (
     moved,
     radius,
 )
-from ssm_bounds.proofs.solvers.cited import Axiom
+from ssm_bounds.proofs.solvers import Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,

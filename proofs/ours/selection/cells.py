@@ -5,8 +5,7 @@ from sympy import And, Eq, Implies, Le, Rational
 
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.selection import weights
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 failure, delta = sympy.symbols("P delta", positive=True)

@@ -3,10 +3,7 @@
 import sympy
 from sympy import Eq, Ge, Integer, Le, log
 
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Identity, Instance, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 k0 = sympy.Symbol("k", integer=True, nonnegative=True)

@@ -3,8 +3,7 @@
 import sympy
 from sympy import Integer, Le, Rational
 
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 n, pairs = sympy.symbols("n W", nonnegative=True)

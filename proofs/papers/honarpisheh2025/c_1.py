@@ -7,8 +7,7 @@ from sympy import Eq, Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 kron, product, matrix, vector = sympy.symbols("n_kron n_Wu n_W n_u", nonnegative=True)

@@ -7,8 +7,7 @@ from sympy import Abs, Ge, Integer, Le
 
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.monotone import Monotone
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Monotone
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 logit = sympy.Symbol("ell", real=True)

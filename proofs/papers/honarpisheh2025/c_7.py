@@ -7,8 +7,7 @@ from sympy import Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 update, matrix, gate, gate_size, other, b_move, b_size = sympy.symbols(

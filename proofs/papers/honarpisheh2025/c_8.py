@@ -6,8 +6,7 @@ import sympy
 from sympy import Le
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 applied, operator, vector, moved = sympy.symbols("d_Bv n_dB n_v d_Wu", nonnegative=True)

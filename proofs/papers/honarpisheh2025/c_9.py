@@ -4,9 +4,7 @@ import sympy
 from sympy import Eq, Ge, Implies, Le, Rational
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.fold import Fold
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Fold, Instance
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 cost, gamma = sympy.symbols("S gamma", positive=True)  # sum alpha_i/eps_i^2, sum alpha_i^{1/3} beta_i^{2/3}

@@ -5,10 +5,7 @@ from sympy import Eq, Le, log
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.covers.lemmas import MatrixCover
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.joined import Chain
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 entropy, distance = sympy.symbols("H n_dist", nonnegative=True)  # ln N(eps), |X A - X A^|_F

@@ -5,10 +5,7 @@ from sympy import Eq, Le, Sum
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.papers.honarpisheh2025.d_1 import STATEMENT as D_1
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.identity import Identity
-from ssm_bounds.proofs.solvers.instance import Instance
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Identity, Instance
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 entropy = sympy.Symbol("H", nonnegative=True)

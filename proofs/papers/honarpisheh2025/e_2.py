@@ -3,8 +3,7 @@
 import sympy
 from sympy import Eq, Le, log, sqrt
 
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 gap, mean_gap, mean_rad, rad = sympy.symbols("G EG ER R_S", nonnegative=True)

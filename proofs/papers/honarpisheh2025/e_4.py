@@ -6,9 +6,7 @@ import sympy
 from sympy import Eq, Le, Sum
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
-from ssm_bounds.proofs.solvers.cited import Axiom
-from ssm_bounds.proofs.solvers.induction import Induction
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3, Axiom, Induction
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 state, total = sympy.symbols("n_x S", nonnegative=True)

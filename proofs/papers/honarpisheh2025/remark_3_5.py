@@ -3,7 +3,7 @@
 from sympy import E, Eq, log
 
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
-from ssm_bounds.proofs.solvers.identity import Identity
+from ssm_bounds.proofs.solvers import Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 claim = Eq(softplus(log(E - 1)), 1, evaluate=False)

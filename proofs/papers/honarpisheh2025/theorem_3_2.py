@@ -4,7 +4,7 @@ import sympy
 from sympy import Le, sqrt
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.proofs.solvers.cited import Axiom
+from ssm_bounds.proofs.solvers import Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 integral = sympy.Symbol("I", nonnegative=True)

@@ -5,7 +5,7 @@ from sympy import Le, Lt
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.sums import geometric, weighted_geometric
-from ssm_bounds.proofs.solvers.smt import Z3
+from ssm_bounds.proofs.solvers import Z3
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 S_1, S_2 = (total(sym.rho, sym.T).args[-1][0] for total in (geometric, weighted_geometric))

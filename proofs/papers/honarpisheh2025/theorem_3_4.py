@@ -7,7 +7,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.bounds.covers.entropy import allocation
-from ssm_bounds.proofs.solvers.identity import Identity
+from ssm_bounds.proofs.solvers import Identity
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
 B_w, B_B, B_C, B_u, r_B, r_C, r_w = sympy.symbols("B_w B_B B_C B_u r_B r_C r_w", positive=True)

@@ -29,10 +29,10 @@ from ssm_bounds.bounds.gaps.chaining import dudley
 from ssm_bounds.bounds.values import DomainError, Sample
 from ssm_bounds.models.files.checkpoint import read
 from ssm_bounds.models.selective_ssm.measure import measure
-from ssm_bounds.proofs import ledger
+from ssm_bounds.proofs import check
 from ssm_bounds.proofs.ours.lower_bounds import constant_input as t9_1
 from ssm_bounds.proofs.papers.honarpisheh2025 import theorem_4_1
-from ssm_bounds.proofs.solvers.induction import Induction
+from ssm_bounds.proofs.solvers import Induction
 from tests.bounds.ladder.test_line_by_line import PLAIN, betas, sums
 
 BALL = replace(PLAIN, k=1)
@@ -216,13 +216,13 @@ class TestStatements:
         total = Sum(terms, (t9_1.k, 0, t9_1.n - 1))
         assert Induction(t9_1.n).decide(Eq(total, t9_1.half), ()).holds
         assert not Induction(t9_1.n).decide(Eq(total, Rational(97, 100) * t9_1.half), ()).holds
-        statement = ledger.statements()["9.1"]
+        statement = check.statements()["9.1"]
         rounding = next(step for step in statement.derivation if step.name == "rounding m up to 2j")
         assert rounding.by.decide(rounding.claim, statement.hypotheses).holds
         assert not rounding.by.decide(rounding.claim, ()).holds
 
     def test_mutation_no_ratio_of_9_2_can_be_lowered(self):
-        statement = ledger.statements()["9.2"]
+        statement = check.statements()["9.2"]
         ratios = [step for step in statement.derivation if step.name.startswith("ratio ")]
         assert {step.name for step in ratios} == {f"ratio {block}" for block in RATIOS}
         for step in ratios:
@@ -230,7 +230,7 @@ class TestStatements:
             assert not step.by.decide(Eq(step.claim.lhs, Rational(97, 100) * step.claim.rhs), ()).holds
 
     def test_mutation_dudley_is_needed_at_the_alpha_of_the_proof(self):
-        statement = ledger.statements()["9.2"]
+        statement = check.statements()["9.2"]
         steps = {step.name: step for step in statement.derivation}
         last = steps["alpha = 0"]
         assert last.by.decide(last.claim, (steps["Dudley at one alpha"].claim,)).holds

@@ -14,11 +14,12 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import symbols, tensors
 from ssm_bounds.bounds.codes.symbols import Counts, Geometric, Sparse
 from ssm_bounds.bounds.codes.tensors import PLAIN, SCHEMES, UNPOOLED, Code, Scheme, Shape
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import binomial_upper, binomial_upper_nats
+from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError
 
 TINY = Shape(2, 1, 1, None, "none")
@@ -60,12 +61,12 @@ def options(shape: Shape, scheme: Scheme):
     widths = [(shape.d, shape.N)]
     if scheme.width == "narrow":
         widths = list(product(range(1, shape.d + 1), range(1, shape.N + 1)))
-    kinds = range(len(occam.alphabet(scheme.symbols)))
+    kinds = range(len(symbols.alphabet(scheme.symbols)))
     for channels, states in widths:
         coded = Shape(channels, states, shape.k, shape.V, shape.gate).blocks()
         steps = {"model": 1, "block": len(coded), "row": sum(rows for rows, _ in coded.values())}[scheme.steps]
         groups = 1 if scheme.pool == "model" else len(coded)
-        for s in product(range(len(occam.STEPS)), repeat=steps):
+        for s in product(range(len(tensors.STEPS)), repeat=steps):
             for k in product(kinds, repeat=groups):
                 yield channels, states, s, k
 
@@ -80,9 +81,9 @@ def test_kraft_sum_of_the_options(scheme):
 def test_kraft_sum_of_the_prior():
     """The whole prior over a model of four weights, integers up to 2: at most 1, and most of it."""
     shape, total = Shape(1, 1, 1, None, "none"), Fraction(0)
-    ratio_sums = [sum(Geometric(r).mass(np.array([z])) for z in range(-2, 3)) for r in occam.RATIOS]
+    ratio_sums = [sum(Geometric(r).mass(np.array([z])) for z in range(-2, 3)) for r in symbols.RATIOS]
     for scheme in SCHEMES:
-        kinds = occam.alphabet(scheme.symbols)
+        kinds = symbols.alphabet(scheme.symbols)
         if scheme.pool == "block":
             inner = sum(symbol.mass(np.array([z])) for symbol in kinds for z in range(-2, 3)) / len(kinds)
             total += inner**4 / len(SCHEMES)
@@ -93,8 +94,8 @@ def test_kraft_sum_of_the_prior():
     assert len(SCHEMES) == 36 == len(set(SCHEMES))
     assert 0.2 < total <= 1
     for scheme in SCHEMES:  # the factors assumed above are those that a code pays
-        code = occam.shortest(shape, {name: np.zeros(size) for name, size in shape.blocks().items()}, (scheme,))
-        kinds, steps = len(occam.alphabet(scheme.symbols)), {"model": 1, "block": 4, "row": 4}[scheme.steps]
+        code = tensors.shortest(shape, {name: np.zeros(size) for name, size in shape.blocks().items()}, (scheme,))
+        kinds, steps = len(symbols.alphabet(scheme.symbols)), {"model": 1, "block": 4, "row": 4}[scheme.steps]
         assert code.choices() == 36 * 10**steps * kinds ** (4 if scheme.pool == "block" else 1)
 
 
@@ -121,7 +122,7 @@ def coded(draw):
     small = Shape(channels, states, shape.k, shape.V).blocks()
     rows = {"model": 1, "block": len(small), "row": sum(r for r, _ in small.values())}[scheme.steps]
     groups = len(small) if scheme.pool == "block" else 1
-    kinds = len(occam.alphabet(scheme.symbols))
+    kinds = len(symbols.alphabet(scheme.symbols))
     steps = tuple(draw(st.lists(st.integers(0, 9), min_size=rows, max_size=rows)))
     symbols = tuple(draw(st.lists(st.integers(0, kinds - 1), min_size=groups, max_size=groups)))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
@@ -138,7 +139,7 @@ def mass_again(code: Code, integers) -> Fraction:
         mass /= code.shape.d * code.shape.N
     for index, group in zip(code.symbols, groups, strict=True):
         if code.scheme.symbols == "geometric":
-            r = occam.RATIOS[index]
+            r = symbols.RATIOS[index]
             mass *= Fraction(1, 10)
             for z in group:
                 mass *= (1 - r) / (1 + r) * r ** abs(z)
@@ -191,12 +192,12 @@ def test_integers_come_back_from_the_weights(drawn):
         whole[name][: part.shape[0], : part.shape[1]] = part
     back = code.integers(whole)
     assert all(np.array_equal(back[name], integers[name]) for name in integers)
-    assert occam.recorded(code.shape, code.record()) == code
+    assert tensors.recorded(code.shape, code.record()) == code
     if np.isfinite(code.about(integers)):
-        short = occam.shortest(code.shape, whole)
+        short = tensors.shortest(code.shape, whole)
         assert short.about(short.integers(whole)) <= min(
-            occam.shortest(code.shape, whole, (scheme,)).about(
-                occam.shortest(code.shape, whole, (scheme,)).integers(whole)
+            tensors.shortest(code.shape, whole, (scheme,)).about(
+                tensors.shortest(code.shape, whole, (scheme,)).integers(whole)
             )
             for scheme in (PLAIN, SCHEMES[-1])
         )
@@ -224,7 +225,7 @@ def test_a_code_refuses_what_it_cannot_hold():
     with pytest.raises(DomainError, match="outside the coded"):
         narrow.integers(weights | {"A": np.array([[1.0], [1.0]])})
     with pytest.raises(DomainError, match="no multiple of the smallest step"):
-        occam.shortest(shape, weights | {"p": np.array([[0.3]])})
+        tensors.shortest(shape, weights | {"p": np.array([[0.3]])})
     with pytest.raises(DomainError, match="steps: expected 1"):
         replace(narrow, steps=(0, 1))
     with pytest.raises(DomainError, match="symbols: expected 1"):
@@ -232,7 +233,7 @@ def test_a_code_refuses_what_it_cannot_hold():
     with pytest.raises(DomainError, match="channels: expected"):
         replace(narrow, channels=3)
     with pytest.raises(DomainError, match="not the record of a code"):
-        occam.recorded(shape, {"scheme": {}})
+        tensors.recorded(shape, {"scheme": {}})
 
 
 # The code that rounded the shared Majority model, in the record of a file that names no prior.
@@ -251,23 +252,23 @@ ROUNDED = {
 
 def test_a_file_that_names_no_prior_keeps_its_certificate():
     """The doubles that were printed before masses were summed; they differ from those of the same weights now."""
-    code = occam.recorded(Shape(4, 4, 1, 2), OLD)
+    code = tensors.recorded(Shape(4, 4, 1, 2), OLD)
     integers = {name: np.array(z) for name, z in ROUNDED.items()}
     assert code.prior == UNPOOLED and code.represents(integers) and len(code.ledger(integers)) == 2
     old = code.nats(integers)
     assert (old.float_lower(), old.float_upper()) == (37.09638376466055, 37.09638376466056)
     assert occam.certify(old, 18, 1000, Fraction(1, 20)).float_upper() == 0.08090970115224792
-    assert occam.recorded(code.shape, code.record()) == code
+    assert tensors.recorded(code.shape, code.record()) == code
     for kind, option, nats in (("counts", 1, 100.61365490238933), ("geometric", 3, 175.3099266701368)):
         scheme = {"width": "full", "steps": "row", "pool": "block", "symbols": kind}
         entry = {"scheme": scheme, "channels": 4, "states": 4, "steps": [0] * 17, "symbols": [option] * 7}
         ones = {name: np.ones(size, dtype=np.int64) for name, size in code.shape.blocks().items()}
-        assert occam.recorded(code.shape, entry).nats(ones).float_upper() == nats
+        assert tensors.recorded(code.shape, entry).nats(ones).float_upper() == nats
 
 
 def test_what_symmetries_save_on_majority():
     """Two orders of the channels and 2^(2 + 1 + 1) signs: ln 32 = 3.47 nats, and the risk 0.0809 is 0.0768."""
-    code = occam.recorded(Shape(4, 4, 1, 2), OLD | {"prior": occam.PRIOR})
+    code = tensors.recorded(Shape(4, 4, 1, 2), OLD | {"prior": tensors.PRIOR})
     code, integers = code.representative({name: np.array(z) for name, z in ROUNDED.items()})
     assert code.orbit(integers) == 2 * 16
     assert code.nats(integers).float_upper() == pytest.approx(37.09638376466056 - math.log(32), rel=1e-14)
@@ -275,7 +276,7 @@ def test_what_symmetries_save_on_majority():
         0.0768, abs=5e-5
     )
     with pytest.raises(DomainError, match="of the prior 'integers-9', this version has 'integers-2'"):
-        occam.recorded(code.shape, OLD | {"prior": "integers-9"})
+        tensors.recorded(code.shape, OLD | {"prior": "integers-9"})
 
 
 def log_cdf(errors: int, n: int, x: mpmath.mpf) -> mpmath.mpf:

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import symmetries
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import symmetries, tensors
 from ssm_bounds.bounds.codes.tensors import SCHEMES, UNPOOLED, Code, Scheme, Shape
 from ssm_bounds.models.searches.rounded import assembled
 from ssm_bounds.models.selective_ssm import program
@@ -214,13 +213,13 @@ def test_representatives_put_what_is_not_used_last():
     shape = Shape(3, 2, 1, 2)
     blocks = {name: np.zeros(size) for name, size in shape.blocks().items()}
     blocks["A"][2, 1], blocks["W_B"][1, 0], blocks["W"][0, 2] = -1, 2, 1
-    last = occam.arranged(shape, blocks)
+    last = tensors.arranged(shape, blocks)
     assert not last["A"][2].any() and not last["W_B"][:, 2].any() and not last["W_B"][1].any()
-    code = occam.fitted(shape, last, NARROW["sparse"])
+    code = tensors.fitted(shape, last, NARROW["sparse"])
     assert (code.channels, code.states) == (2, 1)
     still = Shape(3, 2, 1, None)
     del blocks["embedding"]
-    assert occam.arranged(still, blocks)["W"].tolist() == [[0, 0, 1]]  # inputs that are given keep their channels
+    assert tensors.arranged(still, blocks)["W"].tolist() == [[0, 0, 1]]  # inputs that are given keep their channels
 
 
 @given(coded(), st.sampled_from(["code", "paper"]))

@@ -1,4 +1,4 @@
-"""ssm_bounds.bounds.evaluate.elementary: close to the exact functions, and the same bits everywhere."""
+"""Elementary functions: close to the exact functions, and the same bits everywhere."""
 
 import math
 from fractions import Fraction

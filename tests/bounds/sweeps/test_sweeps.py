@@ -469,6 +469,7 @@ class TestSweep:
 
 
 def test_reachable_from_the_top():
+    from ssm_bounds import bounds
 
     assert bounds.sweep is sweep
     with pytest.raises(AttributeError):

@@ -1,4 +1,4 @@
-"""ssm_bounds.models.files.checkpoint and selective_ssm.weights: exact values from every format, one clear line for every bad file."""
+"""Checkpoints and weights: exact values from every format, one clear line for every bad file."""
 
 import io
 import json
@@ -22,9 +22,9 @@ from hypothesis.extra.numpy import arrays
 from ssm_bounds.models.files import checkpoint, container
 from ssm_bounds.models.files.checkpoint import CheckpointError, Metadata
 from ssm_bounds.models.selective_ssm.weights import SHAPES, Weights, WeightsError
+from tests.conftest import ROOT, SHARED
 
-ROOT = Path(__file__).resolve().parents[1]
-SHARED = ROOT / ".." / "shared" / "checkpoints"
+CHECKPOINTS = SHARED / "checkpoints"
 SIZES = {"d": 3, "N": 2, "k": 2, "V": 5}
 
 NAMES = {
@@ -131,7 +131,7 @@ def test_values_are_read_exactly(tmp_path, model, container):
     ],
 )
 def test_the_authors_files(name, sizes, multiclass):
-    path = SHARED / f"{name}.pth"
+    path = CHECKPOINTS / f"{name}.pth"
     if not path.exists():
         pytest.skip(f"shared checkpoint {path.name} is not here")
     result = checkpoint.read(path)
@@ -222,8 +222,10 @@ def test_nothing_imports_torch_before_a_torch_file_is_read(tmp_path):
     path = tmp_path / "model.safetensors"
     checkpoint.write(path, weights())
     code = (
-        "import sys, files.checkpoint, selective_ssm.measure\n"
-        f"ssm_bounds.models.selective_ssm.measure.measure(ssm_bounds.models.files.checkpoint.read({str(path)!r}).weights, gate='softplus')\n"
+        "import sys\n"
+        "from ssm_bounds.models.files.checkpoint import read\n"
+        "from ssm_bounds.models.selective_ssm.measure import measure\n"
+        f"measure(read({str(path)!r}).weights, gate='softplus')\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

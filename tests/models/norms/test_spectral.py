@@ -1,5 +1,5 @@
-"""ssm_bounds.models.norms.spectral with more than 64 rows and columns: against exact polynomials, other BLAS, wrong guesses, and what
-its constants stand for."""
+"""Spectral norms with more than 64 rows and columns: against exact polynomials, other BLAS, wrong
+guesses, and what its constants stand for."""
 
 import math
 from fractions import Fraction

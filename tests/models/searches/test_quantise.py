@@ -10,10 +10,11 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import tensors
 from ssm_bounds.bounds.codes.tensors import PLAIN, UNPOOLED, Code, Shape
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
+from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import checkpoint
 from ssm_bounds.models.searches import integers, quantise, rounded
@@ -225,7 +226,7 @@ def quantise_plain(weights, data) -> float:
     parts = {
         name: np.rint(block * 4) / 4 for name, block in rounded.blocks(weights, Shape(3, 2, 1, 2, "softplus")).items()
     }
-    code = occam.shortest(Shape(3, 2, 1, 2), parts, (PLAIN,))
+    code = tensors.shortest(Shape(3, 2, 1, 2), parts, (PLAIN,))
     code, integers = code.representative(code.integers(parts))
     short = rounded.assembled({name: integers[name] * scale for name, scale in code.scales().items()})
     return rounded.certified(short, code, data, delta=0.05).risk.float_upper()

@@ -1,10 +1,9 @@
-"""ssm_bounds.models.selective_ssm.measure against exact fractions: no tolerance on the unsound side, a ceiling on the slack."""
+"""Measured constants against exact fractions: no tolerance on the unsound side, a ceiling on the slack."""
 
 import itertools
 import math
 from fractions import Fraction
 from operator import mul
-from pathlib import Path
 
 import flint
 import mpmath
@@ -20,8 +19,9 @@ from ssm_bounds.models.norms import spectral
 from ssm_bounds.models.norms.spectral import is_spectral_bound
 from ssm_bounds.models.selective_ssm import measure as norms
 from ssm_bounds.models.selective_ssm.weights import Weights
+from tests.conftest import SHARED
 
-CHECKPOINTS = Path(__file__).resolve().parents[1] / ".." / "shared" / "checkpoints"
+CHECKPOINTS = SHARED / "checkpoints"
 SLACK = Fraction(1, 10**14)
 ROWS = np.array([[-(2.0**537), 0, 0, 0], [0, 1.6, 0, 0], [0, 0, 1.4, 1.4]])  # 1.6^2 < 1.4^2 + 1.4^2, but once scaled
 FACTORS = np.array([1, 1.6, 1.4, 1.4]) * [1, *[2.0**-537] * 3]  # 1.6^2 is rounded up to a float64 and 1.4^2 to 0

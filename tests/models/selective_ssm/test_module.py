@@ -1,4 +1,4 @@
-"""ssm_bounds.models.selective_ssm.module, selective_ssm.evaluate and selective_ssm.compiled."""
+"""The module, its evaluation and the compiled scan."""
 
 import functools
 import os

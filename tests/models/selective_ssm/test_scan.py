@@ -1,4 +1,4 @@
-"""ssm_bounds.models.selective_ssm.scan: the unrolled form, the recurrence and a plain loop agree, gradients too."""
+"""Scans: the unrolled form, the recurrence and a plain loop agree, gradients too."""
 
 import functools
 import math

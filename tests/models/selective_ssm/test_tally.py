@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import tensors as occam
+from ssm_bounds.bounds.codes import tensors
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import checkpoint
@@ -108,7 +108,7 @@ def test_the_search_gains_nothing_from_ties():
     shape = rounded.shape_of(weights, "softplus")
     parts = rounded.blocks(weights, shape) | {"p": np.array([[0.375]])}
     parts["embedding"] = np.rint(parts["embedding"] * 16) / 16
-    code = occam.shortest(shape, parts, (occam.PLAIN,))
+    code = tensors.shortest(shape, parts, (tensors.PLAIN,))
     search = Search(data, data.m, shape, "code", 0.05, math.inf)
     point = search.point(code, code.integers(parts))
     assert program.errors(point.run.z, data.y) < point.errors == data.m

@@ -1,4 +1,4 @@
-"""ssm_bounds.models.tasks.rows: a test set made of training rows is refused, an honest one passes, and the counts are right."""
+"""Rows compared: a test set made of training rows is refused, an honest one passes, and the counts are right."""
 
 from __future__ import annotations
 

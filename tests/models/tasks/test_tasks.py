@@ -1,4 +1,4 @@
-"""ssm_bounds.models.tasks: what the data are, and one clear line for every file that is not a task."""
+"""Tasks: what the data are, and one clear line for every file that is not a task."""
 
 import io
 import shutil

@@ -1,4 +1,4 @@
-"""ssm_bounds.models.training.train: it learns, it is repeatable and resumable, and it never loses the last good state."""
+"""Training: it learns, it is repeatable and resumable, and it never loses the last good state."""
 
 import json
 from dataclasses import replace

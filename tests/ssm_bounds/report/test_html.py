@@ -45,6 +45,7 @@ from ssm_bounds.report.html.page import _constants, page
 from ssm_bounds.report.plots.blocks import blocks
 from ssm_bounds.report.plots.canvas import canvas
 from ssm_bounds.report.plots.ladder import ladder
+from tests.conftest import ROOT
 from tests.mathml import read
 from tests.questions import asked
 from tests.ssm_bounds.cli.test_cli import weights
@@ -452,5 +453,5 @@ def test_a_figure_follows_the_page():
 
 
 def test_the_page_is_shipped():
-    folder = Path(__file__).parents[1] / "ssm_bounds" / "report" / "html"
+    folder = ROOT / "ssm_bounds" / "report" / "html"
     assert (folder / "template.html").is_file() and (folder / "style.css").is_file()
