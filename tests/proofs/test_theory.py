@@ -113,7 +113,7 @@ def test_another_statement_is_another_chapter():
     [
         ("statement 5.9", KeyError),
         ("formula x = sums.R_9", AttributeError),
-        ("formula x = sums.DEFINITIONS[R_9]", KeyError),
+        ("formula x = architectures.selective_ssm.sums.DEFINITIONS[R_9]", KeyError),
         ("formula sums.RHO", ValueError),
     ],
 )

@@ -14,8 +14,8 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import symbols, tensors
-from ssm_bounds.bounds.codes.symbols import Counts, Geometric, Sparse
+from ssm_bounds.bounds.codes import tensors
+from ssm_bounds.bounds.codes.symbols import RATIOS, Counts, Geometric, Sparse, alphabet
 from ssm_bounds.bounds.codes.tensors import PLAIN, SCHEMES, UNPOOLED, Code, Scheme, Shape
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import binomial_upper, binomial_upper_nats
@@ -61,7 +61,7 @@ def options(shape: Shape, scheme: Scheme):
     widths = [(shape.d, shape.N)]
     if scheme.width == "narrow":
         widths = list(product(range(1, shape.d + 1), range(1, shape.N + 1)))
-    kinds = range(len(symbols.alphabet(scheme.symbols)))
+    kinds = range(len(alphabet(scheme.symbols)))
     for channels, states in widths:
         coded = Shape(channels, states, shape.k, shape.V, shape.gate).blocks()
         steps = {"model": 1, "block": len(coded), "row": sum(rows for rows, _ in coded.values())}[scheme.steps]
@@ -81,9 +81,9 @@ def test_kraft_sum_of_the_options(scheme):
 def test_kraft_sum_of_the_prior():
     """The whole prior over a model of four weights, integers up to 2: at most 1, and most of it."""
     shape, total = Shape(1, 1, 1, None, "none"), Fraction(0)
-    ratio_sums = [sum(Geometric(r).mass(np.array([z])) for z in range(-2, 3)) for r in symbols.RATIOS]
+    ratio_sums = [sum(Geometric(r).mass(np.array([z])) for z in range(-2, 3)) for r in RATIOS]
     for scheme in SCHEMES:
-        kinds = symbols.alphabet(scheme.symbols)
+        kinds = alphabet(scheme.symbols)
         if scheme.pool == "block":
             inner = sum(symbol.mass(np.array([z])) for symbol in kinds for z in range(-2, 3)) / len(kinds)
             total += inner**4 / len(SCHEMES)
@@ -95,7 +95,7 @@ def test_kraft_sum_of_the_prior():
     assert 0.2 < total <= 1
     for scheme in SCHEMES:  # the factors assumed above are those that a code pays
         code = tensors.shortest(shape, {name: np.zeros(size) for name, size in shape.blocks().items()}, (scheme,))
-        kinds, steps = len(symbols.alphabet(scheme.symbols)), {"model": 1, "block": 4, "row": 4}[scheme.steps]
+        kinds, steps = len(alphabet(scheme.symbols)), {"model": 1, "block": 4, "row": 4}[scheme.steps]
         assert code.choices() == 36 * 10**steps * kinds ** (4 if scheme.pool == "block" else 1)
 
 
@@ -122,7 +122,7 @@ def coded(draw):
     small = Shape(channels, states, shape.k, shape.V).blocks()
     rows = {"model": 1, "block": len(small), "row": sum(r for r, _ in small.values())}[scheme.steps]
     groups = len(small) if scheme.pool == "block" else 1
-    kinds = len(symbols.alphabet(scheme.symbols))
+    kinds = len(alphabet(scheme.symbols))
     steps = tuple(draw(st.lists(st.integers(0, 9), min_size=rows, max_size=rows)))
     symbols = tuple(draw(st.lists(st.integers(0, kinds - 1), min_size=groups, max_size=groups)))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
@@ -139,7 +139,7 @@ def mass_again(code: Code, integers) -> Fraction:
         mass /= code.shape.d * code.shape.N
     for index, group in zip(code.symbols, groups, strict=True):
         if code.scheme.symbols == "geometric":
-            r = symbols.RATIOS[index]
+            r = RATIOS[index]
             mass *= Fraction(1, 10)
             for z in group:
                 mass *= (1 - r) / (1 + r) * r ** abs(z)

@@ -678,7 +678,7 @@ def test_reading_never_imports_torch(tmp_path):
     for layout in (packed, legacy):
         path = saved(tmp_path, layout(state_dict()))
         code = (
-            f"import sys, files.checkpoint\nmodels.checkpoint.read({str(path)!r})\n"
+            f"import sys, ssm_bounds.models.files.checkpoint\nssm_bounds.models.files.checkpoint.read({str(path)!r})\n"
             "assert not {'torch', 'sympy'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -200,7 +200,7 @@ def test_errors_of_the_compiled_function_are_raised(traced):
 def test_without_a_compiler_there_is_one_warning_and_the_eager_result(tmp_path):
     code = """
 import warnings, torch
-from selective_ssm.compiled import compiled
+from ssm_bounds.models.selective_ssm.compiled import compiled
 f = compiled(lambda x: x.sin() * 2)
 x = torch.linspace(0, 1, 7)
 with warnings.catch_warnings(record=True) as caught:
