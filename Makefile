@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check lint types bench notebooks pages clean
+.PHONY: certify test check lint types bench notebooks pages docs clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -33,6 +33,9 @@ pages: .venv/.ready
 	$(BIN)/python -m ssm_bounds.proofs.chapters docs/theory
 	$(BIN)/python -m ssm_bounds.report.pages docs
 
+docs: .venv/.ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 .venv/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
@@ -42,4 +45,4 @@ pages: .venv/.ready
 	touch $@
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs site

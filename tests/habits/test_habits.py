@@ -37,8 +37,8 @@ RUN = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 TOP = {"README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile",
-       "pyproject.toml", "requirements.lock", "bounds", "models", "proofs", "ssm_bounds", "notebooks", "docs",
-       "tests"}  # fmt: skip
+       "mkdocs.yml", "pyproject.toml", "requirements.lock", "bounds", "models", "proofs", "ssm_bounds", "notebooks",
+       "docs", "tests"}  # fmt: skip
 
 
 def tracked() -> list[str]:
