@@ -11,10 +11,9 @@ from ssm_bounds import programs
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps import losses
-from ssm_bounds.bounds.ladder import covering as ladder
 from ssm_bounds.bounds.ladder import margin_choice
 from ssm_bounds.bounds.ladder.pac_bayes import Family, fit
-from ssm_bounds.bounds.ladder.reference import published, repaired, sharp
+from ssm_bounds.bounds.ladder.registry import BOUNDS, PAID, Asked, Bound, refused
 from ssm_bounds.bounds.ladder.rung import Kind, Rung, Setting, Verdict, exactly
 from ssm_bounds.models.selective_ssm import tally
 from ssm_bounds.models.selective_ssm.tally import Answers, Tally
@@ -26,8 +25,9 @@ NOTHING = "says nothing about this model"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
-    """What one rung claims at its share of delta. ``subject``: whom the sentence is about; ``elsewhere``: the claim is
-    about a distribution that is known not to be that of the training rows, so that it is not compared with the others.
+    """What one rung claims at its share of delta. ``subject``: whom the sentence is about; ``over``: what its
+    probability is over besides the rows; ``elsewhere``: the claim is about a distribution that is known not to be that
+    of the training rows, so that it is not compared with the others.
     """
 
     rung: Rung
@@ -35,6 +35,7 @@ class Claim:
     value: Enclosure
     share: Fraction
     subject: str
+    over: tuple[str, ...] = ()
     elsewhere: bool = False
 
     @property
@@ -125,24 +126,25 @@ def certify(question: Question, *, progress: Progress = silent) -> Certificate:
     if train is not None and bool((train.z == train.z[0]).all()):
         same = "the outputs are the same on every training row: has the training collapsed?"
         question = replace(question, notes=(*question.notes, same))
-    setting, family = question.setting, _fitted(question)
+    setting = question.setting
     scored, tested = (None if found is None else found.tally(setting.loss, setting.margin) for found in (train, test))
+    asked = _asked(question, train, scored)
     ran = list(programs.programs(question, tested, progress))
-    by_itself = list(_of_a_class(setting, family, train, scored, setting.delta))
-    compared = [published(setting), repaired(setting), sharp(setting)]
-    rungs = tuple(map(question.resolved, [*compared, *by_itself, *(program.rung for program in ran)]))
-    number, claims = _claims(question, family, train, scored, ran)
+    by_themselves = [*_bounds(BOUNDS, asked, setting.delta), *(program.rung for program in ran)]
+    rungs = tuple(map(question.resolved, by_themselves))
+    number, claims = _claims(question, asked, ran)
     headline, below = _headlines(question, claims, number)
     trivial = None if question.task is None else _trivial(question)
     return Certificate(question, setting, rungs, claims, number, headline, below, scored, tested, trivial)
 
 
 def of_norms(question: Question) -> tuple[Setting, tuple[Rung, ...]]:
-    """The setting, with the margin that was chosen, and the bounds by norms, each by itself at delta."""
+    """The setting, with the margin that was chosen, and the bounds that no program takes part in, each by itself at
+    delta."""
     train, _ = _evaluated(question)
     question = _with_margin(question, train)
     setting = question.setting
-    return setting, tuple(map(question.resolved, _of_a_class(setting, _fitted(question), None, None, setting.delta)))
+    return setting, tuple(map(question.resolved, _bounds(PAID, _asked(question, None, None), setting.delta)))
 
 
 def _evaluated(question: Question) -> tuple[Answers | None, Answers | None]:
@@ -181,46 +183,40 @@ def _fitted(question: Question) -> Family:
     )
 
 
-def _of_a_class(
-    setting: Setting, family: Family, rows: Answers | None, train: Tally | None, delta: Fraction
-) -> Iterator[Rung]:
-    """The rungs by norms at ``delta``, with the risks that the margin rungs claim where the training data is there."""
-    for make in ladder.SELECTED:
-        rung = make(setting, delta)
-        if train is not None and rung.kind == "excess":
-            rung = replace(rung, risk=ladder.margin_risk(rung, train.margin_errors, train.n))
-        yield rung
-    yield ladder.pac_bayes(setting, family, delta, None if rows is None else rows.below)
+def _asked(question: Question, rows: Answers | None, train: Tally | None) -> Asked:
+    """What the bounds get to work with: the weights, and the training margins where they are there."""
+    return Asked(
+        question.setting,
+        _fitted(question),
+        None if rows is None else rows.below,
+        None if train is None else train.margin_errors,
+    )
 
 
-def _claims(
-    question: Question, family: Family, rows: Answers | None, train: Tally | None, ran: Sequence[Program]
-) -> tuple[int, tuple[Claim, ...]]:
+def _bounds(bounds: Sequence[Bound], asked: Asked, delta: Fraction) -> Iterator[Rung]:
+    """Each at ``delta``; one that does not support what is asked is refused with the reason."""
+    for bound in bounds:
+        missing = bound.supports(asked)
+        yield bound(asked, delta) if missing is None else refused(bound, missing)
+
+
+def _claims(question: Question, asked: Asked, ran: Sequence[Program]) -> tuple[int, tuple[Claim, ...]]:
     """Risks where there are any, else gaps and excesses, each at delta over their number; a claim whose event is one of
     this model alone at that over the number of models. Refused ones count."""
-    setting = question.setting
-    delta = setting.delta
-    if train is None:
-        number = len(ladder.SELECTED) + 1
-        share = delta / number
-        found = map(question.resolved, _of_a_class(setting, family, None, None, share))
-        return number, tuple(Claim(rung, rung.kind, rung.value, share, question.named) for rung in found)
-    number = _RISKS + programs.number(question)
-    share = delta / number
-    claims = [
-        Claim(question.resolved(rung), "risk", rung.risk, share, question.named)
-        for rung in _of_a_class(setting, family, rows, train, share)
-        if rung.risk is not None
-    ]
+    with_data = asked.margin_errors is not None
+    compared = [bound for bound in PAID if bound.kind == "excess"] if with_data else PAID
+    number = len(compared) + programs.number(question)
+    share = question.setting.delta / number
+    claims = []
+    for rung in map(question.resolved, _bounds(compared, asked, share)):
+        kind, value = (rung.kind, rung.value) if rung.risk is None else ("risk", rung.risk)
+        claims.append(Claim(rung, kind, value, share, question.named))
     for program in ran:
         own = share / question.models if program.each_model else share
-        elsewhere = program.rung.name == "holdout" and question.shift is not None
         rung = question.resolved(program.rung)
-        claims.append(Claim(rung, "risk", program.at(own), own, program.subject, elsewhere))
+        elsewhere = rung.of_test and question.shift is not None
+        claims.append(Claim(rung, "risk", program.at(own), own, program.subject, program.over, elsewhere))
     return number, tuple(claims)
-
-
-_RISKS = 3  # margin, margin-groups, pac-bayes
 
 
 def _headlines(question: Question, claims: Sequence[Claim], number: int) -> tuple[Headline, Headline | None]:
@@ -273,11 +269,9 @@ def sentence(question: Question, claim: Claim) -> str:
     drawn = [f"the {setting.sample.m} training rows"]
     if task is not None and task.test is not None:
         drawn.append(f"the {task.test.m} test rows")
-    if claim.rung.name == "one-draw":
-        drawn.append("the draw")
-    start = f"With probability at least {probability(setting.delta):f} over {_listed(drawn)}"
+    start = f"With probability at least {probability(setting.delta):f} over {_listed([*drawn, *claim.over])}"
     value = decimal_string(claim.value.upper)
-    tested = claim.rung.name == "holdout"
+    tested = claim.rung.of_test
     where = "from the distribution of the test rows" if tested else "from the training distribution"
     if claim.kind == "gap":
         text = (

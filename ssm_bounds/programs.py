@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,11 +15,11 @@ import numpy as np
 
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import Enclosure
-from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps.inversion import binomial_upper
 from ssm_bounds.bounds.gaps.maurer import expected_risk
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder.one_draw import Draw
+from ssm_bounds.bounds.ladder.holdout import holdout
+from ssm_bounds.bounds.ladder.occam import Coded, occam
+from ssm_bounds.bounds.ladder.one_draw import Draw, Drawn, one_draw
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.files.checkpoint import Metadata, encoded, save
@@ -36,13 +36,15 @@ Progress = Callable[[str, float, float, str], None]
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A rung about one program. ``subject``: the program in a sentence; ``each_model``: the event is one of this model
-    alone, so that several models share delta (else it is one of all models that the same prior codes).
+    alone, so that several models share delta (else it is one of all models that the same prior codes). ``over``: what
+    the probability is over besides the rows.
     """
 
     rung: Rung
     at: Callable[[Fraction], Enclosure]
     subject: str
     each_model: bool = False
+    over: tuple[str, ...] = ()
 
 
 def silent(what: str, seconds: float, budget: float, text: str) -> None:
@@ -100,7 +102,7 @@ def _occam(question: Question, task: Task, progress: Progress) -> Program:
         save(search.save, data)
     agreement = f"it answers as the given model on {found.agreement} of {found.m} training rows"
     remarks = (agreement, *([found.stopped] if found.stopped else []))
-    return _coded(certified, hashlib.sha256(data).hexdigest(), remarks)
+    return _coded(certified, delta, hashlib.sha256(data).hexdigest(), remarks, searched=True)
 
 
 def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
@@ -110,35 +112,24 @@ def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
     remarks = ["the code is that of the file"]
     if rounded.recorded_errors(record) not in (None, certified.errors):
         remarks.append(f"the file records {record['errors']} errors, this program counts {certified.errors}")
-    return _coded(certified, question.checkpoint.sha256, tuple(remarks), (Hypothesis.PROGRAM,))
+    return _coded(certified, setting.delta, question.checkpoint.sha256, tuple(remarks), (Hypothesis.PROGRAM,))
 
 
 def _coded(
-    certified: rounded.Certified, sha256: str, remarks: tuple[str, ...], rests_on: tuple[Hypothesis, ...] = ()
+    certified: rounded.Certified,
+    delta: Fraction,
+    sha256: str,
+    remarks: tuple[str, ...],
+    rests_on: tuple[Hypothesis, ...] = (),
+    *,
+    searched: bool = False,
 ) -> Program:
-    from ssm_bounds.bounds.ladder import occam
-
-    code, nats = certified.code, certified.nats
-    paid = f"{decimal_string(nats.upper, 3)} nats ({code})"
-    rung = Rung(
-        "occam",
-        "risk",
-        False,
-        certified.risk,
-        1,
-        "; ".join((f"{certified.errors} errors of the rounded model on {certified.m} rows, {paid}", *remarks)),
-        (Hypothesis.ROWS, *rests_on),
-        details={
-            "errors": certified.errors,
-            "m": certified.m,
-            "nats": nats,
-            "code": str(code),
-            "by_block": [{"block": name, "parameters": size, "nats": paid} for name, size, paid in certified.ledger],
-        },
+    argument = Coded(
+        certified.errors, certified.m, certified.nats, str(certified.code), certified.ledger, delta, remarks
     )
     return Program(
-        rung,
-        lambda delta: occam.certify(nats, certified.errors, certified.m, delta),
+        occam(argument, rests_on, searched=searched),
+        lambda share: replace(argument, delta=share).risk,
         f"the rounded model (sha256 {sha256[:8]}...)",
     )
 
@@ -169,7 +160,8 @@ def _one_draw(question: Question, task: Task, progress: Progress) -> Program:
     if search.save is not None:
         save(search.save, data)
     sha256 = hashlib.sha256(data).hexdigest()
-    return _drawn(question, task, draw, drawn, sha256, (found.stopped,) if found.stopped else ())
+    remarks = (found.stopped,) if found.stopped else ()
+    return _drawn(question, task, draw, drawn, sha256, remarks, searched=True)
 
 
 def _recorded_draw(question: Question, task: Task, record: Any) -> Program:
@@ -195,32 +187,24 @@ def _drawn(
     sha256: str,
     remarks: tuple[str, ...],
     rests_on: tuple[Hypothesis, ...] = (),
+    *,
+    searched: bool = False,
 ) -> Program:
-    train, nats, delta = task.train, draw.log_ratio, question.setting.delta
+    train = task.train
     errors = rounded.mistakes(weights, train, gate=question.setting.measured.gate, convention=question.convention)
-    shown = f"{errors} errors of the drawn model on {train.m} rows, ln dQ/dP = {decimal_string(nats.upper, 3)} nats"
-    rung = Rung(
-        "one-draw",
-        "risk",
-        False,
-        draw.risk(errors, train.m, delta),
-        1,
-        "; ".join((f"{shown}, seed {draw.seed}", *remarks)),
-        (Hypothesis.ROWS, Hypothesis.DRAW, *rests_on),
-        refusal=draw.refusal(delta),
-        details={"errors": errors, "m": train.m, "nats": nats, "seed": draw.seed, "parameters": len(draw.mean)},
-    )
+    argument = Drawn(draw, errors, train.m, remarks)
     return Program(
-        rung,
+        one_draw(argument, question.setting.delta, rests_on, searched=searched),
         lambda share: draw.risk(errors, train.m, share),
         f"the drawn model (sha256 {sha256[:8]}...)",
         each_model=True,
+        over=("the draw",),
     )
 
 
 def _holdout(question: Question, test: Tally) -> Program:
     delta = question.setting.delta
-    rung = ladder.holdout(test.errors, test.n, delta / question.models)
+    rung = holdout(test.errors, test.n, delta / question.models)
     return Program(
         rung,
         lambda share: binomial_upper(test.errors, test.n, share),

@@ -71,6 +71,12 @@ class Architecture:
         """The block of a cost, or of a coefficient: that of the gate as a whole."""
         return next(block for block in self.blocks if key in (block.key, block.coefficient))
 
+    def shown(self, term: str) -> str:
+        """A term of a product of covers, or a tensor, in the letters of the theory: its block, and its decay group."""
+        name, _, group = term.partition(".")
+        found = [block.shown for block in self.blocks if name in (block.key, block.coefficient, block.name)]
+        return (found[0] if found else name) + (f", group {group}" if group else "")
+
     def of(self, *, gate: bool, joint: bool = False, embedding: bool = False) -> tuple[Block, ...]:
         """The blocks of a class with a gate (covered as one block or in parts) and the embedding, or without."""
         parts: set[Part] = {"core"}

@@ -243,3 +243,7 @@ class MatrixCover(_Leaf):
     def surrogates(self) -> tuple[Surrogate, ...]:
         weight = log_of(2 * self.rows * self.columns)
         return (Surrogate("power", weight, logarithm(self.radius) + logarithm(self.data_norm)),)
+
+
+COVERS: dict[str, sympy.Expr] = {lemma.rule: lemma.formula for lemma in (Maurey, Volume, GroupVolume, Box, MatrixCover)}
+"""The formula of each lemma, by the rule that a trace prints."""

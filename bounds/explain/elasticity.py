@@ -43,9 +43,10 @@ from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, least
 from ssm_bounds.bounds.evaluate.decimals import decimal_string, number
 from ssm_bounds.bounds.explain.moves import NORMS, moved
-from ssm_bounds.bounds.explain.relaxation import COUNTS, Direction, Optimum, narrow, of_norms, optimum, total
+from ssm_bounds.bounds.explain.relaxation import COUNTS, Direction, Optimum, narrow, optimum, total
 from ssm_bounds.bounds.gaps.losses import Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
+from ssm_bounds.bounds.ladder.of_class import OfClass, of_class
+from ssm_bounds.bounds.ladder.registry import PAID, Asked, named
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.values import DomainError, Scalar
 
@@ -135,7 +136,7 @@ def _gate(setting: Setting, constants: ClassConstants) -> tuple[arb, arb]:
 
 def _directions(setting: Setting, rung: Rung) -> dict[str, Direction]:
     """What moves in the class when one constant of the model moves by a relative amount (p: by an amount)."""
-    selected, *_ = of_norms(rung)
+    selected = of_class(rung).selected
     constants, measured = selected.constants, setting.measured
     vocabulary, trained = constants.norms == "vocabulary", constants.V is not None
     # W_B and W_C are normalised in the class: W carries their norms, and 1/g
@@ -172,7 +173,7 @@ def _directions(setting: Setting, rung: Rung) -> dict[str, Direction]:
 
 def _measured_bounds(setting: Setting, rung: Rung) -> dict[str, Scalar]:
     """Largest measured decay of each further group, by the name of its cell."""
-    selected, *_ = of_norms(rung)
+    selected = of_class(rung).selected
     decays = item_decays(setting.measured)
     return {
         f"s_{split.name}.{group + 1}": max(
@@ -229,7 +230,7 @@ def _meaning(name: str) -> str:
 
 def _largest(rung: Rung, setting: Setting) -> Scalar:
     """M of the class."""
-    selected, *_ = of_norms(rung)
+    selected = of_class(rung).selected
     return float(narrow(sym.M, assignment(replace(selected.constants, groups=None), setting.sample.T)))
 
 
@@ -242,17 +243,15 @@ def _slope_of(best: Optimum, name: str, value: Scalar, change: Enclosure) -> Enc
 
 # --- the certificate recomputed ---
 
-_RUNGS = {make.__name__.replace("_", "-"): make for make in ladder.SELECTED}
-
 
 def recomputed(explanation: Explanation) -> Explanation:
     """With ``down`` and ``up``: the same rung, certified anew for each constant halved and doubled."""
     setting, delta = explanation.setting, explanation.delta
-    share = delta / setting.delta
+    share, bound = delta / setting.delta, named(explanation.rung.name)
 
     def certified(constant: str, factor: Fraction) -> Enclosure | None:
         other = moved(setting, constant, factor)
-        return None if other is None else _RUNGS[explanation.rung.name](other, other.delta * share).value
+        return None if other is None else bound(Asked(other), other.delta * share).value
 
     rows = tuple(
         replace(row, down=certified(row.constant, Fraction(1, 2)), up=certified(row.constant, Fraction(2)))
@@ -261,24 +260,20 @@ def recomputed(explanation: Explanation) -> Explanation:
     return replace(explanation, rows=rows)
 
 
-COMPARED = len(ladder.SELECTED) + 1
-"""How many bounds by norms share delta when the best of them is taken: those of a class, and *pac-bayes*."""
-
-
 def explain(setting: Setting, rungs: Sequence[Rung]) -> Explanation:
     """The elasticities of the best of ``rungs`` at its share of delta, and that rung recomputed.
 
     *pac-bayes* depends on the weights themselves, not on norms: where it is the best, the best rung with a class of
     norms is explained, and ``passed_over`` says so. Raises: DomainError.
     """
-    share = setting.delta / COMPARED
+    share = setting.delta / len(PAID)
 
     def size(rung: Rung) -> float:
         return float(rung.value.upper / exact(Fraction(rung.ceiling)))
 
     best = min((rung for rung in rungs if rung.kind != "risk" and not rung.comparison), key=size)
-    leader = min((rung for rung in rungs if rung.name in _RUNGS), key=size)
-    found = recomputed(elasticities(setting, _RUNGS[leader.name](setting, share), share))
+    leader = min((rung for rung in rungs if isinstance(rung.argument, OfClass)), key=size)
+    found = recomputed(elasticities(setting, named(leader.name)(Asked(setting), share), share))
     return replace(found, passed_over=None if best is leader else best)
 
 

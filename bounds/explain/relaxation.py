@@ -26,7 +26,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment, coefficient_formulas, count, group_terms
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, step, weighted_geometric
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM, SEMINORMS
-from ssm_bounds.bounds.covers.entropy import Product, logarithm
+from ssm_bounds.bounds.covers.entropy import logarithm
 from ssm_bounds.bounds.evaluate.balls import (
     MAX_BITS,
     START_BITS,
@@ -41,10 +41,9 @@ from ssm_bounds.bounds.evaluate.balls import (
 from ssm_bounds.bounds.evaluate.elementary import exp_of, softplus_of
 from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.gaps.losses import Ramp, margin_lipschitz
-from ssm_bounds.bounds.ladder.covering import SELECTED
+from ssm_bounds.bounds.ladder.of_class import of_class
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
-from ssm_bounds.bounds.selection.family import SelectedClass
-from ssm_bounds.bounds.values import DomainError, Scalar, require
+from ssm_bounds.bounds.values import Scalar, require
 
 Kind = Literal["logarithm", "power"]
 Direction: TypeAlias = Mapping[str, int | arb]
@@ -184,18 +183,10 @@ class _Term:
         return sum(parts, arb(0))
 
 
-def of_norms(rung: Rung) -> tuple[SelectedClass, Product, Enclosure]:
-    """Class, cover and radius of a rung. Raises: DomainError for one that has none of its own to differentiate in."""
-    if rung.selected is None or not isinstance(rung.entropy, Product) or rung.radius is None:
-        names = ", ".join(make.__name__.replace("_", "-") for make in SELECTED)
-        raise DomainError(f"rung {rung.name!r} has no class of norms to differentiate in: explain one of {names}")
-    return rung.selected, rung.entropy, rung.radius
-
-
 def _terms(rung: Rung, setting: Setting) -> list[_Term]:
     """The blocks of a rung's cover; which of two covers a block uses is that of the rung."""
-    selected, entropy, eps = of_norms(rung)
-    constants = selected.constants
+    argument = of_class(rung)
+    entropy, eps, constants = argument.entropy, argument.radius, argument.selected.constants
     groups = {} if constants.groups is None else group_terms(constants.groups)
     beta = coefficient_formulas(constants)
     plain = replace(constants, groups=None)
@@ -273,7 +264,8 @@ def optimum(rung: Rung, setting: Setting, delta: Fraction) -> Optimum:
     has a given value, and that increases: ``dH/d ln nu <= H``, as ``nu e_i |d ln e_i/d ln nu| <= h_i`` for both kinds.
     """
     terms = tuple(_terms(rung, setting))
-    selected, _, radius = of_norms(rung)
+    argument = of_class(rung)
+    selected, radius = argument.selected, argument.radius
     formula = chaining.SINGLE_SCALE if rung.kind == "gap" else chaining.MARGIN_EXCESS
     lipschitz = margin_lipschitz(setting.measured.k) if isinstance(setting.loss, Ramp) else setting.loss_lipschitz
     given: dict[Symbol, Value] = {

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.architectures.selective_ssm.family import vocabulary_constants
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import kl_inv
-from ssm_bounds.bounds.ladder.covering import margin, margin_groups, margin_risk
+from ssm_bounds.bounds.ladder.margin import margin, margin_groups, margin_risk
 from ssm_bounds.bounds.ladder.margin_rows import with_margins
+from ssm_bounds.bounds.ladder.of_class import of_class
 from ssm_bounds.bounds.ladder.pac_bayes import LEAST_MARGIN, Family
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.selection.cells import grid, index_above
@@ -66,7 +67,7 @@ def _best(rung: Callable[[Scalar], Rung], ordered: Array, product: Fraction) -> 
     errors = [int(np.searchsorted(ordered, g, side="right")) for g in candidates]
     anchors = sorted({*range(0, len(candidates), _STRIDE), len(candidates) - 1})
     made = {i: rung(candidates[i]) for i in anchors}
-    exponents = _between({i: made[i].details["exponent"].float_upper() for i in anchors})
+    exponents = _between({i: _exponent(made[i]) for i in anchors})
     rough = [
         kl_inv(Fraction(count, n), Enclosure.point(exponent)).float_upper()
         for count, exponent in zip(errors, exponents, strict=True)
@@ -75,6 +76,11 @@ def _best(rung: Callable[[Scalar], Rung], ordered: Array, product: Fraction) -> 
     risks = {i: margin_risk(made[i] if i in made else rung(candidates[i]), errors[i], n).float_upper() for i in few}
     best = min(few, key=lambda i: (risks[i], i))
     return risks[best], candidates[best]
+
+
+def _exponent(rung: Rung) -> float:
+    found = of_class(rung).exponent
+    return math.inf if found is None else found.float_upper()
 
 
 def _product(setting: Setting, groups: bool) -> Fraction:

@@ -1,12 +1,64 @@
-"""The bounds that a code length buys. Source: theory.md 8.1."""
+"""*occam*: what a code length buys (theory.md 8.1)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
+from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps.inversion import binomial_upper_nats, kl_inv
+from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import Scalar, require
+
+
+@dataclass(frozen=True, slots=True)
+class Coded(Argument):
+    """Errors of a rounded model on m rows, and its code, at ``delta``. ``ledger``: tensor, its numbers, their nats;
+    ``remarks``: what else is to be said of the model."""
+
+    errors: int
+    m: int
+    nats: Enclosure
+    code: str
+    ledger: Sequence[tuple[str, int, Enclosure]]
+    delta: Fraction
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def risk(self) -> Enclosure:
+        return certify(self.nats, self.errors, self.m, self.delta)
+
+    def sentence(self) -> str:
+        paid = f"{decimal_string(self.nats.upper, 3)} nats ({self.code})"
+        return "; ".join((f"{self.errors} errors of the rounded model on {self.m} rows, {paid}", *self.remarks))
+
+    def record(self) -> Mapping[str, Any]:
+        return {
+            "errors": self.errors,
+            "m": self.m,
+            "nats": self.nats,
+            "code": self.code,
+            "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in self.ledger],
+        }
+
+    def costs(self) -> tuple[Cost, ...]:
+        return (*(_cost(name, nats) for name, _, nats in self.ledger), confidence(self.delta))
+
+
+def _cost(name: str, nats: Enclosure) -> Cost:
+    if name == "symmetries":
+        return Cost(name, "symmetry", nats, name)
+    return Cost(name, "block", nats, SELECTIVE_SSM.shown(name))
+
+
+def occam(argument: Coded, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False) -> Rung:
+    """The risk of a rounded model, by the tail inversion at the price of its code. Source: theory.md 8.1."""
+    return Rung("occam", "risk", False, argument.risk, 1, argument, (Hypothesis.ROWS, *rests_on), searched=searched)
 
 
 def certify(nats: Enclosure, errors: int, m: int, delta: Scalar) -> Enclosure:

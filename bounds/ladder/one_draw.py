@@ -34,8 +34,11 @@ from flint import arb
 
 from ssm_bounds.bounds.codes.gaussian import PRIOR, Array, standard_normal
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.maurer import level
+from ssm_bounds.bounds.ladder.argument import Argument
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import DomainError, Scalar, require
 
 CONDITIONS = ("theta was drawn once", "its seed was fixed beforehand", "Q was chosen without the noise")
@@ -178,3 +181,41 @@ def _text(values: Array) -> str:
 
 def _array(text: str) -> Array:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8").astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn(Argument):
+    """A draw, and the errors of the drawn model on m rows. ``remarks``: what else is to be said of it."""
+
+    draw: Draw
+    errors: int
+    m: int
+    remarks: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        ratio = decimal_string(self.draw.log_ratio.upper, 3)
+        counted = f"{self.errors} errors of the drawn model on {self.m} rows, ln dQ/dP = {ratio} nats"
+        return "; ".join((f"{counted}, seed {self.draw.seed}", *self.remarks))
+
+    def record(self) -> Mapping[str, Any]:
+        draw = self.draw
+        counted = {"errors": self.errors, "m": self.m, "nats": draw.log_ratio}
+        return counted | {"seed": draw.seed, "parameters": len(draw.mean)}
+
+
+def one_draw(
+    argument: Drawn, delta: Fraction, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False
+) -> Rung:
+    """The risk of the drawn model. Source: theory.md 8.2."""
+    draw = argument.draw
+    return Rung(
+        "one-draw",
+        "risk",
+        False,
+        draw.risk(argument.errors, argument.m, delta),
+        1,
+        argument,
+        (Hypothesis.ROWS, Hypothesis.DRAW, *rests_on),
+        refusal=draw.refusal(delta),
+        searched=searched,
+    )

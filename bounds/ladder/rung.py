@@ -6,20 +6,19 @@ A rung names the hypotheses that it rests on; whether they are known is decided 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import sympy
 from flint import arb
 
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants, MeasuredConstants
 from ssm_bounds.bounds.architectures.selective_ssm.family import measured_class, selected_classes
-from ssm_bounds.bounds.covers.entropy import EntropyBound, Step
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.ladder.argument import UNTOLD, Argument
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.bounds.values import Sample, Scalar, require
 
@@ -52,6 +51,8 @@ class Hypothesis(StrEnum):
 
 OF_A_CLASS = (Hypothesis.EMBEDDING, Hypothesis.INPUTS, Hypothesis.GATE, Hypothesis.ROWS)
 """What every bound by norms rests on."""
+COMPARED = (*OF_A_CLASS, Hypothesis.MEASURED)
+"""And what one rests on that does not pay for its constants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,14 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One bound. ``value.upper`` is the number, at the delta that it was asked for; ``kind``: gap (of the loss), excess
-    over emp_g, or risk. ``reason``: what the number is made of, in a few words.
+    over emp_g, or risk. ``argument``: how it came about.
 
     ``rests_on``: its hypotheses; ``conditions`` those of them that nobody can check, in words, and ``refusal`` why the
-    value claims nothing (None: it claims something). ``risk``: for a margin rung with the training data at hand, the
-    risk that it claims. ``comparison``: shown beside the claims, at constants that were not paid for.
+    value claims nothing (None: it claims something). ``risk``: for a bound of the excess with the training data at
+    hand, the risk that it claims. ``before_selection``: with nothing paid for what was chosen after the data.
+    ``comparison``: shown beside the claims, at constants that were not paid for. ``refines``: the rung that it is a
+    finer form of. ``of_test``: it is about the distribution of the test rows. ``searched``: a search that stops when
+    its time is up had a part in it, so that a repeated one may end elsewhere.
     """
 
     name: str
@@ -121,28 +125,22 @@ class Rung:
     two_sided: bool
     value: Enclosure
     ceiling: Scalar
-    reason: str = ""
+    argument: Argument = UNTOLD
     rests_on: tuple[Hypothesis, ...] = ()
     conditions: tuple[str, ...] = ()
     refusal: str | None = None
     comparison: bool = False
     risk: Enclosure | None = None
     before_selection: Enclosure | None = None
-    selected: SelectedClass | None = None
-    entropy: EntropyBound | None = None
-    radius: Enclosure | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    refines: str | None = None
+    of_test: bool = False
+    searched: bool = False
 
     @property
     def verdict(self) -> Verdict:
         if self.refusal is not None:
             return Verdict.REFUSED
         return Verdict.CONDITIONAL if self.conditions else Verdict.CERTIFIED
-
-    @property
-    def trace(self) -> tuple[Step, ...]:
-        """The covering argument, rule by rule, at the radius that the rung uses."""
-        return () if self.entropy is None or self.radius is None else self.entropy.trace(self.radius)
 
     @property
     def vacuous(self) -> bool:

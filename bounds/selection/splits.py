@@ -53,3 +53,8 @@ class Group:
     def __post_init__(self) -> None:
         require(self.items >= 1, f"Group: a group has at least one item, got {self.items}")
         require_finite("Group", "s_A", self.s_A)
+
+
+def sizes(split: Split) -> str:
+    """The sizes of its groups in text: 1+5+58."""
+    return "+".join(map(str, split.sizes))

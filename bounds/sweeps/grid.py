@@ -65,7 +65,7 @@ def sweep(
 
     Accuracy: `scale` and `margin` at a given split to 1e-10 relative; `scale` at a radius chosen as a certificate
     chooses its own, nearly the best; `repaired` and `sharp` within about 2e-3 of the Dudley integral, and 1e-2 where
-    m is below 100. Certificates: ``ladder.covering.certify``.
+    m is below 100. Certificates: ``ssm_bounds.certify``.
     Raises: DomainError, with the name of the axis.
 
     >>> from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants

@@ -1,4 +1,4 @@
-"""The rungs of ``ladder.covering`` at many points, float64. Not certified: no rounding is on the safe side here.
+"""The rungs of ``ladder.registry`` at many points, float64. Not certified: no rounding is on the safe side here.
 
 Every rung is a function of a point (a mapping of names to arrays of one length) that returns columns of that length.
 """

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder.rung import Rung, Setting
+from ssm_bounds.bounds.ladder.registry import BY_NORMS, Asked
+from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 
-RUNGS: dict[str, Callable[[Setting], Rung]] = {
-    "scale": ladder.scale,
-    "margin": ladder.margin,
-    "scale-groups": ladder.scale_groups,
-    "margin-groups": ladder.margin_groups,
-}
+RUNGS = {bound.name: bound for bound in BY_NORMS}
 """The rungs with section 7 paid; those at the measured constants certify nothing at any m."""
 
 MOST = 10**18
@@ -36,7 +30,8 @@ def samples_needed(setting: Setting, level: Scalar, rung: str = "margin") -> int
     limit = Enclosure.point(Fraction(level)).lower
 
     def value(m: int) -> Enclosure:
-        return RUNGS[rung](replace(setting, sample=Sample(m, setting.sample.T))).value
+        asked = Asked(replace(setting, sample=Sample(m, setting.sample.T)))
+        return RUNGS[rung](asked, setting.delta).value
 
     def holds(m: int) -> bool:
         return bool(value(m).upper <= limit)

@@ -17,8 +17,9 @@ from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.bounds.evaluate.balls import enclose_all
 from ssm_bounds.bounds.gaps.losses import Loss, Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
+from ssm_bounds.bounds.ladder.margin import margin
 from ssm_bounds.bounds.ladder.rung import Setting
+from ssm_bounds.bounds.ladder.scale import scale
 from ssm_bounds.bounds.values import Gate, Sample, Scalar
 from ssm_bounds.models.selective_ssm.measure import l2, measure
 from ssm_bounds.models.selective_ssm.weights import Weights
@@ -82,6 +83,6 @@ class Certifier:
         training margins), each by itself at delta."""
         setting = self.setting(weights)
         return {
-            "certified_gap": ladder.scale(setting).value.float_upper(),
-            "certified_excess": ladder.margin(setting).value.float_upper(),
+            "certified_gap": scale(setting).value.float_upper(),
+            "certified_excess": margin(setting).value.float_upper(),
         }

@@ -13,19 +13,15 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-import sympy
-
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment, coefficients
-from ssm_bounds.bounds.architectures.selective_ssm.constants import DecayGroups
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, enclose_all
 from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, share_string
+from ssm_bounds.bounds.ladder.of_class import OfClass, groups_of
 from ssm_bounds.bounds.ladder.rung import Rung, Setting, Verdict, exactly
 from ssm_bounds.bounds.selection.family import SelectedClass
-from ssm_bounds.bounds.selection.splits import Split
-from ssm_bounds.bounds.values import field_names
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.question import STANDING
@@ -83,20 +79,9 @@ def _class(selected: SelectedClass, margin: Any) -> dict[str, Any]:
         "p_hi": cells.get("p"),
         "B_product": cells.get("B_product"),
         "v_product": cells.get("v_product"),
-        "groups": _groups(selected),
+        "groups": groups_of(selected),
         "margin": float(margin),
         "log_inverse_weight": number(selected.price.upper),
-    }
-
-
-def _groups(selected: SelectedClass) -> dict[str, Any] | None:
-    """Items and bound of every decay group, slowest first."""
-    groups = selected.constants.groups
-    if groups is None:
-        return None
-    return {
-        name: [{"items": group.items, "s_A": float(group.s_A)} for group in getattr(groups, name)]
-        for name in field_names(DecayGroups)
     }
 
 
@@ -125,62 +110,13 @@ def _sums(setting: Setting) -> dict[str, Any]:
 
 
 def trace(rung: Rung) -> list[dict[str, Any]]:
-    """The argument of a rung, rule by rule: what was paid, the covers and how they combine, the bound."""
-    steps: list[dict[str, Any]] = []
-    if rung.name == "pac-bayes":
-        names = {"divergence": "KL(Q || P)", "price": "ln(1/pi) of the variances of P", "tau": "a move above g/2"}
-        steps += [
-            {"rule": rule, "source": "theory.md 8.3", "value": _upper(rung.details.get(name))}
-            for name, rule in names.items()
-        ]
-        steps.append({"rule": "margin PAC-Bayes", "source": "theory.md 8.3", "value": number(rung.value.upper)})
-    if rung.selected is not None:
-        steps += [
-            {
-                "rule": f"{cell.name} <= {decimal_string(Enclosure.point(cell.value).upper, 6)}: cell {cell.position}",
-                "source": "theory.md 7",
-                "value": number(enclose(sympy.log(sym.r), {sym.r: 1 / cell.weight}).upper),
-            }
-            for cell in rung.selected.cells
-        ]
-        steps += [
-            {
-                "rule": f"{split.name} in groups of {_sizes(split)} of {len(split.labels)}: one labelled split",
-                "source": "theory.md 5.2",
-                "value": number(enclose(sympy.log(sym.r), {sym.r: 1 / split.weight}).upper),
-            }
-            for split in rung.selected.splits
-        ]
-        paid = "all cells, of the splits" if rung.selected.splits else "all cells"
-        steps.append(
-            {
-                "rule": f"ln(1/pi) of {paid} and of {rung.selected.options} options fixed in advance",
-                "source": "theory.md 7",
-                "value": number(rung.selected.price.upper),
-            }
-        )
-    steps += [{"rule": s.rule, "source": s.source, "value": number(s.value.upper)} for s in rung.trace]
-    formulas = {
-        "scale": ("2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))", "theory.md 6.2"),
-        "margin": ("sqrt((H + ln(1/pi) + ln(1/delta))/(2m))", "theory.md 6.3"),
-    }
-    base = rung.name.removesuffix("-groups")
-    if base in formulas:
-        rule, source = formulas[base]
-        steps.append({"rule": rule, "source": source, "value": number(rung.value.upper)})
-    return steps
-
-
-def _sizes(split: Split) -> str:
-    return "+".join(map(str, split.sizes))
+    """The argument of a rung, rule by rule."""
+    return [
+        {"rule": step.rule, "source": step.source, "value": number(step.value.upper)} for step in rung.argument.steps()
+    ]
 
 
 def _rung(rung: Rung) -> dict[str, Any]:
-    details = dict(rung.details)
-    if rung.selected is not None:
-        details["class"] = {cell.name: float(cell.value) for cell in rung.selected.cells}
-        if rung.selected.splits:
-            details["groups"] = _groups(rung.selected)
     claims = rung.verdict is not Verdict.REFUSED
     return {
         "rung": rung.name,
@@ -195,16 +131,16 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "lower": number(rung.value.lower, "lower") if claims else None,
         "vacuous": rung.vacuous,
         "comparison": rung.comparison,
-        "reason": rung.reason,
+        "reason": "" if isinstance(rung.argument, OfClass) else rung.argument.sentence(),
         "before_selection": _upper(rung.before_selection) if claims else None,
-        "details": _plain(details) if claims else {},
+        "details": _plain(rung.argument.record()) if claims else {},
     }
 
 
 def covering(certificate: Certificate) -> Rung | None:
     """The rung that covers a class and says most: the headline's, or the smallest in units of its range; None where
     all are refused."""
-    classes = [rung for rung in certificate.rungs if rung.selected is not None and rung.refusal is None]
+    classes = [rung for rung in certificate.rungs if isinstance(rung.argument, OfClass) and rung.refusal is None]
     named = [rung for rung in classes if rung.name == certificate.headline.rung]
     smallest = min(classes, key=lambda rung: float(rung.value.upper / exactly(rung.ceiling)), default=None)
     return named[0] if named else smallest
@@ -272,6 +208,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
     """One certificate as JSON: an entry of ``certificates`` in ``schema.json``. A key's meaning never changes."""
     setting, question = certificate.setting, certificate.question
     checkpoint, headline, covered = question.checkpoint, certificate.headline, covering(certificate)
+    argument = None if covered is None else covered.argument
     beta = coefficients(setting.measured_class(), setting.sample.T)
     return {
         "checkpoint": {"path": str(checkpoint.path), "format": checkpoint.format, "sha256": checkpoint.sha256},
@@ -288,7 +225,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
         "rungs": [_rung(rung) for rung in certificate.rungs],
         "empirical": _empirical(certificate),
         "constants": _constants(setting),
-        "class": None if covered is None or covered.selected is None else _class(covered.selected, setting.margin),
+        "class": _class(argument.selected, setting.margin) if isinstance(argument, OfClass) else None,
         "sums": _sums(setting),
         "beta": {name: number(beta[name].upper) if name in beta else None for name in SELECTIVE_SSM.coefficients},
         "trace": {rung.name: trace(rung) for rung in taken_apart(certificate)},
@@ -327,7 +264,7 @@ class Row:
 
 def rows(certificate: Certificate) -> list[Row]:
     """The ladder, in order. A refused rung has no value; what it would be stands with the reason."""
-    comparable = [rung for rung in certificate.rungs if rung.name == "holdout" and rung.refusal is None]
+    comparable = [rung for rung in certificate.rungs if rung.of_test and rung.refusal is None]
     holdout = comparable[0] if comparable and certificate.question.shift is None else None
     return [_row(rung, certificate, holdout) for rung in certificate.rungs]
 
@@ -346,23 +283,10 @@ def _row(rung: Rung, certificate: Certificate, holdout: Rung | None) -> Row:
 
 
 def _why(rung: Rung, certificate: Certificate) -> str:
-    if rung.selected is None:
-        return rung.reason
-    eps, covering, price = (decimal_string(rung.details[key].upper, 3) for key in ("epsilon", "log_covering", "price"))
-    why = f"eps = {eps}, ln N = {covering}, price {price} nats"
-    if rung.selected.splits:
-        why += f", {_described(rung.selected, certificate.setting)}"
-        if not rung.value.upper < certificate.rung(rung.name.removesuffix("-groups")).value.upper:
-            why += f"; no better than {rung.name.removesuffix('-groups')}"
+    why = rung.argument.sentence()
+    if rung.refines is not None and not rung.value.upper < certificate.rung(rung.refines).value.upper:
+        why += f"; no better than {rung.refines}"
     return why
-
-
-def _described(selected: SelectedClass, setting: Setting) -> str:
-    """The decay groups of a class, and its norms where they are not the spectral ones."""
-    split = [f"{split.name} {_sizes(split)}" for split in selected.splits if split.groups > 1]
-    reason = "no split pays" if setting.measured.decays else "the entries of A were not measured one by one"
-    groups = f"decay groups {', '.join(split)}" if split else f"one decay group ({reason})"
-    return groups + ", vocabulary constants" * (selected.constants.norms == "vocabulary")
 
 
 def outcome(certificate: Certificate) -> list[tuple[str, str]]:

@@ -17,12 +17,12 @@ from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import SHARP
 from ssm_bounds.bounds.evaluate.balls import evaluate
 from ssm_bounds.bounds.gaps.losses import Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder import reference
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.notation import R_1, R_2
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
+from tests import rungs as ladder
+from tests import rungs as reference
 from tests.bounds.selection.test_selection import MODEL
 
 SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed")

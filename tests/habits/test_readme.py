@@ -84,8 +84,8 @@ class TestNumbers:
         assert flat(f"**{rounded.headline.verdict}**: {rounded.headline.sentence}") in flat(README)
         assert rounded.verdict == "CERTIFIED" and rounded.headline.rung == "occam"
         occam = rounded.rung("occam")
-        assert f"errs on {occam.details['errors']} training rows" in flat(README)
-        assert f"coded in {decimal_string(occam.details['nats'].upper, 3)} nats" in flat(README)
+        assert f"errs on {occam.argument.record()['errors']} training rows" in flat(README)
+        assert f"coded in {decimal_string(occam.argument.record()['nats'].upper, 3)} nats" in flat(README)
         assert f"(by itself {decimal_string(occam.value.upper)};" in flat(README)
         norms = min(rung.risk.float_upper() for rung in rounded.rungs if rung.risk is not None)
         assert f"the bounds by norms are {decimal_string(arb(norms))} and above" in flat(README)

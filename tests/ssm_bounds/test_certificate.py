@@ -15,7 +15,6 @@ from ssm_bounds import certificate as certificates
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import binomial_upper
-from ssm_bounds.bounds.ladder import covering as ladder
 from ssm_bounds.bounds.ladder.margin_rows import with_margins
 from ssm_bounds.bounds.ladder.one_draw import Draw
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung, Verdict
@@ -31,6 +30,7 @@ from ssm_bounds.question import STANDING, Search
 from ssm_bounds.report.document import document, documents, schema
 from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown
+from tests import rungs as ladder
 from tests.questions import asked
 from tests.ssm_bounds.cli.test_cli import weights
 

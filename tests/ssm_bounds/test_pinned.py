@@ -18,14 +18,13 @@ import pytest
 from ssm_bounds.bounds.evaluate.decimals import number
 from ssm_bounds.bounds.explain import elasticity, growth
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder.costs import costs
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
 from ssm_bounds.certificate import certify
 from ssm_bounds.question import Question, ask
 from ssm_bounds.report.document import document
+from tests import rungs as ladder
 from tests.bounds.selection.test_selection import MODEL
 from tests.conftest import SHARED
 from tests.questions import asked
@@ -76,7 +75,7 @@ def certified(name: str) -> str:
     del found["checkpoint"]["path"]
     setting = certificate.setting
     for rung in certificate.rungs:
-        parts = costs(rung, setting, setting.delta)
+        parts = rung.argument.costs()
         found["trace"][f"costs of {rung.name}"] = [[part.label, part.kind, number(part.nats.upper)] for part in parts]
     return hashlib.sha256(json.dumps(found, sort_keys=True, allow_nan=False).encode()).hexdigest()
 

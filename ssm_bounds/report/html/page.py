@@ -20,16 +20,17 @@ from markupsafe import Markup
 from sympy import Symbol
 
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.covers.lemmas import COVERS
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.ladder.costs import Cost, costs, shares
+from ssm_bounds.bounds.evaluate.formula import Formula
+from ssm_bounds.bounds.ladder.argument import Cost, shares
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import documents, outcome, rows, taken_apart, trace
 from ssm_bounds.report.html.figures import inline
-from ssm_bounds.report.html.formulas import COVERS, Formula, formulas
 from ssm_bounds.report.html.mathml import mathml
 from ssm_bounds.report.plots.blocks import blocks
 from ssm_bounds.report.plots.ladder import ladder
@@ -62,6 +63,7 @@ class Argument:
     total: str
     figure: Markup | None
     formulas: list[Formula]
+    words: tuple[str, ...]
     trace: list[dict[str, Any]]
 
 
@@ -90,7 +92,7 @@ def page(
         data=data,
         encoded=encoded,
         command=command,
-        searched=any(rung.name in ("occam", "one-draw") for found in certificates for rung in found.rungs),
+        searched=any(rung.searched for found in certificates for rung in found.rungs),
         version=version("ssm-bounds"),
         kinds=KINDS,
         covers=COVERS,
@@ -104,7 +106,7 @@ def page(
 def _shown(index: int, certificate: Certificate, data: dict[str, Any]) -> dict[str, Any]:
     question, setting, key = certificate.question, certificate.setting, f"c{index}"
     taken = taken_apart(certificate)
-    others = [rung for rung in certificate.rungs if rung not in taken and costs(rung, setting, setting.delta)]
+    others = [rung for rung in certificate.rungs if rung not in taken and rung.argument.costs()]
     lines = (certificate.headline, certificate.headline_conditional)
     return {
         "id": key,
@@ -148,7 +150,7 @@ def _ladder_label(certificate: Certificate) -> str:
 def _argument(rung: Rung, setting: Setting, key: str | None) -> Argument:
     """``key``: prefix of the figure's ids; None for a rung of which only the costs are shown."""
     delta = setting.delta
-    parts = costs(rung, setting, delta)
+    parts = rung.argument.costs()
     nats = [decimal_string(part.nats.upper) for part in parts]
     listed = ", ".join(f"{part.label} {shown}" for part, shown in zip(parts, nats, strict=True))
     return Argument(
@@ -158,7 +160,8 @@ def _argument(rung: Rung, setting: Setting, key: str | None) -> Argument:
         list(zip(parts, nats, [f"{100 * share:.1f} %" for share in shares(parts)], strict=True)),
         decimal_string(sum((part.nats.upper for part in parts), arb(0))),
         inline(blocks(parts), key, f"Bars, in nats: {listed}") if key and parts else None,
-        formulas(rung, setting, delta) if key else [],
+        list(rung.argument.formulas()) if key else [],
+        rung.argument.words() if key else (),
         trace(rung) if key else [],
     )
 

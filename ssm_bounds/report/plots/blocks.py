@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.ladder.costs import Cost, shares
+from ssm_bounds.bounds.ladder.argument import Cost, shares
 from ssm_bounds.bounds.values import require
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 

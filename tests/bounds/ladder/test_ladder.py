@@ -14,14 +14,14 @@ from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.gaps.chaining import dudley
 from ssm_bounds.bounds.gaps.inversion import binomial_upper, kl_inv
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder.reference import published, repaired, sharp
 from ssm_bounds.bounds.ladder.rung import OF_A_CLASS, Hypothesis, Rung, Setting, Verdict
 from ssm_bounds.bounds.notation import R_1, kappa
 from ssm_bounds.bounds.selection.splits import Split
 from ssm_bounds.bounds.values import DomainError, Sample
 from tests import oracle
+from tests import rungs as ladder
 from tests.bounds.selection.test_selection import MODEL
+from tests.rungs import published, repaired, sharp
 
 SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed")
 
@@ -71,7 +71,7 @@ class TestImdb:
         best = min(
             (found[make.__name__.replace("_", "-")] for make in ladder.SELECTED), key=lambda r: r.value.float_upper()
         )
-        assert best.name == "margin-groups" and best.details["parameter_count"] == 3 * 64 + 16 + 17
+        assert best.name == "margin-groups" and best.argument.selected.constants.parameters == 3 * 64 + 16 + 17
         assert ladder.margin_groups(setting, setting.delta / 4).value.upper > best.value.upper
 
     def test_two_decay_groups_before_any_price(self, imdb):
@@ -88,7 +88,7 @@ class TestImdb:
     def test_vocabulary_constants(self, imdb):
         """theory.md 5.3 on top of 5.2: kappa falls from 5700 to 1160."""
         found = ladder.margin_groups(replace(imdb[0], vocabulary=True))
-        assert found.selected.constants.norms == "vocabulary"
+        assert found.argument.selected.constants.norms == "vocabulary"
         assert found.value.upper < 0.252 < imdb[1]["margin-groups"].value.upper
 
     def test_comparison_rungs_are_vacuous(self, imdb):
@@ -144,7 +144,7 @@ def test_published_applies_for_small_capacity():
 
 def test_published_applies_up_to_its_condition_and_no_further():
     """3 l C_F <= c sqrt m, decided within a factor of two of the limit."""
-    ratio = published(SETTING).details["ratio"].float_upper()
+    ratio = published(SETTING).argument.capacity.ratio.float_upper()
     edge = ratio**2 * SETTING.sample.m
     for factor, applies in ((1.05, True), (0.95, False), (0.5, False)):
         found = published(replace(SETTING, sample=Sample(round(edge * factor), 50)))
@@ -177,7 +177,10 @@ def test_what_rungs_rest_on():
 
 def test_a_trained_embedding_is_a_block():
     found = ladder.margin(replace(SETTING, embedding="trained"))
-    assert found.details["parameter_count"] == 3 * 12 + 4 + 5 + 20 and "e" in found.details["by_block"]
+    assert (
+        found.argument.selected.constants.parameters == 3 * 12 + 4 + 5 + 20
+        and "e" in found.argument.record()["by_block"]
+    )
 
 
 def test_vocabulary_and_trained_is_refused():
@@ -207,7 +210,7 @@ def test_clipped_cross_entropy():
 def test_no_gate():
     model = replace(MODEL, gate="none", p=0, B_q=0, M_q=0, logit_max=None)
     for make in (ladder.scale, ladder.margin):
-        assert set(make(replace(SETTING, measured=model)).details["by_block"]) == {"A", "B", "C", "w"}
+        assert set(make(replace(SETTING, measured=model)).argument.record()["by_block"]) == {"A", "B", "C", "w"}
 
 
 @pytest.mark.parametrize("s_A", [-1e-15, 0.0, 1e-15, 3.0])
@@ -221,7 +224,7 @@ def test_the_risk_of_a_margin_rung():
     found = ladder.margin(SETTING)
     risk = ladder.margin_risk(found, 1000, 10**6)
     assert 1e-3 < risk.float_upper() < 1e-3 + found.value.float_upper()
-    assert risk == kl_inv(Fraction(1000, 10**6), found.details["exponent"])
+    assert risk == kl_inv(Fraction(1000, 10**6), found.argument.exponent)
 
 
 def test_the_holdout_is_clopper_and_pearson():

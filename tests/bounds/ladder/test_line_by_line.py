@@ -21,11 +21,11 @@ from ssm_bounds.bounds.covers.entropy import LipschitzImage, Product
 from ssm_bounds.bounds.covers.lemmas import Volume
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder import reference
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.selection.splits import Group
 from ssm_bounds.bounds.values import Sample
+from tests import rungs as ladder
+from tests import rungs as reference
 from tests.bounds.selection.test_selection import MODEL, classes
 
 T = 50
@@ -315,27 +315,29 @@ def test_scale_and_margin(name):
     root = math.sqrt(2) if setting.measured.k > 1 else 1.0
     c, l_ = (1.0, root) if name != "clipped" else (3.0, 1 - math.exp(-3))
     scale = ladder.scale(setting)
-    H, w, eps = (scale.details[key].float_upper() for key in ("log_covering", "price", "epsilon"))
+    H, w, eps = (scale.argument.record()[key].float_upper() for key in ("log_covering", "price", "epsilon"))
     assert scale.value.float_upper() == pytest.approx(2 * l_ * eps + c * math.sqrt((H + w + math.log(100)) / (2 * m)))
     margin = ladder.margin(setting)
-    H, w, eps = (margin.details[key].float_upper() for key in ("log_covering", "price", "epsilon"))
+    H, w, eps = (margin.argument.record()[key].float_upper() for key in ("log_covering", "price", "epsilon"))
     assert eps == pytest.approx(1 / (2 * root))
     assert margin.value.float_upper() == pytest.approx(math.sqrt((H + w + math.log(50)) / (2 * m)), rel=1e-9)
-    assert margin.details["exponent"].float_upper() == pytest.approx((H + w + math.log(50)) / m, rel=1e-9)
+    assert margin.argument.exponent.float_upper() == pytest.approx((H + w + math.log(50)) / m, rel=1e-9)
     grouped = ladder.margin_groups(setting)
-    H, w, eps = (grouped.details[key].float_upper() for key in ("log_covering", "price", "epsilon"))
+    H, w, eps = (grouped.argument.record()[key].float_upper() for key in ("log_covering", "price", "epsilon"))
     assert eps == pytest.approx(1 / (2 * root))
     assert grouped.value.float_upper() == pytest.approx(math.sqrt((H + w + math.log(50)) / (2 * m)), rel=1e-9)
     for rung in (scale, margin, grouped, ladder.scale_groups(setting)):
-        assert rung.details["price"].float_upper() == pytest.approx(-math.log(rung.selected.weight), rel=1e-9)
-        assert rung.details["parameter_count"] == rung.selected.constants.parameters
+        assert rung.argument.selected.price.float_upper() == pytest.approx(
+            -math.log(rung.argument.selected.weight), rel=1e-9
+        )
+        assert rung.argument.selected.constants.parameters == rung.argument.selected.constants.parameters
 
 
 def test_the_risk_of_a_margin_rung_without_errors():
     """6.3 in kl form: ``kl_inv(0, b) = 1 - e^{-b}``."""
     for rung in (ladder.margin, ladder.margin_groups):
         found = rung(SETTINGS["ramp"])
-        expected = 1 - math.exp(-found.details["exponent"].float_upper())
+        expected = 1 - math.exp(-found.argument.exponent.float_upper())
         assert ladder.margin_risk(found, 0, m).float_upper() == pytest.approx(expected)
 
 
@@ -344,7 +346,7 @@ def test_chained_rungs_add_two_complexities_and_a_deviation():
     setting = replace(SETTINGS["clipped"], sample=Sample(10**8, T))
     for rung in (reference.repaired(setting), reference.sharp(setting)):
         deviation = 3 * math.sqrt(math.log(100) / (2 * 10**8))
-        assert rung.value.float_upper() == pytest.approx(2 * rung.details["rademacher"].float_upper() + deviation)
+        assert rung.value.float_upper() == pytest.approx(2 * rung.argument.dudley.rademacher.float_upper() + deviation)
 
 
 def test_published_chain():
@@ -369,7 +371,7 @@ def test_published_chain():
     l_ = math.sqrt(2) / 2
     closed = 24 * l_ * C_F / math.sqrt(m) * (1 + math.log(math.sqrt(m) / (3 * l_ * C_F)))
     found = reference.published(setting)
-    assert found.details["C_F"].float_upper() == pytest.approx(C_F, rel=1e-9)
+    assert found.argument.capacity.C_F.float_upper() == pytest.approx(C_F, rel=1e-9)
     assert found.value.float_upper() == pytest.approx(closed + 3 * math.sqrt(math.log(100) / (2 * m)), rel=1e-9)
 
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssm_bounds.bounds.gaps import losses
-from ssm_bounds.bounds.ladder import covering as ladder
 from ssm_bounds.bounds.ladder import pac_bayes as mpb
 from ssm_bounds.bounds.ladder.margin_choice import _between, _candidates, _product, choose_margin
 from ssm_bounds.bounds.ladder.margin_rows import with_margins
@@ -21,6 +20,7 @@ from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.values import DomainError, Sample
 from ssm_bounds.models.files.checkpoint import read
 from ssm_bounds.models.selective_ssm.measure import measure
+from tests import rungs as ladder
 from tests.bounds.ladder.test_pac_bayes import random_weights
 
 

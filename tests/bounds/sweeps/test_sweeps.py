@@ -34,14 +34,14 @@ from ssm_bounds.bounds.covers.lemmas import Maurey
 from ssm_bounds.bounds.evaluate.balls import evaluate
 from ssm_bounds.bounds.gaps.chaining import MARGIN_EXCESS, SINGLE_SCALE
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
-from ssm_bounds.bounds.ladder import reference
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import coefficients, sharp_constants, sweep
 from ssm_bounds.bounds.sweeps.classes import measured
 from ssm_bounds.bounds.sweeps.covers import Entropy
 from ssm_bounds.bounds.sweeps.grid import _columns, _points
 from ssm_bounds.bounds.values import DomainError, Sample
+from tests import rungs as ladder
+from tests import rungs as reference
 from tests.bounds.selection.test_selection import MODEL
 
 SETTING = Setting(MODEL, Sample(10**6, 50), Ramp(1), 1, embedding="fixed")
@@ -277,8 +277,8 @@ class TestAgainstCertificates:
         certified = ladder.margin(SETTINGS[name])
         paid, bare = (sweep("margin", {"m": [10**6]}, SETTINGS[name], selection=s).iloc[0] for s in (True, False))
         assert paid.value == pytest.approx(certified.value.float_upper(), rel=1e-10)
-        assert paid.price == pytest.approx(certified.details["price"].float_upper(), rel=1e-10)
-        assert paid.entropy == pytest.approx(certified.details["log_covering"].float_upper(), rel=1e-9, abs=1e-9)
+        assert paid.price == pytest.approx(certified.argument.record()["price"].float_upper(), rel=1e-10)
+        assert paid.entropy == pytest.approx(certified.argument.log_covering.float_upper(), rel=1e-9, abs=1e-9)
         assert bare.value == pytest.approx(certified.before_selection.float_upper(), rel=1e-10)
         assert bare.price == 0
 
@@ -288,7 +288,7 @@ class TestAgainstCertificates:
         paid, bare = (sweep("scale", {"m": [10**6]}, SETTINGS[name], selection=s).iloc[0] for s in (True, False))
         assert -1e-4 <= paid.value / certified.value.float_upper() - 1 <= 1e-3
         assert -1e-4 <= bare.value / certified.before_selection.float_upper() - 1 <= 1e-3
-        assert paid.price == pytest.approx(certified.details["price"].float_upper(), rel=1e-10)
+        assert paid.price == pytest.approx(certified.argument.record()["price"].float_upper(), rel=1e-10)
 
 
 @settings(max_examples=25)
@@ -322,7 +322,7 @@ def test_the_number_of_cells_where_it_is_nearly_an_integer(j, T):
     s_A = 2.0 ** (j / 8)
     measured = replace(MODEL, s_A=s_A, B_A=max(MODEL.B_A, s_A), M_A=max(MODEL.M_A, s_A))
     setting = Setting(measured, Sample(10**5, T), Ramp(1), 1, embedding="fixed")
-    certified = ladder.margin(setting).selected.price.float_upper()
+    certified = ladder.margin(setting).argument.selected.price.float_upper()
     assert sweep("margin", {"T": [T]}, setting).price[0] == pytest.approx(certified, rel=1e-12)
 
 

@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ssm_bounds.bounds.gaps.losses import Ramp
-from ssm_bounds.bounds.ladder import covering as ladder
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
 from ssm_bounds.cli import main
 from ssm_bounds.models.files.checkpoint import Metadata, read, write
 from ssm_bounds.models.selective_ssm.measure import measure
+from tests import rungs as ladder
 from tests.ssm_bounds.cli.test_cli import weights
 
 

@@ -23,11 +23,14 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import EMBEDDING, REPAIRED, SHARP, VOCABULARY
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.bounds.covers import lemmas as covering
+from ssm_bounds.bounds.covers.lemmas import COVERS
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.gaps.maurer import level
-from ssm_bounds.bounds.ladder.costs import Cost, costs, shares
+from ssm_bounds.bounds.ladder.argument import Cost, shares
+from ssm_bounds.bounds.ladder.of_class import OfClass
+from ssm_bounds.bounds.ladder.posterior import _EXCESS, _LEVEL
 from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.certificate import Certificate, certify, sentence
@@ -39,7 +42,6 @@ from ssm_bounds.models.tasks.majority import majority
 from ssm_bounds.question import STANDING, Evidence, Fact
 from ssm_bounds.report.document import documents
 from ssm_bounds.report.html.figures import inline
-from ssm_bounds.report.html.formulas import _EXCESS, _LEVEL, COVERS, formulas
 from ssm_bounds.report.html.mathml import mathml
 from ssm_bounds.report.html.page import _constants, page
 from ssm_bounds.report.plots.blocks import blocks
@@ -363,19 +365,21 @@ def test_the_values_beside_a_formula_give_its_value(case):
     found = certificate(**SETTINGS[case])
     delta, seen = found.setting.delta, 0
     for rung in found.rungs:
-        for formula in formulas(rung, found.setting, delta):
+        for formula in rung.argument.formulas():
             values = {symbol: sympy.Float(value.float_upper(), 30) for symbol, value in formula.where.items()}
             value = float(formula.expression.subs(values))
             assert value == pytest.approx(formula.value.float_upper(), rel=1e-9), (rung.name, formula.name)
             seen += 1
-        if rung.selected is not None:
-            assert formulas(rung, found.setting, delta)[-1].value is rung.value
+        if isinstance(rung.argument, OfClass):
+            assert rung.argument.formulas()[-1].value is rung.value
     assert seen >= 36
 
 
 def test_the_formula_of_every_leaf_of_a_trace_is_found(sure):
     for rung in sure.rungs:
-        lemmas = [step for step in rung.trace if step.source in ("theory.md 3.1", "theory.md 3.2", "theory.md 5.2")]
+        lemmas = [
+            step for step in rung.argument.steps() if step.source in ("theory.md 3.1", "theory.md 3.2", "theory.md 5.2")
+        ]
         assert all(step.rule.split("): ", 1)[-1] in COVERS for step in lemmas)
     assert COVERS[covering.Volume.rule] is covering.Volume.formula
 
@@ -388,15 +392,15 @@ def test_costs_add_up_to_what_is_divided_by_m(case):
     found = certificate(**SETTINGS[case])
     m, delta = found.setting.sample.m, found.setting.delta
     for rung in found.rungs:
-        parts = costs(rung, found.setting, delta)
+        parts = rung.argument.costs()
         total = sum(part.nats.float_upper() for part in parts)
         if rung.name.startswith("margin"):
-            assert total == pytest.approx(rung.details["exponent"].float_upper() * m, rel=1e-12)
+            assert total == pytest.approx(rung.argument.exponent.float_upper() * m, rel=1e-12)
         elif rung.name.startswith("scale"):
-            nats = rung.details["log_covering"].float_upper() + rung.details["price"].float_upper() + math.log(40)
+            nats = rung.argument.log_covering.float_upper() + rung.argument.selected.price.float_upper() + math.log(40)
             assert total == pytest.approx(nats, rel=1e-12)
         elif rung.name == "pac-bayes":
-            nats = rung.details["divergence"].ball() + rung.details["price"].ball()
+            nats = rung.argument.posterior.divergence.ball() + rung.argument.posterior.price.ball()
             assert total == pytest.approx(level(Enclosure.of(nats), m, delta).float_upper() * m, rel=1e-12)
         else:
             assert parts == ()
@@ -415,7 +419,7 @@ def test_what_symmetries_give_back_is_a_negative_bar():
 def test_bars_are_the_nats(sure):
     found = sure
     rung = next(rung for rung in found.rungs if rung.name == "margin-groups")
-    parts = costs(rung, found.setting, found.setting.delta)
+    parts = rung.argument.costs()
     figure = blocks(parts)
     bars = sorted((bar.get_y() + bar.get_height() / 2, bar.get_width()) for bar in figure.axes[0].patches)
     assert [width for _, width in bars] == [part.nats.float_upper() for part in parts]
