@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check lint types bench notebooks pages docs clean
+.PHONY: certify test check lint types bench notebooks notebooks-run pages docs clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -27,6 +27,10 @@ bench: .venv/.ready
 
 notebooks: .venv/.ready
 	$(BIN)/jupyter lab notebooks
+
+# executes every notebook and writes it back with its outputs, which the tests compare with those of another execution
+notebooks-run: .venv/.ready
+	$(BIN)/python -m tests.notebooks
 
 pages: .venv/.ready
 	$(BIN)/python -m ssm_bounds.proofs.pages docs

@@ -1,16 +1,40 @@
 """How far can the test performance of a trained selective state-space model be from its training performance?
 
->>> import ssm_bounds
->>> question = ssm_bounds.ask("model.safetensors", data="train.npz", gate="softplus")  # doctest: +SKIP
->>> print(ssm_bounds.certify(question).headline)  # doctest: +SKIP
-CERTIFIED: With probability at least 0.95 over the 1000 training rows, the error rate of the model ...
+Ask about a file and its data, and certify. In ``notebooks``, where these two files lie::
 
-``ask`` holds a file, what you state and the data together: every fact with its evidence. ``certify`` answers with the
-ladder of bounds and a headline that says only what is known; ``explain`` says which norm to shrink, ``sweep`` how the
-bounds scale (float64, not certified). ``read`` gives the weights of a checkpoint; ``BoundMonitor`` logs what a bound
-depends on in a training loop of yours. The command ``ssm-bounds`` asks the same questions.
+    import ssm_bounds
+    question = ssm_bounds.ask("majority.safetensors", data="majority.npz")
+    print(ssm_bounds.certify(question).headline)
 
-Imported names are loaded when they are first used.
+    CERTIFIED: With probability at least 0.95 over the 5000 training rows and the 5000 test rows,
+    ... on new rows from the training distribution is at most 0.02608.
+
+A headline says only what is known, and under which conditions; a ladder of bounds argues for it. Every
+number that is certified is the upper end of an enclosure, the same on every machine.
+
+What to call, and what it gives:
+
+    read          the weights in a file, which is read as data: no code in it runs
+    read_data     training and test rows, read once for several questions
+    ask           a question: the file, what you state and the data, every fact with its evidence
+    ask_each      the same about several models, which share the delta of one test set
+    certify       the answer to a question: its headline and its ladder
+    explain       which norm to shrink, and what more data buys
+    sweep         a rung over grids of m, T, delta, the margin or constants: float64, not certified
+    BoundMonitor  a log of what a bound depends on, epoch by epoch, in a training loop of yours
+
+What these take and give:
+
+    Checkpoint    what ``read`` gives: weights, and what the file records
+    Question      what ``ask`` gives
+    Fact          one thing that is known of the model, the sample or the past
+    Evidence      how a fact is known: checked, recorded, stated, assumed or contradicted
+    Search        which rungs search with the training data, for ``ask``
+    Certificate   what ``certify`` gives
+    Headline      its one line: a sentence, a value and a verdict
+
+``help(ssm_bounds.ask)`` lists what can be stated. The command ``ssm-bounds`` asks the same questions.
+Each name is loaded when it is first used.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import decimal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from ssm_bounds import programs
 from ssm_bounds.bounds.evaluate.balls import Enclosure
@@ -92,6 +93,12 @@ class Certificate:
 
     def rung(self, name: str) -> Rung:
         return next(rung for rung in self.rungs if rung.name == name)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """How a notebook shows it: in full, or in one line where it shows no Markdown."""
+        from ssm_bounds.report.tables import markdown
+
+        return {"text/markdown": markdown([self]), "text/plain": str(self.headline)}
 
     @property
     def verdict(self) -> Verdict:

@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import ssm_bounds
 from ssm_bounds import certificate as certificates
@@ -401,6 +402,12 @@ def test_a_training_that_collapsed_is_told():
         for note in certify(asked(still, {"m": None}, data=toy())).question.notes
     )
     assert not any("the same on" in note for note in certify(asked(W, {"m": None}, data=toy())).question.notes)
+
+
+def test_a_notebook_shows_it_in_full():
+    found = certify(asked(W, {"m": None}, data=toy()))
+    shown, _ = DisplayFormatter().format(found)
+    assert shown == {"text/markdown": markdown([found]), "text/plain": str(found.headline)}
 
 
 def test_the_face_is_small_and_lazy():
