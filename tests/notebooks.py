@@ -79,7 +79,7 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
     options = ["--inplace", f"--timeout={SECONDS}", "--kernel_name=python3"]
     done = subprocess.run(
         [sys.executable, "-m", "jupyter", "execute", *options, path],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(folder / "ipython")},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(folder / "ipython")},
         capture_output=True,
         text=True,
         timeout=3 * SECONDS,

@@ -30,14 +30,14 @@ SCHEMA = 2
 _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Details of a rung as JSON: enclosures as {"lower", "upper"}."""
     if isinstance(value, Enclosure):
         return {"lower": number(value.lower, "lower"), "upper": number(value.upper)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, int | str | bool) or value is None:
         return value
     return float(value)
@@ -133,7 +133,7 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "comparison": rung.comparison,
         "reason": "" if isinstance(rung.argument, OfClass) else rung.argument.sentence(),
         "before_selection": _upper(rung.before_selection) if claims else None,
-        "details": _plain(rung.argument.record()) if claims else {},
+        "details": plain(rung.argument.record()) if claims else {},
     }
 
 

@@ -100,7 +100,7 @@ def test_only_one_file_touches_precision():
     "statement",
     [
         "import ssm_bounds.cli",
-        "import ssm_bounds.bounds.ladder.covering",
+        "import ssm_bounds.bounds.ladder.registry",
         "import ssm_bounds.report.document, ssm_bounds.report.tables",
     ],
 )

@@ -24,6 +24,7 @@ from tests.conftest import ROOT
 README, CONTRIBUTING, CHANGELOG, SECURITY = (
     (ROOT / f"{name}.md").read_text(encoding="utf-8") for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")
 )
+RECIPES = (ROOT / "docs" / "how-to-add.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
@@ -63,10 +64,10 @@ class TestLayout:
         hidden = {name.split("/")[0] for name in tracked() if name.startswith(".")}
         assert hidden == {".ci", ".github", ".gitignore", ".pre-commit-config.yaml"}
 
-    @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
+    @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/how-to-add.md"])
     def test_pages_name_what_is_there(self, page):
         text = (ROOT / page).read_text(encoding="utf-8")
-        assert f"({page})" in README
+        assert f"({page})" in README + CONTRIBUTING
         for name in re.findall(r"`([\w./-]+?)/?`", text):
             if "/" in name or Path(name).suffix in (".md", ".py", ".lock", ".toml"):
                 assert (ROOT / name).exists(), name
@@ -74,7 +75,7 @@ class TestLayout:
         assert max(map(len, text.splitlines())) <= 120
 
     def test_everything_that_a_recipe_names_can_be_imported(self):
-        names = re.findall(r"`((?:bounds|models|proofs|ssm_bounds)(?:\.\w+)+)`", CONTRIBUTING)
+        names = re.findall(r"`(ssm_bounds(?:\.\w+)+)`", CONTRIBUTING + RECIPES)
         assert len(names) >= 20
         for name in names:
             found, parts = importlib.import_module(name.split(".")[0]), name.split(".")
@@ -84,8 +85,10 @@ class TestLayout:
                 found = getattr(found, part)
 
     def test_each_recipe_ends_with_one_command_about_tests_that_exist(self):
-        recipes = re.findall(r"^### (.*?)\n(.*?)(?=^### |\Z)", CONTRIBUTING, re.M | re.S)
-        assert [name for name, _ in recipes] == ["A bound", "A code", "A format", "A statement", "A task"]
+        recipes = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", RECIPES, re.M | re.S)
+        kinds = ("architecture", "bound", "code", "format", "statement", "task")
+        assert [name.split()[1] for name, _ in recipes] == list(kinds)
+        assert {path.stem for path in (ROOT / "docs" / "templates").glob("*.py")} == {*kinds} - {"task"}
         for _, text in recipes:
             (files,) = re.findall(r"^ {7}\.venv/bin/python -m pytest (.*)$", text, re.M)
             assert files and all((ROOT / file).exists() for file in files.split())

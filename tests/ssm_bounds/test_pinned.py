@@ -73,7 +73,6 @@ def certified(name: str) -> str:
     certificate = certify(QUESTIONS[name]())
     found = document(certificate)
     del found["checkpoint"]["path"]
-    setting = certificate.setting
     for rung in certificate.rungs:
         parts = rung.argument.costs()
         found["trace"][f"costs of {rung.name}"] = [[part.label, part.kind, number(part.nats.upper)] for part in parts]

@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from ssm_bounds.bounds.gaps.losses import Ramp
+from ssm_bounds.bounds.ladder.registry import Asked
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps.samples import RUNGS, samples_needed
 from ssm_bounds.bounds.values import DomainError, Sample
@@ -20,7 +21,9 @@ SETTING = Setting(MODEL, Sample(1000, 50), Ramp(1), 1, embedding="fixed")
 @pytest.mark.parametrize("level", [1, Fraction(1, 2), 0.1])
 def test_certified_there_and_not_one_below(rung, level):
     m = samples_needed(SETTING, level, rung)
-    here, below = (RUNGS[rung](replace(SETTING, sample=Sample(n, 50))).value.upper for n in (m, m - 1))
+    here, below = (
+        RUNGS[rung](Asked(replace(SETTING, sample=Sample(n, 50))), SETTING.delta).value.upper for n in (m, m - 1)
+    )
     assert float(here) <= float(level) < float(below)
 
 

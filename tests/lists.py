@@ -1,0 +1,32 @@
+"""One list per interface: every conformance test is parametrised over it. Templates of the recipes are in each."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+
+from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.codes.symbols import alphabet
+from ssm_bounds.bounds.ladder import registry
+from ssm_bounds.models.files import checkpoint
+from ssm_bounds.proofs import check
+from tests.conftest import ROOT
+
+TEMPLATES = ROOT / "docs" / "templates"
+
+
+def template(name: str) -> ModuleType:
+    """The module of a template, which belongs to no package."""
+    spec = spec_from_file_location(f"template_{name}", TEMPLATES / f"{name}.py")
+    module = module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look up their module
+    spec.loader.exec_module(module)
+    return module
+
+
+ARCHITECTURES = (SELECTIVE_SSM, template("architecture").ARCHITECTURE)
+BOUNDS = (*registry.BOUNDS, template("bound").BOUND)
+CODES = (*(code for kind in ("geometric", "counts", "sparse") for code in alphabet(kind)), template("code").CODE)
+FORMATS = (*checkpoint.FORMATS, template("format").FORMAT)
+STATEMENTS = (*check.statements().values(), template("statement").STATEMENT)
