@@ -7,6 +7,7 @@ file or the person, a fact about the past stays a condition: no program can chec
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -32,12 +33,12 @@ from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.rows import (
     INDEPENDENT_REPEATS,
+    Hashed,
     RowFacts,
     counted,
-    distinct,
+    hashed_facts,
     padding_question,
     refusal,
-    row_facts,
 )
 from ssm_bounds.models.tasks.shift import shift
 from ssm_bounds.models.tasks.task import Task
@@ -87,6 +88,34 @@ class Search:
     budget: float = BUDGET
     seed: int = 0
     save: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A task and what its rows say, each of which is looked at once, whatever the number of models."""
+
+    task: Task
+
+    @functools.cached_property
+    def _hashed(self) -> tuple[Hashed, Hashed | None]:
+        task = self.task
+        return Hashed.of(task.train), None if task.test is None else Hashed.of(task.test)
+
+    @functools.cached_property
+    def shift(self) -> str | None:
+        """What the distinct rows show of two distributions; None where there is nothing to see."""
+        train, test = self._hashed
+        return None if test is None else shift(train.distinct(), test.distinct())
+
+    @functools.cached_property
+    def rows(self) -> RowFacts:
+        # a stated shift does not excuse repeats: only one that the distinct rows show does
+        return hashed_facts(*self._hashed, shifted=self.shift is not None)
+
+    @functools.cached_property
+    def padding(self) -> str | None:
+        """A question about rows that nobody says were padded."""
+        return None if self.task.padded else padding_question(self.task.train)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,7 +240,7 @@ def ask(
     gate: Gate | None = None,
     convention: Convention | None = None,
     input_bound: Scalar | str | None = None,
-    data: str | os.PathLike[str] | Task | None = None,
+    data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
     search: Search | None = None,
@@ -232,9 +261,9 @@ def ask(
         require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    task = data if isinstance(data, Task) or data is None else read_data(data, test)
+    known_data = _looked_at(data, test)
     facts = [
-        _number("m", m, recorded.m, None if task is None else task.train.m),
+        _number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
         _number("T", T, recorded.T, at_least=True),
         _choice("gate", gate, recorded.gate, "softplus"),
         _choice("convention", convention, recorded.convention, "code"),
@@ -267,16 +296,15 @@ def ask(
         automatic=automatic,
         notes=_delta_note(checkpoint, level),
     )
-    return _with_shift(question, None) if task is None else _with_data(question, task)
+    return _with_shift(question, None) if known_data is None else _with_data(question, known_data)
 
 
-def _with_data(question: Question, task: Task) -> Question:
+def _with_data(question: Question, data: Data) -> Question:
     """What the data say, and contradict. Raises: DomainError naming the file."""
+    task = data.task
     _require_fitting(question, task)
-    sign = _seen_shift(task)
-    question = _with_shift(replace(question, task=task), sign)
-    # a stated shift does not excuse repeats: only one that the distinct rows show does
-    rows = row_facts(task.train, task.test, shifted=sign is not None)
+    question = _with_shift(replace(question, task=task), data.shift)
+    rows = data.rows
     counts: dict[str, int] = {"distinct training rows": rows.distinct_train}
     if rows.conflicting_train:
         counts["distinct training rows with several labels"] = rows.conflicting_train
@@ -289,8 +317,8 @@ def _with_data(question: Question, task: Task) -> Question:
         mapped = ", ".join(f"{theirs} is {ours}" for theirs, ours in task.label_map)
         facts.append(Fact("labels", mapped, Evidence.CHECKED))
     notes = [counted(rows)]
-    if not task.padded and (asked := padding_question(task.train)) is not None:
-        notes.append(asked)
+    if data.padding is not None:
+        notes.append(data.padding)
     return replace(question, rows=rows, facts=(*question.facts, *facts), notes=(*question.notes, *notes))
 
 
@@ -342,13 +370,6 @@ def _with_shift(question: Question, sign: str | None) -> Question:
             f"{found}: the training distribution is that of the training rows",
         ),
     )
-
-
-def _seen_shift(task: Task) -> str | None:
-    """What the distinct rows show of two distributions; None where there is nothing to see."""
-    if task.test is None:
-        return None
-    return shift(*(distinct(split) for split in (task.train, task.test)))
 
 
 def _positive(text: str | None) -> bool:
@@ -446,7 +467,7 @@ def monitored(
 def ask_each(
     paths: Sequence[str | os.PathLike[str] | Checkpoint],
     *,
-    data: str | os.PathLike[str] | Task | None = None,
+    data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int | None = None,
     **stated: Any,
@@ -456,8 +477,14 @@ def ask_each(
     """
     number = len(paths) if models_on_test is None else models_on_test
     require(number >= len(paths), f"--models-on-test {number}: fewer than the {len(paths)} models of this call")
-    task = data if isinstance(data, Task) or data is None else read_data(data, test)
-    return [ask(path, data=task, models_on_test=number, **stated) for path in paths]
+    looked_at = _looked_at(data, test)
+    return [ask(path, data=looked_at, models_on_test=number, **stated) for path in paths]
+
+
+def _looked_at(data: str | os.PathLike[str] | Task | Data | None, test: str | os.PathLike[str] | None) -> Data | None:
+    if data is None or isinstance(data, Data):
+        return data
+    return Data(data if isinstance(data, Task) else read_data(data, test))
 
 
 def read_data(data: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Task:

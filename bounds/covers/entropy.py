@@ -389,8 +389,22 @@ class Product(EntropyBound):
         else:
             names = list(self.shares)
             eta = np.array([[float(share)] for share in self.shares.values()]) * np.ones_like(flat)
-        parts = (self.blocks[name].approximate(flat + elementary.log(eta[i])) for i, name in enumerate(names))
+        radii = flat + elementary.log(eta)
+        parts = (self.blocks[name].approximate(radii[i]) for i, name in enumerate(names))
         return sum(parts, np.zeros_like(flat)).reshape(np.shape(log_eps))
+
+    @functools.cached_property
+    def _grids(self) -> dict[tuple[float, float, int], tuple[Floats, Floats]]:
+        return {}
+
+    def on_grid(self, low: float, high: float, number: int) -> tuple[Floats, Floats]:
+        """Logarithms of ``number`` radii from low to high, and :meth:`approximate` there, kept: searches for a radius
+        at several levels of confidence look at the same ones."""
+        key = low, high, number
+        if key not in self._grids:
+            points = np.linspace(low, high, number)
+            self._grids[key] = points, self.approximate(points)
+        return self._grids[key]
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         raise DomainError("a product of products: give all blocks to one product")

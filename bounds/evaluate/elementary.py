@@ -55,8 +55,8 @@ _Q = tuple(
 
 def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
     """By Horner's rule, lowest coefficient first."""
-    *rest, last = coefficients
-    value = np.full_like(x, last)
+    *rest, before, last = coefficients
+    value: Floats = last * x + before
     for coefficient in reversed(rest):
         value *= x
         value += coefficient

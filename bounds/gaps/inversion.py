@@ -6,6 +6,7 @@ rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -17,14 +18,43 @@ from ssm_bounds.bounds.evaluate.elementary import Floats, exp, log, log_of, tota
 from ssm_bounds.bounds.values import Scalar, require
 
 
-def _kl(a: Fraction, x: arb) -> arb:
-    """``kl(a || x) = a ln(a/x) + (1-a) ln((1-a)/(1-x))`` in nats, for x in (0, 1)."""
+def _kl(a: arb, rest: arb, x: arb) -> arb:
+    """``kl(a || x) = a ln(a/x) + (1-a) ln((1-a)/(1-x))`` in nats, for x in (0, 1); ``rest``: 1 - a."""
     total = arb(0)
     if a > 0:
-        total += exact(a) * (exact(a) / x).log()
-    if a < 1:
-        total += exact(1 - a) * (exact(1 - a) / (1 - x)).log()
+        total += a * (a / x).log()
+    if rest > 0:
+        total += rest * (rest / (1 - x)).log()
     return total
+
+
+def _about(a: float, rest: float, b: float) -> float:
+    """A place near ``sup{x : kl(a||x) <= b}`` to look around: logarithms are the platform's."""
+    low, high = a, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        found = (a * math.log(a / middle) if a > 0 else 0.0) + rest * math.log(rest / (1 - middle))
+        low, high = (middle, high) if found <= b else (low, middle)
+    return low
+
+
+def _largest(admitted: Callable[[float], bool], low: float, near: float) -> float:
+    """The largest float64 in [low, 1) that is admitted, as they all are up to it: where bisection ends, from any
+    ``near``; the better that is the sooner."""
+    high, step = 1.0, max(near, 1e-300) * 2.0**-50
+    while low < (below := near - step):
+        if admitted(below):
+            low = below
+            break
+        high, step = below, 8 * step
+    step = max(near, 1e-300) * 2.0**-50
+    while (above := near + step) < high:
+        if not admitted(above):
+            high = above
+            break
+        low, step = above, 8 * step
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if admitted(middle) else (low, middle)
+    return low
 
 
 def _verified(guess: float, beyond: Callable[[arb], bool], within: Callable[[arb], bool]) -> Enclosure:
@@ -51,14 +81,14 @@ def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
     require(a >= 0 and bool(b.lower >= 0), f"kl_inv(a, b) needs a >= 0 and b >= 0, got a = {a}, b = {b}")
     if a >= 1:
         return Enclosure.point(1)
-    low, high = float(a), 1.0
+    near = _about(float(a), float(1 - a), float(b.upper))
     with bits(START_BITS):
-        while low < (middle := (low + high) / 2) < high:
-            low, high = (middle, high) if _kl(a, arb(middle)).mid() <= b.upper else (low, middle)
+        start, rest = exact(a), exact(1 - a)
+        low = _largest(lambda x: bool(_kl(start, rest, arb(x)).mid() <= b.upper), float(a), near)
     return _verified(
         low,
-        beyond=lambda x: x > exact(a) and _kl(a, x) > b.upper,
-        within=lambda x: x <= exact(a) or (x < 1 and _kl(a, x) <= b.lower),
+        beyond=lambda x: x > start and _kl(start, rest, x) > b.upper,
+        within=lambda x: x <= start or (x < 1 and _kl(start, rest, x) <= b.lower),
     )
 
 

@@ -34,7 +34,17 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
 from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.maurer import level
-from ssm_bounds.bounds.ladder.pac_bayes import TAILS, Family, MarginPacBayes, Posterior, drafts, quantile
+from ssm_bounds.bounds.ladder.pac_bayes import (
+    LEFT,
+    TAILS,
+    Drafts,
+    Family,
+    MarginPacBayes,
+    Posterior,
+    drafts,
+    quantile,
+    up_to_the_best,
+)
 from ssm_bounds.bounds.selection.cells import grid
 from ssm_bounds.bounds.values import Scalar, require
 
@@ -42,7 +52,9 @@ Array = NDArray[np.float64]
 
 _EVENTS = 0.003  # share of the tail that pays for the events: every row pays them, and few rows the rest
 _BINS = 256  # into which [g/2, g) is divided, and [g, 3g/2)
+_PLACES = 1 + np.arange(2 * _BINS + 1) / _BINS
 _LN_2 = 0.6931471805599453
+_CLOSE = 1e-6  # what rough estimates of a risk may be off by: far more than they are
 _FURTHEST = 1199  # |j| of a margin 2^{j/4}
 
 
@@ -65,10 +77,10 @@ class Rows:
     def of(cls, margins: Array, g: Fraction) -> Self:
         """Shapes: margins (m,), none NaN."""
         half = float(g) / 2
-        points = [half * (1 + i / _BINS) for i in range(2 * _BINS + 1)]
-        low, *counts = np.bincount(np.searchsorted(points, margins, side="right"), minlength=len(points) + 1).tolist()
-        places = tuple(i for i, count in enumerate(counts) if count)
-        return cls(half, low, places, tuple(counts[i] for i in places))
+        places = np.searchsorted(half * _PLACES, margins, side="right")
+        low, *counts = np.bincount(places, minlength=len(_PLACES) + 1).tolist()
+        held = tuple(i for i, count in enumerate(counts) if count)
+        return cls(half, low, held, tuple(counts[i] for i in held))
 
     @property
     def margins(self) -> list[float]:
@@ -158,18 +170,24 @@ def _best(family: Family, m: int, delta: Scalar, margins: Array) -> tuple[Family
     low, high = (min(max(j, -_FURTHEST), _FURTHEST) for j in (max(least - 4, median - 64), median + 4))
 
     def estimates(of: Family, j: int, saved: float) -> list[float]:
-        """The risk of each draft, each of them ``saved`` nats cheaper."""
+        """The risk of the drafts, each of them ``saved`` nats cheaper."""
         means = _rough_means(Rows.of(margins, Fraction(_margin(j))), len(of.blocks["W"]))
-        pairs = [(draft, mean) for draft, mean in zip(of.drafts, means, strict=False)]
-        levels = [level(Enclosure.point(max(draft.cost - saved, 0.0)), m, delta) for draft, _ in pairs]
-        return [
-            kl_inv(mean, at).float_upper() / (1 - draft.tail) for (draft, mean), at in zip(pairs, levels, strict=True)
-        ]
+
+        def inverse(mean: Fraction, cost: float) -> float:
+            return kl_inv(mean, level(Enclosure.point(max(cost - saved, 0.0)), m, delta)).float_upper()
+
+        return up_to_the_best(
+            of.drafts,
+            lambda i, draft: inverse(means[i], draft.cost) / (1 - draft.tail),
+            lambda cost: inverse(means[-1], cost),
+        )
 
     with bits(START_BITS):
         own = float(exact(family.g).log().mid())
     entries = sum(block.size for block in family.blocks.values())
-    rough = {j: min(estimates(family, j, entries * (j * _LN_2 / 4 - own))) for j in range(low, high + 1)}
+    saved = {j: entries * (j * _LN_2 / 4 - own) for j in range(low, high + 1)}
+    about = _about(family, m, delta, margins, saved)
+    rough = {j: min(estimates(family, j, saved[j])) for j in saved if about[j] <= min(about.values()) + _CLOSE}
     found: dict[int, list[float]] = {}
 
     def at(j: int) -> float:
@@ -186,12 +204,39 @@ def _best(family: Family, m: int, delta: Scalar, margins: Array) -> tuple[Family
     return (_moved(family, j), found[j]) if at(j) < math.inf else None
 
 
+def _about(family: Family, m: int, delta: Scalar, margins: Array, saved: dict[int, float]) -> dict[int, float]:
+    """Roughly the least risk of the drafts at each g = 2^{j/4}, each draft ``saved`` nats cheaper: within ``_CLOSE``.
+
+    It says which few are worth an enclosure; by bisection for all at once, with the platform's logarithms.
+    """
+    below = np.searchsorted(np.sort(margins), [_margin(j) / 2 * _PLACES for j in saved])  # of each place, how many rows
+    counts = np.diff(below, axis=1, append=m)
+    means = np.minimum((below[:, 0] + _rough_tails(max(len(family.blocks["W"]) - 1, 1)) @ counts.T) / m, 1.0)
+    cheaper, fixed = np.array(list(saved.values())), level(Enclosure.point(0), m, delta).float_upper()
+
+    def inverse(a: Array, cost: float) -> Array:
+        b = np.maximum(cost - cheaper, 0.0) / m + fixed
+        low, high = a, np.ones_like(a)
+        with np.errstate(all="ignore"):
+            for _ in range(24):
+                x = (low + high) / 2
+                kl = np.where(a > 0, a * np.log(a / x), 0.0) + np.where(a < 1, (1 - a) * np.log((1 - a) / (1 - x)), 0.0)
+                low, high = np.where(kl <= b, x, low), np.where(kl <= b, high, x)
+        return high
+
+    found = np.full(len(saved), np.inf)
+    for draft, a in zip(family.drafts, means, strict=False):
+        found = np.minimum(found, inverse(a, draft.cost) / (1 - draft.tail))
+        if (inverse(means[-1], draft.cost - LEFT) >= np.minimum(found, found.min() + 2 * _CLOSE) + _CLOSE).all():
+            break  # as in up_to_the_best
+    return dict(zip(saved, found.tolist(), strict=True))
+
+
 def _moved(family: Family, j: int) -> Family:
     """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account."""
     if j not in family.others:
         moved = replace(family, g=Fraction(_margin(j)), drafts=(), certified={}, others={})
-        with np.errstate(all="ignore"):
-            family.others[j] = replace(moved, drafts=tuple(drafts(moved, events=_EVENTS)))
+        family.others[j] = replace(moved, drafts=Drafts(drafts(moved, events=_EVENTS)))
     return family.others[j]
 
 

@@ -32,9 +32,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -67,6 +68,7 @@ _EVENTS = 0.1  # share of the tail that pays for the events
 _LARGEST_INDEX = 2000
 LEAST_MARGIN = 2.0**-300
 _ROUNDS = 40
+LEFT = 2.0  # nats by which the search for widths may end above the best: it ends where a step gains less than 0.1
 
 
 @functools.lru_cache(maxsize=1024)
@@ -193,6 +195,42 @@ class Draft:
     cost: float
 
 
+class Drafts(Sequence[Draft]):
+    """Drafts that are made when they are asked for, one after the other."""
+
+    def __init__(self, coming: Iterator[Draft]) -> None:
+        self._coming, self._made = coming, list[Draft]()
+
+    def __getitem__(self, i: Any) -> Any:
+        with np.errstate(all="ignore"):
+            while len(self._made) <= i and (draft := next(self._coming, None)) is not None:
+                self._made.append(draft)
+        return self._made[i]
+
+    def __len__(self) -> int:
+        with np.errstate(all="ignore"):
+            self._made.extend(self._coming)
+        return len(self._made)
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
+
+
+def up_to_the_best(
+    made: Sequence[Draft], risk: Callable[[int, Draft], float], floor: Callable[[float], float]
+) -> list[float]:
+    """The risk of the first drafts, until no later one can be better: their tails are smaller, so that they cost more.
+
+    ``floor``: what the risk of any draft is at least at a cost, whatever its tail.
+    """
+    found: list[float] = []
+    for i, draft in enumerate(made):
+        found.append(risk(i, draft))
+        if floor(max(draft.cost - LEFT, 0.0)) >= min(found):
+            break
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Family:
     """The Q of one model, one for each of ``TAILS``; m and delta come later. Made by :func:`fit`."""
@@ -203,7 +241,7 @@ class Family:
     squares: Mapping[str, float]
     T: int
     g: Fraction
-    drafts: tuple[Draft, ...] = ()
+    drafts: Sequence[Draft] = ()
     certified: dict[int, Posterior] = field(default_factory=dict)
     others: dict[int, Family] = field(default_factory=dict)  # at other margins, of ladder.margin_rows
 
@@ -219,17 +257,22 @@ class Family:
         if not self.drafts:
             risk = None if margin_errors is None else Enclosure.point(1)
             return MarginPacBayes(Enclosure.point(math.inf), risk, None, m, delta)
-        levels = [level(Enclosure.point(draft.cost), m, delta) for draft in self.drafts]
-        tails = [draft.tail for draft in self.drafts]
-        pairs = list(zip(tails, levels, strict=True))
-        chosen = self.posterior([(math.sqrt(at.float_upper() / 2) + 2 * tail) / (1 - tail) for tail, at in pairs])
+
+        def at(cost: float) -> Enclosure:
+            return level(Enclosure.point(cost), m, delta)
+
+        def pinsker(cost: float, tail: float = 0.0) -> float:
+            return (math.sqrt(at(cost).float_upper() / 2) + 2 * tail) / (1 - tail)
+
+        def inverse(cost: float, tail: float = 0.0) -> float:
+            a = min(Fraction(errors, m) + Fraction(tail), Fraction(1))
+            return kl_inv(a, at(cost)).float_upper() / (1 - tail)
+
+        chosen = self.posterior(up_to_the_best(self.drafts, lambda _, draft: pinsker(draft.cost, draft.tail), pinsker))
         excess = chosen.excess(m, delta)
         if margin_errors is None:
             return MarginPacBayes(excess, None, chosen, m, delta)
-        shares = [min(Fraction(errors, m) + Fraction(tail), Fraction(1)) for tail in tails]
-        chosen = self.posterior(
-            [kl_inv(a, at).float_upper() / (1 - tail) for a, (tail, at) in zip(shares, pairs, strict=True)]
-        )
+        chosen = self.posterior(up_to_the_best(self.drafts, lambda _, draft: inverse(draft.cost, draft.tail), inverse))
         return MarginPacBayes(excess, chosen.risk(errors, m, delta), chosen, m, delta)
 
     def posterior(self, estimates: list[float]) -> Posterior:
@@ -294,7 +337,7 @@ def fit(
         family = Family(Point(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
         if not all(np.isfinite(value).all() for value in [*numbers, *squares.values()] if value is not None):
             return family
-        return replace(family, drafts=tuple(drafts(family)))
+    return replace(family, drafts=Drafts(drafts(family)))
 
 
 def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
@@ -379,13 +422,18 @@ def _certify(family: Family, draft: Draft) -> Posterior:
         )
 
 
+@functools.lru_cache(maxsize=4096)
+def _log_weight(j: int) -> float:
+    return log_of(index_weight(j))
+
+
 def _index(square: float, entries: int, moved: float) -> tuple[int, Fraction]:
     """j of the variance 2^j, and its weight, of least cost at |theta - c|^2 and ``moved = sum_b n_b sigma_b^2``."""
     top = round(log2_of(max((square + moved) / entries, 2.0**-1000)))
     found = range(max(-900, min(top, 0) - 2), min(900, max(top, 0) + 2) + 1)
 
     def cost(j: int) -> float:
-        return entries * j * LN2 / 2 + (square + moved) / 2.0 ** (j + 1) - log_of(index_weight(j))
+        return entries * j * LN2 / 2 + (square + moved) / 2.0 ** (j + 1) - _log_weight(j)
 
     best = min(found, key=cost)
     return best, index_weight(best)

@@ -87,8 +87,8 @@ def _best_radius(entropy: Product, *, c: float, l_: float, m: int, extra: float)
     """Radius that nearly minimises ``2 l eps + c sqrt((H(eps) + extra)/(2m))``: a function of class, m and delta."""
     low, high = log_of(1e-9 * c / l_), log_of(4 * c / l_)
     for _ in range(2):
-        points = np.linspace(low, high, 97)
-        values = 2 * l_ * elementary.exp(points) + c * np.sqrt((entropy.approximate(points) + extra) / (2 * m))
+        points, approximate = entropy.on_grid(low, high, 97)
+        values = 2 * l_ * elementary.exp(points) + c * np.sqrt((approximate + extra) / (2 * m))
         best = int(np.argmin(np.where(np.isfinite(values), values, np.inf)))
-        low, high = points[max(best - 1, 0)], points[min(best + 1, len(points) - 1)]
+        low, high = float(points[max(best - 1, 0)]), float(points[min(best + 1, len(points) - 1)])
     return exp_of(float(points[best]))

@@ -25,6 +25,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,21 +108,44 @@ class RowFacts:
         return 2 * self.distinct_train < self.n_train and not explained
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Hashed:
+    """Labelled sequences, and the hash of each row of theirs."""
+
+    split: Split
+    rows: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, split: Split) -> Self:
+        return cls(split, tuple(row_hashes(split.x)))
+
+    def distinct(self) -> Split:
+        """The first of each row that occurs."""
+        first = {row: i for i, row in reversed(list(enumerate(self.rows)))}
+        kept = sorted(first.values())
+        return Split(self.split.x[kept], self.split.y[kept])
+
+
 def row_facts(train: Split, test: Split | None, *, shifted: bool = False) -> RowFacts:
+    """:func:`hashed_facts` of a task's rows."""
+    return hashed_facts(Hashed.of(train), None if test is None else Hashed.of(test), shifted=shifted)
+
+
+def hashed_facts(hashed: Hashed, hashed_test: Hashed | None, *, shifted: bool = False) -> RowFacts:
     """What the rows of a task say about its split; ``shifted``: training and test law are known to differ.
 
-    A function of the two multisets of labelled rows, on any machine: re-splits come from a fixed seed. Cost: hashing,
-    and where nothing reaches the observed counts 9,999 re-splits, about 0.1 ms for each repeated row.
+    A function of the two multisets of labelled rows, on any machine: re-splits come from a fixed seed. Cost: where
+    nothing reaches the observed counts 9,999 re-splits, about 0.1 ms for each repeated row.
     """
-    rows = row_hashes(train.x)
+    train, rows = hashed.split, hashed.rows
     labels = _labels_of(rows, train.y)
     train_counts = Counter(rows)
     possible = _possible(train.x, train.m) if 2 * len(labels) < train.m else None
     conflicting_train = sum(len(found) > 1 for found in labels.values())
     facts = train.m, len(labels), conflicting_train, possible
-    if test is None:
+    if hashed_test is None:
         return RowFacts(*facts, 0, 0, 0, 0, None, None)
-    test_rows = row_hashes(test.x)
+    test, test_rows = hashed_test.split, hashed_test.rows
     test_labels = _labels_of(test_rows, test.y)
     test_counts = Counter(test_rows)
     both = labels.keys() & test_labels.keys()
@@ -132,13 +156,6 @@ def row_facts(train: Split, test: Split | None, *, shifted: bool = False) -> Row
     pairs = None if shifted else against_chance(equal_pairs, pairs_of, multiplicities, **sizes)
     conflicting = sum(labels[row] != test_labels[row] for row in both)
     return RowFacts(*facts, test.m, len(test_labels), conflicting, equal_pairs, shared, pairs)
-
-
-def distinct(split: Split) -> Split:
-    """The first of each row that occurs."""
-    first = {row: i for i, row in reversed(list(enumerate(row_hashes(split.x))))}
-    kept = sorted(first.values())
-    return Split(split.x[kept], split.y[kept])
 
 
 def row_hashes(x: NDArray[np.integer | np.floating]) -> list[bytes]:

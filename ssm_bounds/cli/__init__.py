@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 import click
 
 from ssm_bounds.cli.certify import certify
@@ -16,7 +14,7 @@ from ssm_bounds.cli.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(version("ssm-bounds"), prog_name="ssm-bounds")
+@click.version_option(package_name="ssm-bounds", prog_name="ssm-bounds")
 def main() -> None:
     """Generalization certificates for trained selective state-space models.
 

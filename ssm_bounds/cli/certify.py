@@ -178,12 +178,12 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
 
 def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Certificate | Exception]]:
     """What became of each path, in order: a certificate, or why there is none; with a progress bar for many."""
-    from ssm_bounds.question import Search, read_data
+    from ssm_bounds.question import Data, Search, read_data
 
     search = Search(**{name: options.pop(name) for name in ("occam", "one_draw", "budget", "seed", "save")})
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     if options["data"] is not None:
-        stated |= {"data": read_data(options["data"], options["test"]), "test": None}
+        stated |= {"data": Data(read_data(options["data"], options["test"])), "test": None}
     work = zip(paths, map(partial(_attempt, stated), paths), strict=True)
     if len(paths) < 8 or not sys.stderr.isatty():
         return work

@@ -1,4 +1,5 @@
-"""Evaluations a second of the sweeps, on all cores, beside mpmath and the certificate: ``pytest tests/benchmarks``.
+"""Evaluations a second of the sweeps, on all cores, beside mpmath and the certificate, and what one certificate more
+costs: ``pytest tests/benchmarks``.
 
 One evaluation: the sharp constants of a point (R_1, R_2 and every beta), or one rung at a point. Best
 of several rounds; asserted only on an idle machine (as in test_speed), printed always.
@@ -7,9 +8,12 @@ of several rounds; asserted only on an idle machine (as in test_speed), printed 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +25,11 @@ from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.notation import R_1, R_2
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
+from ssm_bounds.certificate import certify
+from ssm_bounds.models.files.checkpoint import Checkpoint, Metadata
+from ssm_bounds.models.selective_ssm.weights import Weights
+from ssm_bounds.models.tasks.majority import majority
+from ssm_bounds.question import Data, ask
 from tests import rungs as ladder
 from tests import rungs as reference
 from tests.bounds.selection.test_selection import MODEL
@@ -96,3 +105,33 @@ def fresh(rung: str) -> object:
     """A certificate's rung at a setting that no cache has seen."""
     moved = replace(MODEL, B_w=3.0 + 1e-9 * next(_fresh))
     return getattr(ladder if hasattr(ladder, rung) else reference, rung)(replace(SETTING, measured=moved))
+
+
+def trained(seed: int, *, d: int = 4, N: int = 4) -> Checkpoint:
+    """A model that no other seed makes."""
+    rng = np.random.default_rng(seed)
+    weights = Weights(
+        A=-rng.uniform(0.1, 2, (d, N)), W_B=rng.normal(size=(N, d)), W_C=rng.normal(size=(N, d)),
+        q=0.1 * rng.normal(size=d), p=-0.5, W=rng.normal(size=(1, d)), embedding=rng.normal(size=(2, d)),
+    )  # fmt: skip
+    metadata = Metadata(T=200, gate="softplus", convention="code", embedding="fixed")
+    return Checkpoint(Path(f"model {seed}"), "native", "0" * 64, weights, metadata)
+
+
+def test_a_further_checkpoint():
+    """CPU seconds of each further model of one command, and as a share of a command with one model."""
+    start = "import sys, ssm_bounds.certificate, ssm_bounds.report.document, ssm_bounds.report.tables"
+    before = sum(os.times()[2:4])
+    subprocess.run([sys.executable, "-c", start], check=True)
+    cold = sum(os.times()[2:4]) - before
+    print(f"\n\none checkpoint more, CPU seconds; imports {cold:.2f}; load {os.getloadavg()[0]:.1f}")
+    print(f"{'':20} {'first':>8} {'further':>8} {'further / (imports + first)':>28}")
+    for name, data in (("without data", None), ("with data", Data(majority(700, 200, seed=0)))):
+        stated = {"m": 700} if data is None else {"data": data}
+        spent = []
+        for seed in range(12):
+            began = time.process_time()
+            certify(ask(trained(seed), models_on_test=12, **stated))
+            spent.append(time.process_time() - began)
+        further = min(spent[1:])
+        print(f"{name:20} {spent[0]:8.3f} {further:8.3f} {further / (cold + spent[0]):28.3f}")

@@ -112,3 +112,25 @@ def test_bounds_start_without_torch(statement):
 def test_help_starts_without_sympy():
     check = "import sys, ssm_bounds.cli; sys.exit(bool({'sympy', 'torch', 'flint', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", check], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["", "certify", "sweep", "explain", "experiment", "train", "verify"])
+def test_help_of_a_command_starts_without_sympy(command):
+    arguments = [*command.split(), "--help"]
+    heavy = ("sympy", "torch", "flint", "numpy", "pandas", "matplotlib", "z3", "IPython", "distributed")
+    check = (
+        f"import sys; from ssm_bounds.cli import main; main({arguments}, standalone_mode=False); "
+        f"sys.exit(', '.join({set(heavy)} & set(sys.modules)) or 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+
+
+def test_a_certificate_starts_without_what_it_does_not_use():
+    heavy = ("torch", "pandas", "matplotlib", "z3", "IPython", "distributed", "jinja2")
+    check = (
+        "import sys, ssm_bounds.certificate, ssm_bounds.report.document, ssm_bounds.report.tables; "
+        f"sys.exit(', '.join({set(heavy)} & set(sys.modules)) or 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr

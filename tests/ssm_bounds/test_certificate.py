@@ -24,6 +24,7 @@ from ssm_bounds.certificate import Certificate, Claim, certify, sentence
 from ssm_bounds.models.files.checkpoint import Convention, Metadata, write
 from ssm_bounds.models.searches import posterior
 from ssm_bounds.models.selective_ssm import tally
+from ssm_bounds.models.tasks import rows
 from ssm_bounds.models.tasks.majority import majority
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import number
@@ -192,6 +193,16 @@ class TestCompared:
         assert more[0].models == 8
         with pytest.raises(ValueError, match="fewer than the 2 models"):
             ssm_bounds.ask_each([asked(W).checkpoint] * 2, models_on_test=1)
+
+    def test_several_models_look_at_the_rows_once(self, monkeypatch):
+        hashed, compared = [], []
+        hashes, against = rows.row_hashes, rows.against_chance
+        monkeypatch.setattr(rows, "row_hashes", lambda x: hashed.append(x.shape) or hashes(x))
+        monkeypatch.setattr(rows, "against_chance", lambda *a, **k: compared.append(a) or against(*a, **k))
+        questions = ssm_bounds.ask_each([asked(W).checkpoint] * 5, data=toy(1000))
+        assert len(hashed) == len(compared) == 2  # training and test rows; shared rows and equal pairs
+        assert len({id(question.rows) for question in questions}) == 1
+        assert questions[0].rows == ssm_bounds.ask(asked(W).checkpoint, data=toy(1000)).rows
 
 
 class TestSentences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -71,7 +71,7 @@ def coefficients(
 def without_l1(constants: ClassConstants) -> ClassConstants:
     """The same class without a constraint on l1 norms."""
     radii: dict[str, Any] = {block.l1.name: None for block in SELECTIVE_SSM.blocks if block.l1 is not None}
-    return replace(constants, **radii)
+    return constants if all(getattr(constants, name) is None for name in radii) else replace(constants, **radii)
 
 
 def coefficient_formulas(
@@ -119,14 +119,14 @@ def covers(constants: ClassConstants) -> dict[str, EntropyBound]:
     With vocabulary norms W_B, W_C and W are covered in those (theory.md 5.3); with decay groups a group's term is that
     of the packing of the whole matrix, and the box of A is one for each group (theory.md 5.2).
     """
-    return {name: cover for name, _, cover in _covers(constants)}
+    return {name: cover for name, _, cover in _covers(constants, blocks_of(constants))}
 
 
-def _covers(constants: ClassConstants) -> Iterator[tuple[str, Block, EntropyBound]]:
-    """Name, block and cover of every term."""
+def _covers(constants: ClassConstants, blocks: Iterable[Block]) -> Iterator[tuple[str, Block, EntropyBound]]:
+    """Name, block and cover of every term of these blocks."""
     values = {sym.NOTATION[name].symbol: getattr(constants, name) for name in _NAMES}
     terms = {} if constants.groups is None else group_terms(constants.groups)
-    for block in blocks_of(constants):
+    for block in blocks:
         metric = constants.norms if block.metric == "spectral" else block.metric
         if block.item is None or constants.groups is None:
             yield block.key, block, _cover(block, metric, count(block.entries, constants), values)
@@ -153,9 +153,14 @@ def _cover(block: Block, metric: str, entries: int, values: Mapping[sympy.Symbol
 
 def output_entropy(constants: ClassConstants, beta: Mapping[str, Enclosure]) -> Product:
     """``H(eps)``: bound of the log covering number of the outputs (theory.md 3.4 over the blocks of 5.1 or 5.5)."""
-    return Product(
-        {
-            name: LipschitzImage(cover, beta[name if name in beta else block.coefficient], OUTPUT)
-            for name, block, cover in _covers(constants)
-        }
-    )
+    return Product(images(constants, beta, blocks_of(constants)))
+
+
+def images(
+    constants: ClassConstants, beta: Mapping[str, Enclosure], blocks: Iterable[Block]
+) -> dict[str, LipschitzImage]:
+    """The same, block by block, of some of the blocks."""
+    return {
+        name: LipschitzImage(cover, beta[name if name in beta else block.coefficient], OUTPUT)
+        for name, block, cover in _covers(constants, blocks)
+    }

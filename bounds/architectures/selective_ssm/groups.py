@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.architectures.selective_ssm.blocks import coefficients, count, output_entropy
+from ssm_bounds.bounds.architectures.selective_ssm.blocks import coefficients, count, images
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants, DecayGroups, MeasuredConstants
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.evaluate import elementary
@@ -117,7 +117,7 @@ def _blocks(shell: ClassConstants, T: int, cells: Sequence[Cell], item: Item, ep
     found: dict[str, list[float]] = {block.key: [] for block in divided}
     for cell in cells:
         at = replace(shell, s_A=cell.value)
-        blocks = output_entropy(at, coefficients(at, T)).blocks
+        blocks = images(at, coefficients(at, T), divided)
         for name, scales in found.items():
             surrogates = blocks[name].surrogates()
             scales.append(max(surrogates[0].log_scale, -700.0) - log_of(eps) if surrogates else -700.0)

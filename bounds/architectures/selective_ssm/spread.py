@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
@@ -65,6 +65,27 @@ class Point:
     rows: int
 
 
+class Slopes(NamedTuple):
+    """How fast the output moves at theta: with all gate logits together, and with a row of the embedding."""
+
+    gates: Numbers
+    rows: Numbers
+
+
+class Moved(NamedTuple):
+    """The suprema after the first move, which depend on what the embedding moved alone."""
+
+    u: Numbers
+    c: Numbers
+    eb: Numbers
+    eu: Numbers
+    weu: Numbers
+    web: Numbers
+    product: Numbers
+    slope: Numbers
+    curve: Numbers
+
+
 def spread(
     point: Point, width: Mapping[str, Numbers], reach: Mapping[str, Any], near: Numbers, far: Numbers
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
@@ -73,34 +94,58 @@ def spread(
     ``width``: sigma of A (d,N), W_B, W_C (N,), W (d,), q, p, embedding (), 0 for what does not move. ``reach``: r of
     each but W. ``near``, ``far``: R_1, R_2, R_3 (3,d,N) at theta and at the moved decays and gates.
     """
-    x, a = point.at, point.a
     h = {name: r * width[name] for name, r in reach.items()}
-    h_A, h_E, h_q = h["A"], h["embedding"], h["q"]
+    return spread_of(point, width, h, near, slopes(point, near), moved(point, h["embedding"]), far)
+
+
+def slopes(point: Point, near: Numbers) -> Slopes:
+    """What :func:`spread` needs of theta alone."""
+    x, a = point.at, point.a
     R_1, R_2, _ = near
-
-    def readout(R: Numbers, eb: Numbers, web: Numbers) -> Numbers:
-        """|h_n|, the factor of (W_C u_T)_n in z."""
-        return np.minimum(total(x.omega[:, None] * R * eb, axis=0), web * R.max(0))
-
-    # the linear part, at theta
+    read = x.omega[:, None] * R_1
     gates = total(x.omega[:, None] * x.c * x.eb * (R_1 + a * R_2))
-    decay = width["A"] * x.omega[:, None] * x.c * x.eb * R_2
     rows = (
-        total(x.omega[:, None] * R_1 * x.c * x.b)
+        total(read * x.c * x.b)
         + total(x.c * x.rows_B * total(x.omega[:, None] * x.e[:, None] * R_1, axis=0))
-        + total(x.rows_C * readout(R_1, x.eb, x.web))
+        + total(x.rows_C * np.minimum(total(read * x.eb, axis=0), x.web * R_1.max(0)))
         + gates * x.q
     )
-    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.u))
-    first = first + _square(width["embedding"] * rows)
+    return Slopes(gates, rows)
 
-    # suprema after the first move
+
+def moved(point: Point, h_E: Numbers) -> Moved:
+    """What :func:`spread` needs of the move of the embedding alone."""
+    x = point.at
     e, u = x.e + h_E, x.u + h_E
     b, c = x.b + x.rows_B * h_E, x.c + x.rows_C * h_E
     eb = x.eb + h_E * x.b + h_E * e[:, None] * x.rows_B
     eu = x.eu + h_E * x.u + h_E * e
     weu = x.weu + h_E * (x.we + x.w * u)
     web = x.web + h_E * (x.w * b + x.we * x.rows_B)
+    slope = h_E * (b * c + e[:, None] * x.rows_B * c + eb * x.rows_C)
+    curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
+    return Moved(u, c, eb, eu, weu, web, eb * c, slope, curve)
+
+
+def spread_of(
+    point: Point,
+    width: Mapping[str, Numbers],
+    h: Mapping[str, Numbers],
+    near: Numbers,
+    at_theta: Slopes,
+    after: Moved,
+    far: Numbers,
+) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
+    """:func:`spread` from its parts; ``h``: the most that each group moves."""
+    x, a = point.at, point.a
+    h_A, h_E, h_q = h["A"], h["embedding"], h["q"]
+    gates, rows = at_theta
+    u, c, eb, eu, weu, web, product, slope, curve = after
+
+    # the linear part, at theta
+    decay = width["A"] * x.omega[:, None] * x.c * x.eb * near[1]
+    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.u))
+    first = first + _square(width["embedding"] * rows)
 
     # the remainder
     F_1, F_2, F_3 = far
@@ -108,17 +153,15 @@ def spread(
     square = _square(rate) + bend
     H = h_A + (a + h_A) * rate
     K = 2 * h_A * rate + (a + h_A) * square
-    product = eb * c
-    slope = h_E * (b * c + e[:, None] * x.rows_B * c + eb * x.rows_C)
-    curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
     path = product * (square * F_1 + (2 * rate * H + K) * F_2 + _square(H) * F_3)
     path = path + 2 * slope * (rate * F_1 + H * F_2) + curve * F_1
     remainder = x.omega[:, None] * path / 2
 
     # W_B, W_C and W, each after those before it
-    per_B = c * np.minimum(total(x.omega[:, None] * F_1 * eu[:, None], axis=0), weu * F_1.max(0))
+    read, top = x.omega[:, None] * F_1, F_1.max(0)
+    per_B = c * np.minimum(total(read * eu[:, None], axis=0), weu * top)
     eb, web = eb + h["W_B"] * eu[:, None], web + h["W_B"] * weu
-    per_C = u * readout(F_1, eb, web)
+    per_C = u * np.minimum(total(read * eb, axis=0), web * top)
     per_w = total((c + h["W_C"] * u) * F_1 * eb, axis=1)
     later = _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), point.rows * _square(width["W"] * per_w)
     return first, later, remainder

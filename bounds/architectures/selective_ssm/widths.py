@@ -3,35 +3,73 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.architectures.selective_ssm.spread import Point, drift, spread
+from ssm_bounds.bounds.architectures.selective_ssm.spread import Point, drift, moved, slopes, spread_of
 from ssm_bounds.bounds.evaluate.elementary import exp, exp_of, expm1, log, softplus_of, total
 
 Array = NDArray[np.float64]
 
 _SERIES = np.array([[1 / (math.factorial(i) * (k + 1 + i)) for k in range(3)] for i in range(14)])
+_SURE = 1e-9  # what grows by this factor grows beyond its rounding
 
 
-def moments(a: Array, M: float, T: int) -> Array:
-    """About R_1, R_2 and R_3 (3,d,N) of theory.md 4.5 for the search; the certificate encloses the formulas."""
+def moments(a: Array, M: float | Array, T: int) -> Array:
+    """About R_1, R_2 and R_3 (3,d,N) of theory.md 4.5 for the search; the certificate encloses the formulas.
+
+    Several at once: a (n,d,N) and M (n,1,1) give (3,n,d,N).
+    """
     L = T * M
     X = a * L
     small = np.abs(X) < 1
-    y = np.where(small, 1.0, X)
-    e = exp(y)
-    closed = ((e - 1) / y, (e * (y - 1) + 1) / (y * y), (e * (y * y - 2 * y + 2) - 2) / (y * y * y))
-    series, x = np.zeros((3, *X.shape)), np.where(small, X, 0.0)
-    for coefficients in _SERIES[::-1]:
-        series = series * x + coefficients.reshape(3, *[1] * X.ndim)
+    found = np.empty((3, *X.shape))
+    if not small.all():
+        y = np.where(small, 1.0, X)
+        e, square = exp(y), y * y
+        found[0], found[1] = (e - 1) / y, (e * (y - 1) + 1) / square
+        found[2] = (e * (square - 2 * y + 2) - 2) / (square * y)
+    if small.any():
+        x, series = np.where(small, X, 0.0), np.zeros(found.shape)
+        for coefficients in _SERIES[::-1].reshape(-1, 3, *[1] * X.ndim):
+            series = series * x + coefficients
+        found = np.where(small, series, found)
     loss = np.maximum(-a * M, 1e-12)
     phi = loss / -expm1(-loss)
-    powers = L, L * L, L * L * L
-    R_1, R_2, R_3 = (phi * powers[k] * np.where(small, series[k], closed[k]) for k in range(3))
-    return np.stack([R_1, np.minimum(R_2, np.where(a < 0, M * M * T * (T - 1) / 2, np.inf)), R_3])
+    for k, power in enumerate((L, L * L, L * L * L)):
+        found[k] = phi * power * found[k]
+    found[1] = np.minimum(found[1], np.where(a < 0, M * M * T * (T - 1) / 2, np.inf))
+    return found
+
+
+def _both_sides(value: Callable[[float], float], most: float, slope: float) -> tuple[float, float, float]:
+    """Places close to each other with ``value(yes) <= most < value(no)``, value increasing; infinite where not found.
+
+    By the secant method in the logarithm, from 0, a little beyond where it points to once that is near. ``slope``: a
+    guess, and what it became.
+    """
+    yes, no = -math.inf, math.inf
+    t, last = 0.0, None
+    for _ in range(8):
+        found = value(t)
+        if not 0 < found < math.inf:
+            break
+        excess = math.log(found / most)
+        if found <= most:
+            yes = max(yes, t)
+        elif excess > _SURE:
+            no = min(no, t)
+        if no - yes < 4e-4:
+            break
+        if last is not None:
+            slope = min(max((excess - last[1]) / (t - last[0]), 0.1), 30.0)
+        last, step = (t, excess), -excess / slope
+        t += step + (math.copysign(4e-5, step) if abs(step) < 1e-2 else 0.0)
+        if not yes < t < no:
+            t = (yes + no) / 2
+    return yes, no, slope
 
 
 def fit_widths(
@@ -57,26 +95,40 @@ def fit_widths(
         return 1.0 if x.logit is None else softplus_of(float(x.logit) + drift)
 
     near = moments(A, gate(0.0), T)
+    at_theta = slopes(point, near)
+    slope = 1.2
+    still = None if "embedding" in counts else moved(point, np.zeros(()))
 
-    def evaluate(width: Mapping[str, Array]) -> tuple[Array, float, tuple[Array, Array, Array], Array]:
-        """Left side, sqrt(V), and variances and remainder by group."""
+    def reached(width: Mapping[str, Array]) -> tuple[dict[str, Array], float]:
+        """The most that each group moves, and the largest gate then."""
         h = {name: r * width[name] for name, r in reach.items()}
-        far = moments(A + h["A"], gate(float(drift(x.u, x.q, h))), T)
-        first, later, remainder = spread(point, width, reach, near, far)
+        return h, gate(float(drift(x.u, x.q, h)))
+
+    def evaluate(
+        width: Mapping[str, Array], h: Mapping[str, Array], far: Array
+    ) -> tuple[Array, float, tuple[Array, Array, Array], Array]:
+        """Left side, sqrt(V), and variances and remainder by group."""
+        after = moved(point, h["embedding"]) if still is None else still
+        first, later, remainder = spread_of(point, width, h, near, at_theta, after, far)
         deviation = math.sqrt(first + sum(map(total, later)) + 1e-300)
         return total(remainder) + quantile * deviation, deviation, later, remainder
 
     def left(width: Mapping[str, Array]) -> float:
-        return float(evaluate(width)[0])
+        h, M = reached(width)
+        return float(evaluate(width, h, moments(A + h["A"], M, T))[0])
 
     def elasticities(width: Mapping[str, Array]) -> dict[str, Array]:
         """Of the left side in each width: by the chain rule for V, numerically for rho and the first blocks."""
-        base, deviation, (by_B, by_C, by_w), remainder = evaluate(width)
-        grown = {**width, "A": width["A"] * 1.001}
-        h = {name: r * width[name] for name, r in reach.items()}
-        M = gate(float(drift(x.u, x.q, h)))
-        F = moments(A + h["A"], M, T)[0]
-        rate = (moments(A + 1.001 * h["A"], M, T)[0] / F - 1) / 0.001
+        alone = sorted(counts.keys() - {"A", "W_B", "W_C", "W"})
+        probes = [width, *({**width, name: width[name] * 1.001} for name in ("A", *alone))]
+        moves, gates = zip(*map(reached, probes), strict=True)
+        h = moves[0]
+        decays = np.stack([*(A + each["A"] for each in moves), A + 1.001 * h["A"]])
+        far = moments(decays, np.array([*gates, gates[0]])[:, None, None], T)
+        found_at = [evaluate(probe, move, far[:, i]) for i, (probe, move) in enumerate(zip(probes, moves, strict=True))]
+        (base, deviation, (by_B, by_C, by_w), remainder), grown, *others = found_at
+        F = far[0, 0]
+        rate = (far[0, -1] / F - 1) / 0.001
         more_B, more_C = h["W_B"] * x.eu[:, None], h["W_C"] * x.u
         eb, c = x.eb + more_B + 1e-300, x.c + more_C + 1e-300
         share = [x.omega[:, None] * F * x.eu[:, None], x.omega[:, None] * F * eb, c * F * eb]
@@ -91,9 +143,9 @@ def fit_widths(
             "W": by_w,
         }
         found = {name: quantile * value / deviation for name, value in variance.items()}
-        found["A"] = found["A"] + (evaluate(grown)[3] - remainder) / 0.001
-        for name in counts.keys() - found.keys():
-            found[name] = np.asarray((left({**width, name: width[name] * 1.001}) - base) / 0.001)
+        found["A"] = found["A"] + (grown[3] - remainder) / 0.001
+        for name, other in zip(alone, others, strict=True):
+            found[name] = np.asarray((float(other[0]) - base) / 0.001)
         return {name: np.maximum(value, 1e-12 * base) for name, value in found.items()}
 
     def feasible(width: Mapping[str, Array]) -> dict[str, Array]:
@@ -103,19 +155,32 @@ def fit_widths(
             factor = exp_of(t)
             return {name: np.asarray(np.minimum(value * factor, most[name])) for name, value in width.items()}
 
+        nonlocal slope
+        yes, no, slope = _both_sides(lambda t: left(at(t)), half, slope)
+
+        def admitted(t: float) -> bool:
+            nonlocal yes, no
+            if not yes - _SURE < t < no + _SURE:
+                return t < no
+            if found := left(at(t)) <= half:
+                yes = t
+            else:
+                no = t
+            return found
+
         widest = {name: np.full_like(value, most[name]) for name, value in width.items()}
-        if left(widest) <= half:
+        if no == math.inf and left(widest) <= half:
             return widest
         low, high, step = 0.0, 0.0, 0.1
-        if left(at(0.0)) <= half:
-            while left(at(high := high + step)) <= half and high < 60:
+        if admitted(0.0):
+            while admitted(high := high + step) and high < 60:
                 low, step = high, 2 * step
         else:
-            while not left(at(low := low - step)) <= half and low > -400:
+            while not admitted(low := low - step) and low > -400:
                 high, step = low, 2 * step
         while high - low > 2e-4:
             middle = (low + high) / 2
-            low, high = (middle, high) if left(at(middle)) <= half else (low, middle)
+            low, high = (middle, high) if admitted(middle) else (low, middle)
         return at(low)
 
     def direction(width: Mapping[str, Array]) -> dict[str, Array]:
@@ -127,7 +192,9 @@ def fit_widths(
         return {name: np.clip(log(n / entries * whole / elasticity[name]), -4, 4) for name, n in counts.items()}
 
     def cost(width: Mapping[str, Array]) -> float:
-        return -sum(n * float(total(log(width[name]))) for name, n in counts.items())
+        ends = np.cumsum([width[name].size for name in counts])
+        logs = np.split(log(np.concatenate([width[name].ravel() for name in counts])), ends[:-1])
+        return -sum(n * float(total(part)) for n, part in zip(counts.values(), logs, strict=True))
 
     width = feasible(start)
     best, stride = cost(width), 0.5

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from math import comb
 
 import mpmath
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps import inversion
 from ssm_bounds.bounds.gaps.inversion import binomial_upper, kl_inv
 from ssm_bounds.bounds.values import DomainError
 
@@ -90,3 +92,19 @@ def test_binomial_refuses_nonsense():
         binomial_upper(5, 4, 0.05)
     with pytest.raises(DomainError, match="delta"):
         binomial_upper(1, 4, 0.0)
+
+
+@pytest.mark.parametrize("near", [0.0, 1e-300, 0.01, 0.3, 0.33, 1 / 3, 0.34, 0.999, math.nextafter(1, 0)])
+@pytest.mark.parametrize("most", [1 / 3, 1e-9, 0.5, math.nextafter(1, 0)])
+def test_bisection_ends_at_the_same_place_from_anywhere(near, most):
+    assert inversion._largest(lambda x: x <= most, 0.0, near) == most
+
+
+@given(st.integers(0, 1000), st.floats(1e-3, 30))
+@settings(max_examples=30)
+def test_kl_inverse_starts_near_its_end(errors, b):
+    """Half of the enclosures of plain bisection at most."""
+    a, seen = Fraction(errors, 1001), []
+    near = inversion._about(float(a), float(1 - a), b)
+    inversion._largest(lambda x: seen.append(x) or kl(a, x) <= b, float(a), near)
+    assert len(seen) < 25

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.losses import margins as margins_of
+from ssm_bounds.bounds.gaps.maurer import level
+from ssm_bounds.bounds.ladder import margin_rows
 from ssm_bounds.bounds.ladder import pac_bayes as mpb
 from ssm_bounds.bounds.ladder.margin_rows import Rows, mean_tail, with_margins
 from ssm_bounds.bounds.values import DomainError
@@ -176,6 +179,28 @@ def test_never_worse_than_by_count(seed, k, g, m):
     )
     assert float((margins <= float(found.g) / 2).mean()) <= float(found.mean) <= 1
     assert len(found.trace) == 7
+
+
+@pytest.mark.parametrize(("seed", "k", "m"), [(0, 1, 60), (1, 3, 4000), (2, 1, 25000), (3, 2, 300)])
+def test_rough_risks_are_within_what_they_may_be_off_by(seed, k, m):
+    """So that the few that are enclosed hold the least of all."""
+    rng = np.random.default_rng(seed)
+    family = mpb.fit(random_weights(seed, k=k), gate="softplus", T=6, g=1)
+    margins = rng.gamma(3.0, 1.0, m) * rng.choice([-1.0, 1.0], m, p=[0.1, 0.9])
+    saved = {j: 3.0 * j for j in range(-9, 9, 3)}
+    about = margin_rows._about(family, m, 0.05, margins, saved)
+    exact = {}
+    for j, nats in saved.items():
+        means = margin_rows._rough_means(Rows.of(margins, Fraction(margin_rows._margin(j))), k)
+        levels = [level(Enclosure.point(max(draft.cost - nats, 0.0)), m, 0.05) for draft in family.drafts]
+        every = [
+            kl_inv(mean, b).float_upper() / (1 - draft.tail)
+            for draft, mean, b in zip(family.drafts, means, levels, strict=True)
+        ]
+        exact[j] = min(every)
+    least = min(exact, key=exact.__getitem__)
+    assert all(about[j] > exact[j] - margin_rows._CLOSE / 4 for j in saved)
+    assert about[least] < exact[least] + margin_rows._CLOSE / 4
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
+from ssm_bounds.bounds.architectures.selective_ssm import widths
 from ssm_bounds.bounds.architectures.selective_ssm.spread import Point, drift, largest_gate, spread, upper_sums
 from ssm_bounds.bounds.architectures.selective_ssm.suprema import rescaled, suprema
 from ssm_bounds.bounds.architectures.selective_ssm.widths import moments as rough_moments
@@ -364,6 +365,43 @@ def posterior_at(weights: Weights, index: int, **arguments) -> tuple[Weights, mp
         **{name: family.blocks.get(name, getattr(weights, name)) for name in BLOCKS if name != "p"}, p=weights.p
     )
     return balanced, family.posterior([float(i != index) for i in range(len(family.drafts))])
+
+
+@pytest.mark.parametrize("embedding_in_class", [False, True])
+@pytest.mark.parametrize(("gate", "T", "g"), [("softplus", 7, 1), ("none", 200, 0.01), ("softplus", 1, 50)])
+def test_widths_are_those_of_plain_bisection(monkeypatch, gate, T, g, embedding_in_class):
+    """To the last bit: what is known of both sides of the end only saves evaluations."""
+
+    def found() -> list[bytes]:
+        family = mpb.fit(random_weights(3), gate=gate, T=T, g=g, embedding_in_class=embedding_in_class)
+        return [value.tobytes() for draft in family.drafts for value in draft.width.values()]
+
+    quick = found()
+    monkeypatch.setattr(widths, "_both_sides", lambda value, most, slope: (-math.inf, math.inf, slope))
+    assert found() == quick
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_drafts_that_cannot_be_the_best_are_not_made(monkeypatch, seed):
+    """They cost more and more, so that the best of those made is the best of all."""
+    weights, m, errors = random_weights(seed, d=6, N=4), 400, 40
+    every = mpb.fit(weights, gate="softplus", T=9, g=1)
+    costs = [draft.cost for draft in every.drafts]
+    assert costs == sorted(costs) and len(costs) == len(mpb.TAILS)
+    pairs = [(draft.tail, mpb.level(Enclosure.point(draft.cost), m, 0.05)) for draft in every.drafts]
+    by_pinsker = every.posterior([(math.sqrt(b.float_upper() / 2) + 2 * tail) / (1 - tail) for tail, b in pairs])
+    by_kl = every.posterior(
+        [mpb.kl_inv(Fraction(errors, m) + Fraction(tail), b).float_upper() / (1 - tail) for tail, b in pairs]
+    )
+
+    made, fitted = [], mpb.fit_widths
+    monkeypatch.setattr(mpb, "fit_widths", lambda *arguments: made.append(arguments) or fitted(*arguments))
+    family = mpb.fit(weights, gate="softplus", T=9, g=1)
+    assert not made
+    found = family.at(m, 0.05, errors)
+    assert len(made) < len(mpb.TAILS)
+    assert found.excess == by_pinsker.excess(m, 0.05)
+    assert found.risk == by_kl.risk(errors, m, 0.05)
 
 
 @pytest.mark.parametrize(

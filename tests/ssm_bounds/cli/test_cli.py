@@ -20,6 +20,7 @@ from ssm_bounds.bounds.evaluate.decimals import decimal_string, number
 from ssm_bounds.cli import main
 from ssm_bounds.models.files.checkpoint import Metadata, read, write
 from ssm_bounds.models.selective_ssm.weights import Weights
+from ssm_bounds.models.tasks import rows
 from ssm_bounds.report.document import schema
 
 TOP = ["checkpoint", "headline", "headline_conditional", "claim", "verdict", "best", "compared", "standing_assumptions",
@@ -276,6 +277,17 @@ BAD = {
     "bound with embedding": (["--m", "5", "--T", "5", "--input-bound", "2"], "embedding"),
     "missing data": (["--m", "5", "--T", "5", "--data", "absent.npz"], "absent.npz"),
 }
+
+
+def test_the_rows_are_hashed_once_for_all_models_of_a_command(tmp_path, model, data, monkeypatch):
+    paths = [tmp_path / f"{i}.safetensors" for i in range(3)]
+    for i, path in enumerate(paths):
+        write(path, weights(seed=i), read(model).metadata)
+    hashed, hashes = [], rows.row_hashes
+    monkeypatch.setattr(rows, "row_hashes", lambda x: hashed.append(len(x)) or hashes(x))
+    assert run("certify", *paths, "--data", data).exit_code == 0
+    with np.load(data) as found:
+        assert hashed == [len(found[name]) for name in ("x_train", "x_test") if name in found]
 
 
 def test_numbers_are_rounded_outward():

@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from ssm_bounds import certificate
 from ssm_bounds.bounds.gaps.losses import Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
 from ssm_bounds.cli import main
 from ssm_bounds.models.files.checkpoint import Metadata, read, write
+from ssm_bounds.models.selective_ssm import tally
 from ssm_bounds.models.selective_ssm.measure import measure
 from tests import rungs as ladder
 from tests.ssm_bounds.cli.test_cli import weights
@@ -55,6 +57,15 @@ def test_json_is_the_table(model, setting):
     assert [row["value"] for row in found["rows"][:6]] == pytest.approx(expected["value"].tolist(), rel=1e-12)
     assert [row["T"] for row in found["rows"][:6]] == [6, 6, 6, 60, 60, 60]
     assert found["setting"]["m"] == 400 and found["samples_needed"] is None
+
+
+def test_it_takes_its_setting_without_a_certificate(model, monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError("a sweep computes no certificate")
+
+    for module, name in ((certificate, "certify"), (certificate, "of_norms"), (certificate, "fit"), (tally, "answers")):
+        monkeypatch.setattr(module, name, refuse)
+    assert len(document(model, "--over", "T=6,60", "--rung", "margin")["rows"]) == 2
 
 
 def test_csv_is_the_table(model, setting):
