@@ -30,17 +30,17 @@ class Geometric:
 
     def mass(self, z: Integers) -> Fraction:
         """Exact prior mass of the vector z (n,)."""
-        return ((1 - self.ratio) / (1 + self.ratio)) ** z.size * self.ratio ** int(np.abs(z).sum())
+        return ((1 - self.ratio) / (1 + self.ratio)) ** z.size * self.ratio ** _total(z)
 
     def nats(self, z: Integers) -> arb:
         """``-ln mass`` as a ball at the current precision."""
         r = exact(self.ratio)
-        return -z.size * ((1 - r) / (1 + r)).log() - int(np.abs(z).sum()) * r.log()
+        return -z.size * ((1 - r) / (1 + r)).log() - _total(z) * r.log()
 
     def about(self, z: Integers) -> float:
         """``nats`` in float64, for searching."""
         r = float(self.ratio)
-        return -z.size * math.log((1 - r) / (1 + r)) - float(np.abs(z).sum()) * math.log(r)
+        return -z.size * math.log((1 - r) / (1 + r)) - float(_total(z)) * math.log(r)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +91,31 @@ class Sparse:
 
     def mass(self, z: Integers) -> Fraction:
         """Exact prior mass of the vector z (n,)."""
-        s, total = int(np.count_nonzero(z)), int(np.abs(z).sum())
+        s, total = int(np.count_nonzero(z)), _total(z)
         places = (z.size + 1) * math.comb(z.size, s)
         return Fraction(1, places * 2**s * (total + 1) * math.comb(total, s))
 
     def nats(self, z: Integers) -> arb:
         """``-ln mass`` as a ball at the current precision."""
-        n, s, total = z.size, int(np.count_nonzero(z)), int(np.abs(z).sum())
+        n, s, total = z.size, int(np.count_nonzero(z)), _total(z)
         places = arb(n + 1).log() + log_comb(n, s)
         return places + s * arb(2).log() + arb(total + 1).log() + log_comb(total, s)
 
     def about(self, z: Integers) -> float:
         """``nats`` in float64, for searching."""
-        n, s, total = z.size, int(np.count_nonzero(z)), int(np.abs(z).sum())
+        n, s, total = z.size, int(np.count_nonzero(z)), _total(z)
         lg = math.lgamma
         places = math.log(n + 1) + lg(n + 1) - lg(s + 1) - lg(n - s + 1)
         return places + s * math.log(2) + lg(total + 2) - lg(s + 1) - lg(total - s + 1)
 
 
 Symbol = Geometric | Counts | Sparse
+
+
+def _total(z: Integers) -> int:
+    """``sum |z|``, exact where 64 bits would wrap around: a file may hold integers that make it short."""
+    size = np.abs(z)
+    return (int((size >> 32).sum()) << 32) + int((size & 0xFFFFFFFF).sum())
 
 
 def log_factorial(n: int) -> arb:
