@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from flint import arb
@@ -19,7 +20,26 @@ RATIOS += (Fraction(31, 32), Fraction(63, 64))
 """The r of ``P(z) = (1-r)/(1+r) r^|z|``."""
 RADII = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """The K of the alphabet ``-K..K`` of ``Counts``."""
-Symbols = Literal["geometric", "counts", "sparse"]
+Kind = Literal["geometric", "counts", "sparse"]
+
+
+class Symbols(Protocol):
+    """A code of integer vectors: masses sum to at most 1 over all vectors of one length, and no order of z matters."""
+
+    even: ClassVar[bool]
+    """Whether the mass is a function of ``|z|`` alone."""
+
+    def mass(self, z: Integers) -> Fraction:
+        """Exact prior mass of the vector z (n,)."""
+        ...
+
+    def nats(self, z: Integers) -> arb:
+        """``-ln mass`` as a ball at the current precision; infinite where the mass is 0."""
+        ...
+
+    def about(self, z: Integers) -> float:
+        """``nats`` in float64, for searching."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +47,7 @@ class Geometric:
     """Integers by ``P(z) = (1-r)/(1+r) r^|z|``, independent."""
 
     ratio: Fraction
+    even: ClassVar[bool] = True
 
     def mass(self, z: Integers) -> Fraction:
         """Exact prior mass of the vector z (n,)."""
@@ -51,6 +72,7 @@ class Counts:
     """
 
     radius: int
+    even: ClassVar[bool] = False
 
     def _counts(self, z: Integers) -> list[int] | None:
         if z.size and int(np.abs(z).max()) > self.radius:
@@ -89,6 +111,8 @@ class Sparse:
     ``s! (S-s)!/(S+1)!`` with ``S = sum |z|``. No parameter to choose.
     """
 
+    even: ClassVar[bool] = True
+
     def mass(self, z: Integers) -> Fraction:
         """Exact prior mass of the vector z (n,)."""
         s, total = int(np.count_nonzero(z)), _total(z)
@@ -109,7 +133,12 @@ class Sparse:
         return places + s * math.log(2) + lg(total + 2) - lg(s + 1) - lg(total - s + 1)
 
 
-Symbol = Geometric | Counts | Sparse
+ALPHABETS: Mapping[Kind, tuple[Symbols, ...]] = {
+    "geometric": tuple(map(Geometric, RATIOS)),
+    "counts": tuple(map(Counts, RADII)),
+    "sparse": (Sparse(),),
+}
+"""The symbol codes that a group of weights chooses from, uniformly."""
 
 
 def _total(z: Integers) -> int:
@@ -124,10 +153,3 @@ def log_factorial(n: int) -> arb:
 
 def log_comb(n: int, k: int) -> arb:
     return log_factorial(n) - log_factorial(k) - log_factorial(n - k)
-
-
-def alphabet(symbols: Symbols) -> tuple[Symbol, ...]:
-    """The symbol codes that a group of weights chooses from, uniformly."""
-    if symbols == "geometric":
-        return tuple(map(Geometric, RATIOS))
-    return tuple(map(Counts, RADII)) if symbols == "counts" else (Sparse(),)
