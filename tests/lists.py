@@ -7,7 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
-from ssm_bounds.bounds.codes.symbols import alphabet
+from ssm_bounds.bounds.codes.symbols import ALPHABETS
 from ssm_bounds.bounds.ladder import registry
 from ssm_bounds.models.files import checkpoint
 from ssm_bounds.proofs import check
@@ -27,6 +27,6 @@ def template(name: str) -> ModuleType:
 
 ARCHITECTURES = (SELECTIVE_SSM, template("architecture").ARCHITECTURE)
 BOUNDS = (*registry.BOUNDS, template("bound").BOUND)
-CODES = (*(code for kind in ("geometric", "counts", "sparse") for code in alphabet(kind)), template("code").CODE)
+CODES = (*(code for codes in ALPHABETS.values() for code in codes), template("code").CODE)
 FORMATS = (*checkpoint.FORMATS, template("format").FORMAT)
 STATEMENTS = (*check.statements().values(), template("statement").STATEMENT)

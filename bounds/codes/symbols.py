@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from flint import arb
@@ -19,7 +20,26 @@ RATIOS += (Fraction(31, 32), Fraction(63, 64))
 """The r of ``P(z) = (1-r)/(1+r) r^|z|``."""
 RADII = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """The K of the alphabet ``-K..K`` of ``Counts``."""
-Symbols = Literal["geometric", "counts", "sparse"]
+Kind = Literal["geometric", "counts", "sparse"]
+
+
+class Symbols(Protocol):
+    """A code of integer vectors: masses sum to at most 1 over all vectors of one length, and no order of z matters."""
+
+    even: ClassVar[bool]
+    """Whether the mass is a function of ``|z|`` alone."""
+
+    def mass(self, z: Integers) -> Fraction:
+        """Exact prior mass of the vector z (n,)."""
+        ...
+
+    def nats(self, z: Integers) -> arb:
+        """``-ln mass`` as a ball at the current precision; infinite where the mass is 0."""
+        ...
+
+    def about(self, z: Integers) -> float:
+        """``nats`` in float64, for searching."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +47,21 @@ class Geometric:
     """Integers by ``P(z) = (1-r)/(1+r) r^|z|``, independent."""
 
     ratio: Fraction
+    even: ClassVar[bool] = True
 
     def mass(self, z: Integers) -> Fraction:
         """Exact prior mass of the vector z (n,)."""
-        return ((1 - self.ratio) / (1 + self.ratio)) ** z.size * self.ratio ** int(np.abs(z).sum())
+        return ((1 - self.ratio) / (1 + self.ratio)) ** z.size * self.ratio ** _total(z)
 
     def nats(self, z: Integers) -> arb:
         """``-ln mass`` as a ball at the current precision."""
         r = exact(self.ratio)
-        return -z.size * ((1 - r) / (1 + r)).log() - int(np.abs(z).sum()) * r.log()
+        return -z.size * ((1 - r) / (1 + r)).log() - _total(z) * r.log()
 
     def about(self, z: Integers) -> float:
         """``nats`` in float64, for searching."""
         r = float(self.ratio)
-        return -z.size * math.log((1 - r) / (1 + r)) - float(np.abs(z).sum()) * math.log(r)
+        return -z.size * math.log((1 - r) / (1 + r)) - float(_total(z)) * math.log(r)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,7 @@ class Counts:
     """
 
     radius: int
+    even: ClassVar[bool] = False
 
     def _counts(self, z: Integers) -> list[int] | None:
         if z.size and int(np.abs(z).max()) > self.radius:
@@ -89,27 +111,40 @@ class Sparse:
     ``s! (S-s)!/(S+1)!`` with ``S = sum |z|``. No parameter to choose.
     """
 
+    even: ClassVar[bool] = True
+
     def mass(self, z: Integers) -> Fraction:
         """Exact prior mass of the vector z (n,)."""
-        s, total = int(np.count_nonzero(z)), int(np.abs(z).sum())
+        s, total = int(np.count_nonzero(z)), _total(z)
         places = (z.size + 1) * math.comb(z.size, s)
         return Fraction(1, places * 2**s * (total + 1) * math.comb(total, s))
 
     def nats(self, z: Integers) -> arb:
         """``-ln mass`` as a ball at the current precision."""
-        n, s, total = z.size, int(np.count_nonzero(z)), int(np.abs(z).sum())
+        n, s, total = z.size, int(np.count_nonzero(z)), _total(z)
         places = arb(n + 1).log() + log_comb(n, s)
         return places + s * arb(2).log() + arb(total + 1).log() + log_comb(total, s)
 
     def about(self, z: Integers) -> float:
         """``nats`` in float64, for searching."""
-        n, s, total = z.size, int(np.count_nonzero(z)), int(np.abs(z).sum())
+        n, s, total = z.size, int(np.count_nonzero(z)), _total(z)
         lg = math.lgamma
         places = math.log(n + 1) + lg(n + 1) - lg(s + 1) - lg(n - s + 1)
         return places + s * math.log(2) + lg(total + 2) - lg(s + 1) - lg(total - s + 1)
 
 
-Symbol = Geometric | Counts | Sparse
+ALPHABETS: Mapping[Kind, tuple[Symbols, ...]] = {
+    "geometric": tuple(map(Geometric, RATIOS)),
+    "counts": tuple(map(Counts, RADII)),
+    "sparse": (Sparse(),),
+}
+"""The symbol codes that a group of weights chooses from, uniformly."""
+
+
+def _total(z: Integers) -> int:
+    """``sum |z|``, exact where 64 bits would wrap around: a file may hold integers that make it short."""
+    size = np.abs(z)
+    return (int((size >> 32).sum()) << 32) + int((size & 0xFFFFFFFF).sum())
 
 
 def log_factorial(n: int) -> arb:
@@ -118,10 +153,3 @@ def log_factorial(n: int) -> arb:
 
 def log_comb(n: int, k: int) -> arb:
     return log_factorial(n) - log_factorial(k) - log_factorial(n - k)
-
-
-def alphabet(symbols: Symbols) -> tuple[Symbol, ...]:
-    """The symbol codes that a group of weights chooses from, uniformly."""
-    if symbols == "geometric":
-        return tuple(map(Geometric, RATIOS))
-    return tuple(map(Counts, RADII)) if symbols == "counts" else (Sparse(),)

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.codes import tensors
-from ssm_bounds.bounds.codes.tensors import SCHEMES, Code, Scheme, Shape
+from ssm_bounds.bounds.architectures.selective_ssm.layout import gate_of
+from ssm_bounds.bounds.codes import fit
+from ssm_bounds.bounds.codes.layout import Layout, row_count
+from ssm_bounds.bounds.codes.scheme import SCHEMES, Scheme
+from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.models.files.checkpoint import Convention
-from ssm_bounds.models.searches.rounded import assembled, blocks, widened
+from ssm_bounds.models.searches.rounded import assembled
 from ssm_bounds.models.selective_ssm import program
 from ssm_bounds.models.selective_ssm.radius import likely
-from ssm_bounds.models.selective_ssm.weights import Array, Weights
+from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.task import Split
 
+Place = tuple[str, int]  # a tensor, and the number of an entry in the order of storage
 LARGEST = 1 << 20  # of an integer, far inside what float32 holds
 
 
@@ -60,7 +64,7 @@ class Search:
 
     data: Split
     m: int
-    shape: Shape
+    layout: Layout
     convention: Convention
     delta: float
     deadline: float
@@ -70,7 +74,7 @@ class Search:
         return time.monotonic() > self.deadline
 
     def values(self, code: Code, integers: Mapping[str, NDArray[np.int64]]) -> Weights:
-        return assembled({name: integers[name] * scale for name, scale in code.scales().items()})
+        return assembled(code.values(integers))
 
     def point(self, code: Code, integers: dict[str, NDArray[np.int64]], near: program.Run | None = None) -> Point:
         """Evaluate integers; ``near`` is the run of other integers of the same sizes."""
@@ -78,7 +82,7 @@ class Search:
         run = (
             near.changed(weights)
             if near
-            else program.run(weights, self.data, gate=self.shape.gate, convention=self.convention)
+            else program.run(weights, self.data, gate=gate_of(self.layout), convention=self.convention)
         )
         errors, nats = program.errors(run.z, self.data.y, likely(run)), code.about(integers)
         return Point(
@@ -87,30 +91,26 @@ class Search:
 
     def recoded(self, point: Point, schemes: tuple[Scheme, ...] = SCHEMES) -> Point:
         """The representative of these weights in their shortest code: what a certificate may speak about."""
-        whole = tensors.arranged(self.shape, blocks(widened(dict(self._parts(point)), self.shape), self.shape))
-        code = tensors.shortest(self.shape, whole, schemes)
+        whole = fit.arranged(self.layout, point.code.decoded(point.integers))
+        code = fit.shortest(self.layout, whole, schemes)
         return self.point(*code.representative(code.integers(whole)))
-
-    def _parts(self, point: Point) -> Iterator[tuple[str, Array]]:
-        for name, scale in point.code.scales().items():
-            yield name, point.integers[name] * scale
 
     def weights(self, point: Point) -> Weights:
         """Of full shape."""
-        return widened(dict(self._parts(point)), self.shape)
+        return assembled(point.code.decoded(point.integers))
 
 
-def _moved(point: Point, changes: Mapping[tuple[str, int, int], int]) -> dict[str, NDArray[np.int64]]:
+def _moved(point: Point, changes: Mapping[Place, int]) -> dict[str, NDArray[np.int64]]:
     integers = dict(point.integers)
-    for name in {name for name, _, _ in changes}:
-        integers[name] = integers[name].copy()
-    for (name, row, column), value in changes.items():
-        integers[name][row, column] = max(-LARGEST, min(LARGEST, value))
+    for name in {name for name, _ in changes}:
+        integers[name] = np.array(integers[name])
+    for (name, entry), value in changes.items():
+        integers[name].flat[entry] = max(-LARGEST, min(LARGEST, value))
     return integers
 
 
-def _places(point: Point) -> list[tuple[str, int, int]]:
-    return [(name, int(i), int(j)) for name, z in point.integers.items() for i, j in np.ndindex(z.shape)]
+def _places(point: Point) -> list[Place]:
+    return [(name, entry) for name, z in point.integers.items() for entry in range(z.size)]
 
 
 def descend(search: Search, point: Point, rng: np.random.Generator) -> Point:
@@ -121,8 +121,8 @@ def descend(search: Search, point: Point, rng: np.random.Generator) -> Point:
         if not order:
             order = rng.permutation(len(places)).tolist()
         place = places[order.pop()]
-        name, row, column = place
-        z = int(point.integers[name][row, column])
+        name, entry = place
+        z = int(point.integers[name].flat[entry])
         unchanged += 1
         for value in dict.fromkeys((0, int(z / 2), z - 1, z + 1, -z)):
             if value == z:
@@ -154,11 +154,9 @@ def anneal(search: Search, point: Point, rng: np.random.Generator, proposals: in
     return best
 
 
-def _proposal(
-    point: Point, places: list[tuple[str, int, int]], rng: np.random.Generator
-) -> dict[tuple[str, int, int], int]:
-    def at(place: tuple[str, int, int]) -> int:
-        return int(point.integers[place[0]][place[1], place[2]])
+def _proposal(point: Point, places: list[Place], rng: np.random.Generator) -> dict[Place, int]:
+    def at(place: Place) -> int:
+        return int(point.integers[place[0]].flat[place[1]])
 
     one, two = (places[i] for i in rng.integers(len(places), size=2))
     z, kind = at(one), int(rng.integers(8))
@@ -173,9 +171,11 @@ def _proposal(
     if kind == 5:
         return {one: at(two), two: z}
     if kind == 6:  # a whole row or column
-        name, row, column = one
-        rows, columns = point.integers[name].shape
+        name, entry = one
+        rows = row_count(point.integers[name].shape)
+        columns = point.integers[name].size // rows
         if rng.random() < 0.5:
-            return {(name, row, j): 0 for j in range(columns)}
-        return {(name, i, column): 0 for i in range(rows)}
+            first = entry - entry % columns
+            return {(name, i): 0 for i in range(first, first + columns)}
+        return {(name, i): 0 for i in range(entry % columns, rows * columns, columns)}
     return {two: at(two) + int(rng.integers(-1, 2)), one: int(rng.integers(-4, 5))}

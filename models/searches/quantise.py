@@ -18,12 +18,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ssm_bounds.bounds.codes import tensors
-from ssm_bounds.bounds.codes.tensors import PLAIN, Code, Scheme, Shape
+from ssm_bounds.bounds.architectures.selective_ssm.layout import gate_of
+from ssm_bounds.bounds.codes import fit
+from ssm_bounds.bounds.codes.layout import Layout, taken
+from ssm_bounds.bounds.codes.scheme import PLAIN, STEPS, Scheme
+from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.bounds.values import Gate, Scalar
 from ssm_bounds.models.files.checkpoint import Convention
 from ssm_bounds.models.searches.integers import LARGEST, Point, Search, anneal, descend
-from ssm_bounds.models.searches.rounded import Blocks, Rounded, balanced, blocks, shape_of
+from ssm_bounds.models.searches.rounded import Blocks, Rounded, balanced, blocks, layout_of
 from ssm_bounds.models.selective_ssm import program
 from ssm_bounds.models.selective_ssm.scan import last_output
 from ssm_bounds.models.selective_ssm.tally import answers
@@ -45,26 +48,21 @@ class Stage:
     nats: float
 
 
-def narrowed(weights: Weights, shape: Shape, channels: int, states: int, data: Split, convention: Convention) -> Blocks:
+def narrowed(
+    weights: Weights, layout: Layout, channels: int, states: int, data: Split, convention: Convention
+) -> Blocks:
     """The parts of a model with the channels and states that move the logits most, in that order.
 
     Channels of real-valued inputs keep their places: nothing permutes them.
     """
-    run = program.run(weights, data, gate=shape.gate, convention=convention)
-    flow = np.nan_to_num(run.x.reshape(len(run.x), shape.d, shape.N) * run.C[:, None])
+    run = program.run(weights, data, gate=gate_of(layout), convention=convention)
+    flow = np.nan_to_num(run.x.reshape(len(run.x), weights.d, weights.N) * run.C[:, None])
     reach = np.linalg.norm(weights.W, axis=0)
     first = np.argsort(-(np.abs(flow.sum(2)).mean(0) * reach), kind="stable")[:channels]
-    if shape.V is None:
+    if weights.V is None:
         first = np.arange(channels)
     second = np.argsort(-(np.abs(flow).mean(0) * reach[:, None]).sum(0), kind="stable")[:states]
-    parts = blocks(weights, shape)
-    rows = {"A": first, "W_B": second, "W_C": second}
-    columns = {"A": second, "p": np.array([0])}
-    cut = {}
-    for name, part in parts.items():
-        taken = part[rows[name]] if name in rows else part
-        cut[name] = taken[:, columns.get(name, first)]
-    return cut
+    return taken(layout, blocks(weights, layout), {"channels": first.tolist(), "states": second.tolist()})
 
 
 def tune(
@@ -78,7 +76,6 @@ def tune(
     """
     generator = torch.Generator().manual_seed(seed)
     free = {name: torch.tensor(part / step, dtype=torch.float64, requires_grad=True) for name, part in parts.items()}
-    d = len(parts["A"])
     optimizer = torch.optim.Adam(free.values(), lr=lr / step)
     x, y = torch.from_numpy(search.data.x), torch.from_numpy(search.data.y)
     kept = {name: part.copy() for name, part in parts.items()}
@@ -90,16 +87,16 @@ def tune(
         rows = torch.randint(len(y), (min(batch, len(y)),), generator=generator)
         z = {name: value + (value.round() - value).detach() for name, value in free.items()}
         u = functional.embedding(x[rows].long(), z["embedding"] * step) if "embedding" in z else x[rows].double()
-        zero = torch.zeros(1, d, dtype=torch.float64)
+        zero = torch.zeros(len(z["A"]), dtype=torch.float64)
         out = (
             last_output(
                 u,
                 z["A"] * step,
                 z["W_B"] * step,
                 z["W_C"] * step,
-                z["q"][0] * step if "q" in z else zero[0],
-                z["p"][0] * step if "p" in z else zero[0, :1],
-                gate=search.shape.gate,
+                z["q"] * step if "q" in z else zero,
+                z["p"].reshape(1) * step if "p" in z else zero[:1],
+                gate=gate_of(search.layout),
                 convention=search.convention,
             )
             @ (z["W"] * step).mT
@@ -123,11 +120,11 @@ def tune(
     return kept
 
 
-def _sizes(shape: Shape) -> list[tuple[int, int]]:
+def _sizes(weights: Weights) -> list[tuple[int, int]]:
     """Channels and states to try, the smallest first; real-valued inputs keep their channels."""
-    if shape.V is None:
-        return [(shape.d, n) for n in (1, 2) if n <= shape.N]
-    return [(c, n) for c, n in ((1, 1), (2, 1), (3, 1), (2, 2), (4, 1)) if c <= shape.d and n <= shape.N]
+    if weights.V is None:
+        return [(weights.d, n) for n in (1, 2) if n <= weights.N]
+    return [(c, n) for c, n in ((1, 1), (2, 1), (3, 1), (2, 2), (4, 1)) if c <= weights.d and n <= weights.N]
 
 
 def search(
@@ -150,8 +147,8 @@ def search(
     """
     start = time.monotonic()
     rng = np.random.default_rng(seed)
-    shape = shape_of(weights, gate)
-    task = Search(data, data.m, shape, convention, float(delta), start + budget)
+    layout = layout_of(weights, gate)
+    task = Search(data, data.m, layout, convention, float(delta), start + budget)
     rows = max(1, min(data.m, _SAMPLE // data.T))
     part = replace(task, data=Split(data.x[:rows], data.y[:rows]))
     given = program.run(weights, data, gate=gate, convention=convention)
@@ -172,7 +169,7 @@ def search(
     try:
         found: list[Point] = []
         for number in range(rounds):
-            for size in _sizes(shape):
+            for size in _sizes(weights):
                 found.append(anneal(part, _start(part, weights, size, rng, number, updates), rng, proposals, 0.02))
                 offer(f"{size[0]} channels, {size[1]} states", found[-1])
                 if task.late():
@@ -205,24 +202,25 @@ def _start(
     task: Search, weights: Weights, size: tuple[int, int], rng: np.random.Generator, number: int, updates: int
 ) -> Point:
     """Where annealing starts: the trained model narrowed and fine-tuned in round 0, then small random integers."""
-    channels, states = size
-    code = Code(task.shape, NARROW, channels, states, (1 if number == 0 else 0,), (0,))
+    code = Code(task.layout, NARROW, size, (1 if number == 0 else 0,), (0,))
     if number:
-        return task.point(code, {name: rng.integers(-2, 3, size=shape) for name, shape in code.coded().items()})
-    scale = float(tensors.STEPS[code.steps[0]])
-    cut = narrowed(balanced(weights, task.shape.gate), task.shape, channels, states, task.data, task.convention)
+        small = code.coded()
+        drawn = {name: rng.integers(-2, 3, size=math.prod(shape)).reshape(shape) for name, shape in small.items()}
+        return task.point(code, drawn)
+    scale = float(STEPS[code.steps[0]])
+    cut = narrowed(balanced(weights, gate_of(task.layout)), task.layout, *size, task.data, task.convention)
     tuned = tune(task, cut, scale, updates=updates, seed=int(rng.integers(1 << 31)))
     return task.point(code, {name: np.rint(part / scale).astype(np.int64) for name, part in tuned.items()})
 
 
 def _coarse(task: Search, weights: Weights) -> Point:
     """The best plain rounding with one step throughout."""
-    whole = blocks(weights, task.shape)
+    whole = blocks(weights, task.layout)
 
     def rounded(k: int) -> Point:
-        scale = float(tensors.STEPS[k])
+        scale = float(STEPS[k])
         parts = {name: np.rint(np.clip(part / scale, -LARGEST, LARGEST)) * scale for name, part in whole.items()}
-        code = tensors.shortest(task.shape, parts, (PLAIN,))
+        code = fit.shortest(task.layout, parts, (PLAIN,))
         return task.point(code, code.integers(parts))
 
-    return min((rounded(k) for k in range(len(tensors.STEPS))), key=lambda point: point.risk)
+    return min((rounded(k) for k in range(len(STEPS))), key=lambda point: point.risk)

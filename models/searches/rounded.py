@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssm_bounds.bounds.architectures.selective_ssm.layout import gate_of, layout
 from ssm_bounds.bounds.codes import tensors
-from ssm_bounds.bounds.codes.tensors import Code, Shape
+from ssm_bounds.bounds.codes.layout import Layout
+from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder import occam
@@ -43,47 +45,29 @@ class Rounded:
     stopped: str | None
 
 
-def shape_of(weights: Weights, gate: Gate) -> Shape:
-    """Sizes of the model."""
-    return Shape(weights.d, weights.N, weights.k, weights.V, gate)
+def layout_of(weights: Weights, gate: Gate) -> Layout:
+    """The tensors of the model."""
+    return layout(weights.d, weights.N, weights.k, weights.V, gate)
 
 
-def blocks(weights: Weights, shape: Shape) -> Blocks:
-    """The weights as the 2-d blocks that are coded. Raises: DomainError where an unused gate is not zero."""
-    if shape.gate == "none" and (weights.p != 0 or weights.q.any()):
+def blocks(weights: Weights, layout: Layout) -> Blocks:
+    """The tensors that are coded. Raises: DomainError where an unused gate is not zero."""
+    if gate_of(layout) == "none" and (weights.p != 0 or weights.q.any()):
         raise DomainError("gate 'none' has no q and p: they are not coded and must be 0")
-    return {
-        name: np.asarray(getattr(weights, name), dtype=np.float64).reshape(size)
-        for name, size in shape.blocks().items()
-    }
+    return {name: np.asarray(getattr(weights, name), dtype=np.float64) for name in layout.axes()}
 
 
 def assembled(parts: Mapping[str, Array]) -> Weights:
-    d = len(parts["A"])
-    return Weights(
-        A=parts["A"],
-        W_B=parts["W_B"],
-        W_C=parts["W_C"],
-        q=parts["q"][0] if "q" in parts else np.zeros(d),
-        p=float(parts["p"][0, 0]) if "p" in parts else 0.0,
-        W=parts["W"],
-        embedding=parts.get("embedding"),
-    )
-
-
-def widened(parts: Mapping[str, Array], shape: Shape) -> Weights:
-    """The model of full shape that holds ``parts`` in its first channels and states, and zeros."""
-    whole = {name: np.zeros(size) for name, size in shape.blocks().items()}
-    for name, part in parts.items():
-        whole[name][: part.shape[0], : part.shape[1]] = part
-    return assembled(whole)
+    """The model of these tensors; a gate that is left out is zero."""
+    gate: dict[str, Any] = {"q": np.zeros(len(parts["A"])), "p": 0.0}
+    return Weights(**(gate | dict(parts)))
 
 
 def balanced(weights: Weights, gate: Gate = "softplus") -> Weights:
     """The same function with ``|row_n(W_B)| = |row_n(W_C)|``, and, where there is an embedding, each of its columns as
     long as what reads the channel: both are exact symmetries of the model in real arithmetic. Source: theory.md 8.1.
     """
-    parts = {name: part.copy() for name, part in blocks(weights, shape_of(weights, gate)).items()}
+    parts = {name: part.copy() for name, part in blocks(weights, layout_of(weights, gate)).items()}
     norm = np.linalg.norm
     for _ in range(8):
         below, above = norm(parts["W_B"], axis=1), norm(parts["W_C"], axis=1)
@@ -120,14 +104,15 @@ def certified(
 
     Raises: DomainError where the weights are not in the code, or not the representative of their class.
     """
-    integers = code.integers(blocks(weights, code.shape))
+    integers = code.integers(blocks(weights, code.layout))
     require(
         code.represents(integers),
         f"channels, states or signs are not in the order of the prior {code.prior!r}, which speaks about one of the "
         "models that differ in them alone: round the model again with --occam",
     )
     nats = code.nats(integers)
-    wrong = mistakes(weights, data, gate=code.shape.gate, convention=convention)
+    # what the word says, not the file: there a zero may be -0
+    wrong = mistakes(assembled(code.decoded(integers)), data, gate=gate_of(code.layout), convention=convention)
     return Certified(code, nats, wrong, data.m, occam.certify(nats, wrong, data.m, delta), code.ledger(integers))
 
 
@@ -138,7 +123,7 @@ def record(rounded: Rounded, delta: Scalar) -> dict[str, Any]:
 
 def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> Code:
     """The code of a rounded checkpoint's metadata. Raises: DomainError."""
-    return tensors.recorded(shape_of(weights, gate), entry)
+    return tensors.recorded(layout_of(weights, gate), entry)
 
 
 def recorded_errors(entry: Mapping[str, Any]) -> int | None:

@@ -27,7 +27,7 @@ BELOW = {
     "bounds.covers": EVALUATE,
     "bounds.gaps": COVERS,
     "bounds.selection": COVERS,
-    "bounds.architectures": MIDDLE,
+    "bounds.architectures": MIDDLE | {"bounds.codes"},
     "bounds.codes": MIDDLE,
     "bounds.ladder": LADDER,
     "bounds.explain": LADDER,

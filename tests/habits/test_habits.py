@@ -111,7 +111,7 @@ class TestChangelog:
         assert set(re.findall(r"^### (.*)$", CHANGELOG, re.M)) <= kinds | moved
 
     def test_the_schema_and_the_prior_are_those_of_the_code(self):
-        from ssm_bounds.bounds.codes.tensors import PRIOR
+        from ssm_bounds.bounds.codes.scheme import PRIOR
         from ssm_bounds.report.document import SCHEMA
 
         newest = CHANGELOG.split("## [Unreleased]")[1].split("\n## ")[0]

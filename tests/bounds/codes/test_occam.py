@@ -14,61 +14,38 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import tensors
-from ssm_bounds.bounds.codes.symbols import RATIOS, Counts, Geometric, Sparse, alphabet
-from ssm_bounds.bounds.codes.tensors import PLAIN, SCHEMES, UNPOOLED, Code, Scheme, Shape
+from ssm_bounds.bounds.architectures.selective_ssm.layout import layout
+from ssm_bounds.bounds.codes import fit, tensors
+from ssm_bounds.bounds.codes.layout import Layout, row_count
+from ssm_bounds.bounds.codes.scheme import PLAIN, PRIOR, SCHEMES, STEPS, UNPOOLED, Scheme
+from ssm_bounds.bounds.codes.symbols import ALPHABETS, RATIOS, Geometric
+from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import binomial_upper, binomial_upper_nats
 from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError
 
-TINY = Shape(2, 1, 1, None, "none")
+TINY = layout(2, 1, 1, None, "none")
 
 
 def vectors(n: int, reach: int):
     return (np.array(z) for z in product(range(-reach, reach + 1), repeat=n))
 
 
-@pytest.mark.parametrize(
-    ("symbol", "n", "reach", "least"),
-    [
-        (Geometric(Fraction(1, 4)), 2, 6, 0.999),
-        (Geometric(Fraction(1, 2)), 3, 5, 0.9),
-        (Counts(1), 3, 2, 1),
-        (Counts(2), 3, 3, 1),
-        (Sparse(), 1, 300, 0.99),
-        (Sparse(), 2, 40, 0.95),
-        (Sparse(), 3, 9, 0.8),
-    ],
-)
-def test_kraft_sum_of_symbols(symbol, n, reach, least):
-    total = sum(symbol.mass(z) for z in vectors(n, reach))
-    assert least <= total <= 1
-
-
-def test_sparse_magnitudes_sum_to_one_in_closed_form():
-    """For s magnitudes: C(S-1, s-1) of each sum S, mass s! (S-s)!/(S+1)!; the rest after S = R is s/(R+1) at most."""
-    for s in (1, 2, 5):
-        reach = 4000
-        part = sum(
-            Fraction(math.comb(total - 1, s - 1), (total + 1) * math.comb(total, s)) for total in range(s, reach + 1)
-        )
-        assert 1 - Fraction(s, reach + 1) <= part < 1
-
-
-def options(shape: Shape, scheme: Scheme):
+def options(model: Layout, scheme: Scheme):
     """Every codebook of one scheme."""
-    widths = [(shape.d, shape.N)]
+    sizes = model.sizes()
+    widths = [tuple(sizes[name] for name in model.narrow)]
     if scheme.width == "narrow":
-        widths = list(product(range(1, shape.d + 1), range(1, shape.N + 1)))
-    kinds = range(len(alphabet(scheme.symbols)))
-    for channels, states in widths:
-        coded = Shape(channels, states, shape.k, shape.V, shape.gate).blocks()
-        steps = {"model": 1, "block": len(coded), "row": sum(rows for rows, _ in coded.values())}[scheme.steps]
+        widths = list(product(*(range(1, sizes[name] + 1) for name in model.narrow)))
+    kinds = range(len(ALPHABETS[scheme.symbols]))
+    for kept in widths:
+        coded = model.shapes(kept)
+        steps = {"model": 1, "block": len(coded), "row": sum(map(row_count, coded.values()))}[scheme.steps]
         groups = 1 if scheme.pool == "model" else len(coded)
-        for s in product(range(len(tensors.STEPS)), repeat=steps):
+        for s in product(range(len(STEPS)), repeat=steps):
             for k in product(kinds, repeat=groups):
-                yield channels, states, s, k
+                yield kept, s, k
 
 
 @pytest.mark.parametrize("scheme", [s for s in SCHEMES if s.steps == "model" and s.pool == "model"])
@@ -80,10 +57,10 @@ def test_kraft_sum_of_the_options(scheme):
 
 def test_kraft_sum_of_the_prior():
     """The whole prior over a model of four weights, integers up to 2: at most 1, and most of it."""
-    shape, total = Shape(1, 1, 1, None, "none"), Fraction(0)
+    model, total = layout(1, 1, 1, None, "none"), Fraction(0)
     ratio_sums = [sum(Geometric(r).mass(np.array([z])) for z in range(-2, 3)) for r in RATIOS]
     for scheme in SCHEMES:
-        kinds = alphabet(scheme.symbols)
+        kinds = ALPHABETS[scheme.symbols]
         if scheme.pool == "block":
             inner = sum(symbol.mass(np.array([z])) for symbol in kinds for z in range(-2, 3)) / len(kinds)
             total += inner**4 / len(SCHEMES)
@@ -94,16 +71,16 @@ def test_kraft_sum_of_the_prior():
     assert len(SCHEMES) == 36 == len(set(SCHEMES))
     assert 0.2 < total <= 1
     for scheme in SCHEMES:  # the factors assumed above are those that a code pays
-        code = tensors.shortest(shape, {name: np.zeros(size) for name, size in shape.blocks().items()}, (scheme,))
-        kinds, steps = len(alphabet(scheme.symbols)), {"model": 1, "block": 4, "row": 4}[scheme.steps]
+        code = fit.shortest(model, {name: np.zeros(size) for name, size in model.shapes().items()}, (scheme,))
+        kinds, steps = len(ALPHABETS[scheme.symbols]), {"model": 1, "block": 4, "row": 4}[scheme.steps]
         assert code.choices() == 36 * 10**steps * kinds ** (4 if scheme.pool == "block" else 1)
 
 
 def test_plain_code_is_that_of_the_theory():
     """ln 100 nats a block, and ``-ln P(z)`` an integer."""
-    shape = Shape(2, 1, 1, 2)
-    code = Code(shape, PLAIN, 2, 1, (0,) * 7, (3,) * 7)
-    z = {name: np.ones(size, dtype=np.int64) for name, size in shape.blocks().items()}
+    model = layout(2, 1, 1, 2)
+    code = Code(model, PLAIN, (2, 1), (0,) * 7, (3,) * 7)
+    z = {name: np.ones(size, dtype=np.int64) for name, size in model.shapes().items()}
     count = sum(block.size for block in z.values())
     expected = math.log(36) + 7 * math.log(100) + count * math.log(6)  # r = 1/2: (1/3) (1/2)
     assert replace(code, prior=UNPOOLED).nats(z).float_upper() == pytest.approx(expected, rel=1e-12)
@@ -114,20 +91,18 @@ def test_plain_code_is_that_of_the_theory():
 @st.composite
 def coded(draw):
     """Random integers in a random code."""
-    shape = Shape(draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.sampled_from([1, 3])), 2)
-    scheme = draw(st.sampled_from(SCHEMES))
-    channels, states, steps, symbols = shape.d, shape.N, (), ()
-    if scheme.width == "narrow":
-        channels, states = draw(st.integers(1, shape.d)), draw(st.integers(1, shape.N))
-    small = Shape(channels, states, shape.k, shape.V).blocks()
-    rows = {"model": 1, "block": len(small), "row": sum(r for r, _ in small.values())}[scheme.steps]
+    d, N = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    model, scheme = layout(d, N, draw(st.sampled_from([1, 3])), 2), draw(st.sampled_from(SCHEMES))
+    kept = (draw(st.integers(1, d)), draw(st.integers(1, N))) if scheme.width == "narrow" else (d, N)
+    small = model.shapes(kept)
+    rows = {"model": 1, "block": len(small), "row": sum(map(row_count, small.values()))}[scheme.steps]
     groups = len(small) if scheme.pool == "block" else 1
-    kinds = len(alphabet(scheme.symbols))
+    kinds = len(ALPHABETS[scheme.symbols])
     steps = tuple(draw(st.lists(st.integers(0, 9), min_size=rows, max_size=rows)))
     symbols = tuple(draw(st.lists(st.integers(0, kinds - 1), min_size=groups, max_size=groups)))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    integers = {name: rng.integers(-3, 4, size=size) for name, size in small.items()}
-    return Code(shape, scheme, channels, states, steps, symbols), integers
+    integers = {name: np.asarray(rng.integers(-3, 4, size=size)) for name, size in small.items()}
+    return Code(model, scheme, kept, steps, symbols), integers
 
 
 def mass_again(code: Code, integers) -> Fraction:
@@ -136,7 +111,7 @@ def mass_again(code: Code, integers) -> Fraction:
     groups = [[z for part in parts for z in part]] if code.scheme.pool == "model" else parts
     mass = Fraction(1, 36) * Fraction(1, 10) ** len(code.steps)
     if code.scheme.width == "narrow":
-        mass /= code.shape.d * code.shape.N
+        mass /= math.prod(code.layout.sizes()[name] for name in ("channels", "states"))
     for index, group in zip(code.symbols, groups, strict=True):
         if code.scheme.symbols == "geometric":
             r = RATIOS[index]
@@ -186,18 +161,19 @@ def test_length_is_recomputed_a_second_way(drawn):
 @given(coded())
 def test_integers_come_back_from_the_weights(drawn):
     code, integers = drawn
-    whole = {name: np.zeros(size) for name, size in code.shape.blocks().items()}
+    whole = {name: np.zeros(size) for name, size in code.layout.shapes().items()}
     for name, scale in code.scales().items():
         part = integers[name] * scale
-        whole[name][: part.shape[0], : part.shape[1]] = part
+        whole[name][tuple(slice(size) for size in part.shape)] = part
+    assert all(np.array_equal(code.decoded(integers)[name], whole[name]) for name in whole)
     back = code.integers(whole)
     assert all(np.array_equal(back[name], integers[name]) for name in integers)
-    assert tensors.recorded(code.shape, code.record()) == code
+    assert tensors.recorded(code.layout, code.record()) == code
     if np.isfinite(code.about(integers)):
-        short = tensors.shortest(code.shape, whole)
+        short = fit.shortest(code.layout, whole)
         assert short.about(short.integers(whole)) <= min(
-            tensors.shortest(code.shape, whole, (scheme,)).about(
-                tensors.shortest(code.shape, whole, (scheme,)).integers(whole)
+            fit.shortest(code.layout, whole, (scheme,)).about(
+                fit.shortest(code.layout, whole, (scheme,)).integers(whole)
             )
             for scheme in (PLAIN, SCHEMES[-1])
         )
@@ -217,23 +193,27 @@ def test_ledger_adds_up(drawn):
 
 
 def test_a_code_refuses_what_it_cannot_hold():
-    shape = Shape(2, 1, 1, 2)
-    narrow = Code(shape, Scheme("narrow", "model", "model", "sparse"), 1, 1, (0,), (0,))
-    weights = {name: np.zeros(size) for name, size in shape.blocks().items()}
+    model = layout(2, 1, 1, 2)
+    narrow = Code(model, Scheme("narrow", "model", "model", "sparse"), (1, 1), (0,), (0,))
+    weights = {name: np.zeros(size) for name, size in model.shapes().items()}
     with pytest.raises(DomainError, match="not an integer times its step"):
         narrow.integers(weights | {"A": np.array([[0.5], [0.0]])})
+    with pytest.raises(DomainError, match="got A, W_B, W_C, q, p, W, embedding, bias"):
+        narrow.integers(weights | {"bias": np.array([[1.0], [0.0]])})
+    with pytest.raises(DomainError, match="expected shape"):
+        narrow.integers(weights | {"p": np.array([0.0])})
     with pytest.raises(DomainError, match="outside the coded"):
         narrow.integers(weights | {"A": np.array([[1.0], [1.0]])})
     with pytest.raises(DomainError, match="no multiple of the smallest step"):
-        tensors.shortest(shape, weights | {"p": np.array([[0.3]])})
+        fit.shortest(model, weights | {"p": np.array(0.3)})
     with pytest.raises(DomainError, match="steps: expected 1"):
         replace(narrow, steps=(0, 1))
     with pytest.raises(DomainError, match="symbols: expected 1"):
         replace(narrow, symbols=(1,))
     with pytest.raises(DomainError, match="channels: expected"):
-        replace(narrow, channels=3)
+        replace(narrow, kept=(3, 1))
     with pytest.raises(DomainError, match="not the record of a code"):
-        tensors.recorded(shape, {"scheme": {}})
+        tensors.recorded(model, {"scheme": {}})
 
 
 # The code that rounded the shared Majority model, in the record of a file that names no prior.
@@ -243,8 +223,8 @@ ROUNDED = {
     "A": [[0], [-2]],
     "W_B": [[-1, -2]],
     "W_C": [[1, 1]],
-    "q": [[1, -1]],
-    "p": [[0]],
+    "q": [1, -1],
+    "p": 0,
     "W": [[-1, 3]],
     "embedding": [[-1, 2], [1, 1]],
 }
@@ -252,23 +232,23 @@ ROUNDED = {
 
 def test_a_file_that_names_no_prior_keeps_its_certificate():
     """The doubles that were printed before masses were summed; they differ from those of the same weights now."""
-    code = tensors.recorded(Shape(4, 4, 1, 2), OLD)
+    code = tensors.recorded(layout(4, 4, 1, 2), OLD)
     integers = {name: np.array(z) for name, z in ROUNDED.items()}
     assert code.prior == UNPOOLED and code.represents(integers) and len(code.ledger(integers)) == 2
     old = code.nats(integers)
     assert (old.float_lower(), old.float_upper()) == (37.09638376466055, 37.09638376466056)
     assert occam.certify(old, 18, 1000, Fraction(1, 20)).float_upper() == 0.08090970115224792
-    assert tensors.recorded(code.shape, code.record()) == code
+    assert tensors.recorded(code.layout, code.record()) == code
     for kind, option, nats in (("counts", 1, 100.61365490238933), ("geometric", 3, 175.3099266701368)):
         scheme = {"width": "full", "steps": "row", "pool": "block", "symbols": kind}
         entry = {"scheme": scheme, "channels": 4, "states": 4, "steps": [0] * 17, "symbols": [option] * 7}
-        ones = {name: np.ones(size, dtype=np.int64) for name, size in code.shape.blocks().items()}
-        assert tensors.recorded(code.shape, entry).nats(ones).float_upper() == nats
+        ones = {name: np.ones(size, dtype=np.int64) for name, size in code.layout.shapes().items()}
+        assert tensors.recorded(code.layout, entry).nats(ones).float_upper() == nats
 
 
 def test_what_symmetries_save_on_majority():
     """Two orders of the channels and 2^(2 + 1 + 1) signs: ln 32 = 3.47 nats, and the risk 0.0809 is 0.0768."""
-    code = tensors.recorded(Shape(4, 4, 1, 2), OLD | {"prior": tensors.PRIOR})
+    code = tensors.recorded(layout(4, 4, 1, 2), OLD | {"prior": PRIOR})
     code, integers = code.representative({name: np.array(z) for name, z in ROUNDED.items()})
     assert code.orbit(integers) == 2 * 16
     assert code.nats(integers).float_upper() == pytest.approx(37.09638376466056 - math.log(32), rel=1e-14)
@@ -276,7 +256,7 @@ def test_what_symmetries_save_on_majority():
         0.0768, abs=5e-5
     )
     with pytest.raises(DomainError, match="of the prior 'integers-9', this version has 'integers-2'"):
-        tensors.recorded(code.shape, OLD | {"prior": "integers-9"})
+        tensors.recorded(code.layout, OLD | {"prior": "integers-9"})
 
 
 def log_cdf(errors: int, n: int, x: mpmath.mpf) -> mpmath.mpf:

@@ -14,8 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import symmetries, tensors
-from ssm_bounds.bounds.codes.tensors import SCHEMES, UNPOOLED, Code, Scheme, Shape
+from ssm_bounds.bounds.architectures.selective_ssm.layout import layout
+from ssm_bounds.bounds.codes import fit, symmetries
+from ssm_bounds.bounds.codes.layout import row_count
+from ssm_bounds.bounds.codes.scheme import SCHEMES, UNPOOLED, Scheme
+from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.models.searches.rounded import assembled
 from ssm_bounds.models.selective_ssm import program
 from ssm_bounds.models.tasks.task import Split
@@ -63,38 +66,39 @@ def images(code: Code, integers: Integers, *, signs: bool) -> Iterator[tuple[Cod
             yield other, flipped(table, s or (1,) * channels, t or (1,) * states, g)
 
 
-def tables(small: dict[str, tuple[int, int]], values) -> Iterator[Integers]:
-    sizes = [rows * columns for rows, columns in small.values()]
+def tables(small: dict[str, tuple[int, ...]], values) -> Iterator[Integers]:
+    sizes = list(map(math.prod, small.values()))
     for flat in product(values, repeat=sum(sizes)):
         parts = np.split(np.array(flat), np.cumsum(sizes)[:-1])
         yield {name: part.reshape(size) for (name, size), part in zip(small.items(), parts, strict=True)}
 
 
 KRAFT = [
-    (Shape(1, 2, 1, None, "none"), NARROW["counts"], (-1, 0, 1)),
-    (Shape(1, 2, 1, None, "none"), NARROW["sparse"], (-1, 0, 1)),
-    (Shape(2, 1, 1, None, "none"), NARROW["geometric"], (-1, 0, 1)),
-    (Shape(1, 1, 1, 1, "softplus"), NARROW["sparse"], (-1, 0, 1)),
-    (Shape(1, 2, 1, None, "none"), Scheme("full", "row", "model", "sparse"), (-1, 1)),
-    (Shape(2, 1, 1, 1, "none"), Scheme("full", "block", "block", "counts"), (0, 1)),
+    (layout(1, 2, 1, None, "none"), NARROW["counts"], (-1, 0, 1)),
+    (layout(1, 2, 1, None, "none"), NARROW["sparse"], (-1, 0, 1)),
+    (layout(2, 1, 1, None, "none"), NARROW["geometric"], (-1, 0, 1)),
+    (layout(1, 1, 1, 1, "softplus"), NARROW["sparse"], (-1, 0, 1)),
+    (layout(1, 2, 1, None, "none"), Scheme("full", "row", "model", "sparse"), (-1, 1)),
+    (layout(2, 1, 1, 1, "none"), Scheme("full", "block", "block", "counts"), (0, 1)),
 ]
 
 
-@pytest.mark.parametrize(("shape", "scheme", "values"), KRAFT)
-def test_kraft_sum_is_that_of_the_words(shape, scheme, values):
+@pytest.mark.parametrize(("model", "scheme", "values"), KRAFT)
+def test_kraft_sum_is_that_of_the_words(model, scheme, values):
     """Every word of a small alphabet, closed under the symmetries: representatives have all their mass, and no more.
 
     Counting an orbit as large as the group (no stabiliser) makes the sum exceed that of the words.
     """
-    small = shape.blocks()
-    count = {"model": 1, "block": len(small), "row": sum(rows for rows, _ in small.values())}[scheme.steps]
+    small, sizes = model.shapes(), model.sizes()
+    d, N = sizes["channels"], sizes["states"]
+    count = {"model": 1, "block": len(small), "row": sum(map(row_count, small.values()))}[scheme.steps]
     choices = product((0, 1), repeat=count) if scheme.steps == "row" else [(0,) * count]
     groups = 1 if scheme.pool == "model" else len(small)
-    single = [Code(shape, scheme, shape.d, shape.N, steps, (0,) * groups) for steps in choices]
+    single = [Code(model, scheme, (d, N), steps, (0,) * groups) for steps in choices]
     words, pooled, careless, count = Fraction(0), Fraction(0), Fraction(0), 0
-    group = math.factorial(shape.N) * (math.factorial(shape.d) if shape.V else 1)
+    group = math.factorial(N) * (math.factorial(d) if "tokens" in sizes else 1)
     if scheme.symbols != "counts":
-        group *= 2 ** (shape.N + 1 + (shape.d if shape.V else 0))
+        group *= 2 ** (N + 1 + (d if "tokens" in sizes else 0))
     for code in single:
         for integers in tables(small, values):
             alone = replace(code, prior=UNPOOLED).mass(integers)
@@ -110,20 +114,18 @@ def test_kraft_sum_is_that_of_the_words(shape, scheme, values):
 @st.composite
 def coded(draw):
     """Words with many zeros and repetitions, so that stabilisers and ties are common."""
-    shape = Shape(
-        draw(st.integers(1, 3)),
-        draw(st.integers(1, 2)),
-        draw(st.sampled_from([1, 2])),
-        draw(st.sampled_from([None, 2])),
-    )
+    d, N = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    model = layout(d, N, draw(st.sampled_from([1, 2])), draw(st.sampled_from([None, 2])))
     scheme = draw(st.sampled_from(SCHEMES))
-    small = shape.blocks()
-    rows = {"model": 1, "block": len(small), "row": sum(r for r, _ in small.values())}[scheme.steps]
+    small = model.shapes()
+    rows = {"model": 1, "block": len(small), "row": sum(map(row_count, small.values()))}[scheme.steps]
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     steps = tuple(rng.integers(0, 2, size=rows).tolist())
-    code = Code(shape, scheme, shape.d, shape.N, steps, (0,) * (len(small) if scheme.pool == "block" else 1))
+    code = Code(model, scheme, (d, N), steps, (0,) * (len(small) if scheme.pool == "block" else 1))
     density, reach = draw(st.sampled_from([0.2, 0.5, 1])), draw(st.sampled_from([1, 2]))
-    return code, {n: rng.integers(-reach, reach + 1, size=k) * (rng.random(k) < density) for n, k in small.items()}
+    return code, {
+        n: np.asarray(rng.integers(-reach, reach + 1, size=k) * (rng.random(k) < density)) for n, k in small.items()
+    }
 
 
 @given(coded())
@@ -146,8 +148,7 @@ def test_the_orbit_is_what_maps_to_the_representative(drawn):
 
 def test_an_orbit_by_hand():
     """Two states and two channels, everything different: 2! 2! orders and 2^(2 + 2 + 1) signs; with zeros fewer."""
-    shape = Shape(2, 2, 1, 1, "none")
-    code = Code(shape, NARROW["sparse"], 2, 2, (0,), (0,))
+    code = Code(layout(2, 2, 1, 1, "none"), NARROW["sparse"], (2, 2), (0,), (0,))
     full = {
         "A": np.array([[1, 2], [3, 4]]),
         "W_B": np.array([[1, 2], [3, 4]]),
@@ -162,17 +163,17 @@ def test_an_orbit_by_hand():
     assert code.orbit({name: np.ones_like(z) for name, z in full.items()}) == 32  # copies: one order
     assert replace(code, scheme=NARROW["counts"], symbols=(3,)).orbit(full) == 4
     assert replace(code, prior=UNPOOLED).orbit(full) == 1
-    real = Shape(2, 2, 1, None, "none")
+    real = layout(2, 2, 1, None, "none")
     del full["embedding"]
-    assert Code(real, NARROW["sparse"], 2, 2, (0,), (0,)).orbit(full) == 2 * 8  # inputs fix channels and their signs
+    assert Code(real, NARROW["sparse"], (2, 2), (0,), (0,)).orbit(full) == 2 * 8  # inputs fix channels and their signs
 
 
 @pytest.mark.parametrize("name", ["A", "W_B", "W_C", "q", "W", "embedding", "step of A"])
 def test_each_block_tells_channels_apart(name):
     """Copies but for one weight, or for the step of one row: two orders instead of one."""
-    shape = Shape(2, 1, 1, 1)
-    code = Code(shape, Scheme("full", "row", "model", "sparse"), 2, 1, (0,) * 8, (0,))
-    word = {block: np.ones(size, dtype=np.int64) for block, size in shape.blocks().items()}
+    model = layout(2, 1, 1, 1)
+    code = Code(model, Scheme("full", "row", "model", "sparse"), (2, 1), (0,) * 8, (0,))
+    word = {block: np.ones(size, dtype=np.int64) for block, size in model.shapes().items()}
     assert code.orbit(word) == 2**4
     if name in word:
         word[name].flat[1] = 2
@@ -184,9 +185,9 @@ def test_each_block_tells_channels_apart(name):
 
 @pytest.mark.parametrize("name", ["A", "W_B", "W_C", "step of W_B", "step of W_C"])
 def test_each_block_tells_states_apart(name):
-    shape = Shape(1, 2, 1, None)
-    code = Code(shape, Scheme("full", "row", "model", "sparse"), 1, 2, (0,) * 8, (0,))
-    word = {block: np.ones(size, dtype=np.int64) for block, size in shape.blocks().items()}
+    model = layout(1, 2, 1, None)
+    code = Code(model, Scheme("full", "row", "model", "sparse"), (1, 2), (0,) * 8, (0,))
+    word = {block: np.ones(size, dtype=np.int64) for block, size in model.shapes().items()}
     assert code.orbit(word) == 2**3
     if name in word:
         word[name].flat[1] = 2
@@ -199,9 +200,9 @@ def test_each_block_tells_states_apart(name):
 
 def test_channels_that_only_look_alike_are_counted_once():
     """The same decays in both channels, no copies: R does not tell them apart, so both orders are representatives."""
-    shape = Shape(2, 3, 1, 1, "none")
-    code = Code(shape, NARROW["sparse"], 2, 3, (0,), (0,))
-    ones = {name: np.ones(size, dtype=np.int64) for name, size in shape.blocks().items()}
+    model = layout(2, 3, 1, 1, "none")
+    code = Code(model, NARROW["sparse"], (2, 3), (0,), (0,))
+    ones = {name: np.ones(size, dtype=np.int64) for name, size in model.shapes().items()}
     _, one = code.representative(ones | {"A": np.array([[1, 2, 3], [2, 3, 1]])})
     _, two = code.representative(moved(code, one, (1, 0), (0, 1, 2))[1])
     assert one["A"].tolist() == [[3, 2, 1], [1, 3, 2]] and two["A"].tolist() == [[3, 2, 1], [2, 1, 3]]
@@ -210,24 +211,24 @@ def test_channels_that_only_look_alike_are_counted_once():
 
 
 def test_representatives_put_what_is_not_used_last():
-    shape = Shape(3, 2, 1, 2)
-    blocks = {name: np.zeros(size) for name, size in shape.blocks().items()}
+    model = layout(3, 2, 1, 2)
+    blocks = {name: np.zeros(size) for name, size in model.shapes().items()}
     blocks["A"][2, 1], blocks["W_B"][1, 0], blocks["W"][0, 2] = -1, 2, 1
-    last = tensors.arranged(shape, blocks)
+    last = fit.arranged(model, blocks)
     assert not last["A"][2].any() and not last["W_B"][:, 2].any() and not last["W_B"][1].any()
-    code = tensors.fitted(shape, last, NARROW["sparse"])
-    assert (code.channels, code.states) == (2, 1)
-    still = Shape(3, 2, 1, None)
+    assert fit.fitted(model, last, NARROW["sparse"]).kept == (2, 1)
+    still = layout(3, 2, 1, None)
     del blocks["embedding"]
-    assert tensors.arranged(still, blocks)["W"].tolist() == [[0, 0, 1]]  # inputs that are given keep their channels
+    assert fit.arranged(still, blocks)["W"].tolist() == [[0, 0, 1]]  # inputs that are given keep their channels
 
 
 @given(coded(), st.sampled_from(["code", "paper"]))
 def test_signs_change_no_answer_and_orders_little(drawn, convention):
     """Of the program: flips leave the logits as they are, bit for bit up to the sign of 0."""
     code, integers = drawn
-    rng, V = np.random.default_rng(0), code.shape.V
-    x = rng.integers(V, size=(9, 7)) if V else rng.normal(size=(9, 7, code.shape.d))
+    rng, sizes = np.random.default_rng(0), code.layout.sizes()
+    d, V = sizes["channels"], sizes.get("tokens")
+    x = rng.integers(V, size=(9, 7)) if V else rng.normal(size=(9, 7, d))
     data = Split(x, rng.integers(2, size=9))
 
     def answers(other: Code, table: Integers) -> np.ndarray:
@@ -236,19 +237,19 @@ def test_signs_change_no_answer_and_orders_little(drawn, convention):
             return program.run(weights, data, convention=convention).z
 
     z = answers(code, integers)
-    t, g = rng.choice([1, -1], size=code.shape.N), int(rng.choice([1, -1]))
-    s = rng.choice([1, -1], size=code.shape.d) if V else np.ones(code.shape.d, dtype=int)
+    t, g = rng.choice([1, -1], size=sizes["states"]), int(rng.choice([1, -1]))
+    s = rng.choice([1, -1], size=d) if V else np.ones(d, dtype=int)
     np.testing.assert_array_equal(answers(code, flipped(integers, s, t, g)), z)
     again = answers(*code.representative(integers))
     np.testing.assert_allclose(again, z, rtol=1e-12, atol=1e-12 * np.abs(z).max(initial=1))
 
 
 def test_large_models_are_quick_and_exact():
-    shape = Shape(16, 8, 3, 40)
+    model = layout(16, 8, 3, 40)
     rng = np.random.default_rng(0)
-    code = Code(shape, Scheme("full", "model", "model", "sparse"), 16, 8, (9,), (0,))
-    integers = {name: rng.integers(-9, 10, size=size) for name, size in shape.blocks().items()}
+    code = Code(model, Scheme("full", "model", "model", "sparse"), (16, 8), (9,), (0,))
+    integers = {name: np.asarray(rng.integers(-9, 10, size=size)) for name, size in model.shapes().items()}
     assert code.orbit(integers) == math.factorial(16) * math.factorial(8) * 2**25
     _, same = code.representative(integers)
-    signs = symmetries.positive(same)
+    signs = symmetries.positive(model, same)
     assert all(np.array_equal(signs[name], same[name]) for name in same)

@@ -10,8 +10,10 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from ssm_bounds.bounds.codes import tensors
-from ssm_bounds.bounds.codes.tensors import PLAIN, UNPOOLED, Code, Shape
+from ssm_bounds.bounds.architectures.selective_ssm.layout import layout
+from ssm_bounds.bounds.codes import fit
+from ssm_bounds.bounds.codes.scheme import PLAIN, UNPOOLED
+from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder import occam
@@ -183,9 +185,13 @@ def test_balancing_is_a_symmetry(embedding):
 
 def test_zeros_of_a_narrow_model_change_nothing():
     """The search runs the small model, the checkpoint holds the wide one: the same logits."""
-    small, data = random_weights(8), random_data(9)
-    shape = Shape(7, 4, 2, 5)
-    wide = rounded.widened(rounded.blocks(small, rounded.shape_of(small, "softplus")), shape)
+    weights, data = random_weights(8), random_data(9)
+    code = Code(layout(7, 4, 2, 5), quantise.NARROW, (3, 2), (0,), (0,))
+    integers = {
+        name: np.rint(3 * part).astype(int) for name, part in rounded.blocks(weights, layout(3, 2, 2, 5)).items()
+    }
+    small, wide = (rounded.assembled(found(integers)) for found in (code.values, code.decoded))
+    assert (small.d, wide.d, small.N, wide.N) == (3, 7, 2, 4) and small.A.any()
     assert np.array_equal(program.run(small, data).z, program.run(wide, data).z)
 
 
@@ -223,12 +229,11 @@ def test_search_is_deterministic_and_its_certificate_is_recomputed(found):
 
 def quantise_plain(weights, data) -> float:
     """What plain rounding at the step 1/4 certifies."""
-    parts = {
-        name: np.rint(block * 4) / 4 for name, block in rounded.blocks(weights, Shape(3, 2, 1, 2, "softplus")).items()
-    }
-    code = tensors.shortest(Shape(3, 2, 1, 2), parts, (PLAIN,))
+    model = layout(3, 2, 1, 2)
+    parts = {name: np.rint(block * 4) / 4 for name, block in rounded.blocks(weights, model).items()}
+    code = fit.shortest(model, parts, (PLAIN,))
     code, integers = code.representative(code.integers(parts))
-    short = rounded.assembled({name: integers[name] * scale for name, scale in code.scales().items()})
+    short = rounded.assembled(code.decoded(integers))
     return rounded.certified(short, code, data, delta=0.05).risk.float_upper()
 
 
@@ -249,11 +254,12 @@ def test_rounded_checkpoint_gives_the_same_number(tmp_path, found, data):
 
 
 def test_checkpoint_values_are_float32_and_exact(found):
-    for block in rounded.blocks(found.weights, found.code.shape).values():
+    for block in rounded.blocks(found.weights, found.code.layout).values():
         assert np.array_equal(block.astype(np.float32).astype(np.float64), block)
-    integers = found.code.integers(rounded.blocks(found.weights, found.code.shape))
+    integers = found.code.integers(rounded.blocks(found.weights, found.code.layout))
     for name, scale in found.code.scales().items():
-        part = rounded.blocks(found.weights, found.code.shape)[name][: len(scale), : integers[name].shape[1]]
+        part = rounded.blocks(found.weights, found.code.layout)[name]
+        part = part[tuple(map(slice, integers[name].shape))]
         assert np.array_equal(integers[name] * scale, part)
 
 
@@ -273,6 +279,14 @@ def test_only_the_representative_is_certified(found, data):
     flipped = rounded.certified(weights, alone, data, delta=0.05)
     assert flipped.errors == old.errors == new.errors
     assert flipped.risk.float_upper() == old.risk.float_upper() > new.risk.float_upper()
+
+
+def test_the_sign_of_a_zero_is_not_in_the_code(found, data):
+    """What runs is what the word says."""
+    weights = replace(found.weights, W_C=np.where(found.weights.W_C == 0, -0.0, found.weights.W_C))
+    assert np.signbit(weights.W_C[weights.W_C == 0]).any()
+    one, two = (rounded.certified(each, found.code, data, delta=0.05) for each in (weights, found.weights))
+    assert (one.errors, one.nats.float_upper()) == (two.errors, two.nats.float_upper())
 
 
 def test_interrupt_keeps_the_best_so_far():
@@ -355,13 +369,12 @@ class Simulation:
         rng = np.random.default_rng(0)
         self.x = np.array(list(product((0, 1), repeat=5)))
         self.truth = np.full(len(self.x), 0.5)  # P(y = 1): nothing can be learned
-        shape = Shape(2, 1, 1, 2)
-        code = Code(shape, quantise.NARROW, 2, 1, (0,), (0,))
+        code = Code(layout(2, 1, 1, 2), quantise.NARROW, (2, 1), (0,), (0,))
         found: dict[bytes, tuple[float, np.ndarray]] = {}
         for _ in range(self.pool):
-            integers = {name: rng.integers(-3, 4, size=size) for name, size in code.coded().items()}
+            integers = {name: np.asarray(rng.integers(-3, 4, size=size)) for name, size in code.coded().items()}
             _, integers = code.representative(integers)
-            weights = rounded.assembled({name: z.astype(float) for name, z in integers.items()})
+            weights = rounded.assembled(code.decoded(integers))
             z = program.run(weights, Split(self.x, np.zeros(len(self.x), dtype=int))).z[:, 0]
             nats, wrong = code.about(integers), np.stack([~(z < 0), ~(z > 0)], axis=1)
             if wrong.tobytes() not in found or found[wrong.tobytes()][0] > nats:

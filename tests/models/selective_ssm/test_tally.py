@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes import tensors
+from ssm_bounds.bounds.codes import fit
+from ssm_bounds.bounds.codes.scheme import PLAIN
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import checkpoint
@@ -105,11 +106,11 @@ def test_ties_are_errors_of_every_claim():
 
 def test_the_search_gains_nothing_from_ties():
     weights, data = rotation(2, T=100)
-    shape = rounded.shape_of(weights, "softplus")
-    parts = rounded.blocks(weights, shape) | {"p": np.array([[0.375]])}
+    layout = rounded.layout_of(weights, "softplus")
+    parts = rounded.blocks(weights, layout) | {"p": np.array(0.375)}
     parts["embedding"] = np.rint(parts["embedding"] * 16) / 16
-    code = tensors.shortest(shape, parts, (tensors.PLAIN,))
-    search = Search(data, data.m, shape, "code", 0.05, math.inf)
+    code = fit.shortest(layout, parts, (PLAIN,))
+    search = Search(data, data.m, layout, "code", 0.05, math.inf)
     point = search.point(code, code.integers(parts))
     assert program.errors(point.run.z, data.y) < point.errors == data.m
     moved = dict(point.integers) | {"p": point.integers["p"] + 1}
