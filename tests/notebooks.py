@@ -78,7 +78,7 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
     nbformat.write(notebook, path)
     options = ["--inplace", f"--timeout={SECONDS}", "--kernel_name=python3"]
     done = subprocess.run(
-        [sys.executable, "-m", "jupyter", "execute", *options, path],
+        [sys.executable, "-c", "from nbclient.cli import main; main()", *options, path],
         env={**os.environ, "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(folder / "ipython")},
         capture_output=True,
         text=True,
