@@ -14,9 +14,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
+from ssm_bounds.bounds.evaluate.logs import Floats, numbers, symbols
 from ssm_bounds.bounds.selection.cells import grid
 from ssm_bounds.bounds.sweeps.coefficients import Class
-from ssm_bounds.bounds.sweeps.logspace import Floats, softplus
 from ssm_bounds.bounds.values import DomainError
 
 Point = Mapping[str, Floats]
@@ -175,7 +177,7 @@ def _decays_and_caps(at: Point) -> Iterator[tuple[dict[str, Floats], Floats]]:
         yield {"s_A": cell.value}, cell.price
     if "B_q" not in at:
         return
-    top = at["M"] if "M" in at else softplus(at["p"] + at["B_q"] * at["B_u"])
+    top = at["M"] if "M" in at else numbers(softplus(sym.p + sym.B_q * sym.B_u), symbols(at))
     j = _above("M", _log2(top))
     for cell in both:
         s_A, cap, refined = _refined(cell, _point(j), at["s_A"], top, at["T"])

@@ -17,9 +17,8 @@ from ssm_bounds.bounds.architectures.block import Block
 from ssm_bounds.bounds.covers import lemmas as covering
 from ssm_bounds.bounds.covers.entropy import optimal_shares
 from ssm_bounds.bounds.evaluate.elementary import Functions
+from ssm_bounds.bounds.evaluate.logs import Floats, log, numbers, symbols
 from ssm_bounds.bounds.sweeps.coefficients import Class, blocks_of
-from ssm_bounds.bounds.sweeps.logspace import Floats, log
-from ssm_bounds.bounds.sweeps.readings import numbers, symbols
 
 _LN2 = math.log(2)
 

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
+from ssm_bounds.bounds.evaluate.logs import Floats, numbers
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import coefficients
 from ssm_bounds.bounds.sweeps.classes import Point, measured
-from ssm_bounds.bounds.sweeps.logspace import Floats, softplus
 from ssm_bounds.bounds.sweeps.rungs import RUNGS, SELECTED, margin_lipschitz
 from ssm_bounds.bounds.values import DomainError, require
 
@@ -192,7 +194,7 @@ def _base(at: Setting) -> dict[str, Floats]:
         require(
             constants.logit_max is not None, "vocabulary inputs need an embedding: this model has real-valued inputs"
         )
-        values["M"] = float(softplus(np.array(float(constants.logit_max))))  # type: ignore[arg-type]
+        values["M"] = float(numbers(softplus(sym.p), {sym.p: float(constants.logit_max)}))  # type: ignore[arg-type]
     require(float(at.delta) >= 1 / _LARGEST, "delta: a sweep takes failure probabilities above 1e-300")
     values |= {"T": at.sample.T, "m": at.sample.m, "delta": float(at.delta), "margin": float(at.margin)}
     values["c"] = float(at.loss.range)
@@ -233,5 +235,5 @@ def _follow(point: dict[str, Floats], moved: Mapping[str, Floats], at: Setting) 
             logit = point["p"] + point["B_q"] * point["B_u"]
         require(bool((np.abs(logit) < _LARGEST).all()), "a gate logit p + B_q B_u is beyond 1e300")
         with np.errstate(over="ignore"):
-            exponent = exponent * np.maximum(softplus(logit), point.get("M", 0.0))
+            exponent = exponent * np.maximum(numbers(softplus(sym.p), {sym.p: logit}), point.get("M", 0.0))
     require(bool((exponent < _LARGEST).all()), "s_A M T is beyond 1e300: no logarithm of the sums in float64")

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ssm_bounds.bounds.evaluate.logs import Floats
 from ssm_bounds.bounds.sweeps import coefficients
 from ssm_bounds.bounds.sweeps.classes import Point, measured, printed, selected
 from ssm_bounds.bounds.sweeps.coefficients import Class
 from ssm_bounds.bounds.sweeps.covers import Entropy
-from ssm_bounds.bounds.sweeps.logspace import Floats
 
 _OCTAVES = 60
 _NODES = 192
