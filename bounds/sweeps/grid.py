@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.constants import RADII, SHAPE
+from ssm_bounds.bounds.architectures.selective_ssm.family import CHOSEN, LARGEST_LOGIT
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
-from ssm_bounds.bounds.evaluate.logs import Floats, numbers
+from ssm_bounds.bounds.evaluate.logs import Floats, numbers, symbols
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import coefficients
@@ -24,11 +26,10 @@ from ssm_bounds.bounds.values import DomainError, require
 
 Result = TypeVar("Result")
 
-COUNTS = ("T", "m", "d", "N", "k", "V")
-_RADII = ("B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "B_w", "M_w")
+COUNTS = ("T", "m", *SHAPE)
 _POSITIVE = ("margin", "c", "l", "eps", "M")
-_GATE = ("p", "B_q", "M_q", "M")
-AXES = (*COUNTS, "delta", *_POSITIVE, "s_A", "p", *_RADII)
+_GATE = tuple(row.cell for row in CHOSEN if row.gate)
+AXES = (*COUNTS, "delta", *_POSITIVE, "s_A", "p", *RADII)
 """Everything a sweep can run over."""
 
 _CHUNK = 1 << 14
@@ -162,7 +163,7 @@ def _check(name: str, values: Floats, at: Setting) -> None:
         require(bool(inside.all()), "axis delta: a failure probability lies in (0, 1), and in a sweep above 1e-300")
     elif name in _POSITIVE:
         require(bool((values >= 1 / _LARGEST).all()), f"axis {name}: values are > 0, and in a sweep at least 1e-300")
-    elif name in _RADII:
+    elif name in RADII:
         require(bool((values >= 0).all()), f"axis {name}: a radius is >= 0")
     require(name != "V" or at.in_class, "axis V: the embedding is not in the class, so that its rows change nothing")
     require(name not in _GATE or at.measured.gate == "softplus", f"axis {name}: this model has no gate (Delta = 1)")
@@ -184,7 +185,7 @@ def _points(columns: Mapping[str, Floats], at: Setting) -> Iterator[Point]:
 
 def _base(at: Setting) -> dict[str, Floats]:
     constants = at.measured
-    names = ["d", "N", "k", "s_A", *_RADII, "p"]
+    names = ["d", "N", "k", "s_A", *RADII, "p"]
     if at.in_class:
         names.append("V")
     if constants.gate == "none":
@@ -232,7 +233,7 @@ def _follow(point: dict[str, Floats], moved: Mapping[str, Floats], at: Setting) 
     exponent = np.abs(s_A) * point["T"]
     if "B_q" in point:
         with np.errstate(over="ignore"):
-            logit = point["p"] + point["B_q"] * point["B_u"]
+            logit = numbers(LARGEST_LOGIT, symbols(point))
         require(bool((np.abs(logit) < _LARGEST).all()), "a gate logit p + B_q B_u is beyond 1e300")
         with np.errstate(over="ignore"):
             exponent = exponent * np.maximum(numbers(softplus(sym.p), {sym.p: logit}), point.get("M", 0.0))
