@@ -167,7 +167,13 @@ class _Numbers(_Reading):
     """Values of either sign."""
 
     number = np.ndarray
-    functions = {sympy.Add: np.add, sympy.Mul: np.multiply, sympy.Abs: np.abs, exp: np.exp}  # noqa: RUF012
+    functions = {  # noqa: RUF012
+        sympy.Add: np.add,
+        sympy.Mul: np.multiply,
+        sympy.Abs: np.abs,
+        sympy.sqrt: np.sqrt,
+        exp: np.exp,
+    }
 
     def _build(self, node: sympy.Basic) -> Closure:
         if isinstance(node, sympy.log):
@@ -225,9 +231,9 @@ class _Logs(_Reading):
 
         def difference(state: State) -> Scaled:
             x = number(state)
-            found = Scaled(np.copysign(np.expm1(-np.abs(x)), -x), np.maximum(x, 0.0))
-            tiny = np.abs(x) < _TINY
-            return _select(tiny, -scaled(state), found) if tiny.any() else found
+            size = np.abs(x)
+            found = Scaled(np.copysign(np.expm1(-size), -x), np.maximum(x, 0.0))
+            return found if size.min() >= _TINY else _select(size < _TINY, -scaled(state), found)
 
         return difference
 
@@ -265,11 +271,17 @@ def _choice(relation: type, left: Closure, right: Closure, branch: Closure, rest
         holds = _compare(relation, left(state), right(state))
         if holds.all() or not holds.any():
             return branch(state) if holds.any() else rest(state)
-        factor, exponent = np.empty((2, holds.size))
-        for chosen, where in ((branch, np.flatnonzero(holds)), (rest, np.flatnonzero(~holds))):
-            part = chosen(_Part(state, where))
-            factor[where], exponent[where] = part.factor, part.exponent
-        return Scaled(factor, exponent)
+        first, second = np.flatnonzero(holds), np.flatnonzero(~holds)
+        one, two = branch(_Part(state, first)), rest(_Part(state, second))
+
+        def joined(here: Floats | float, there: Floats | float) -> Floats | float:
+            if _same(here, there):
+                return here
+            found = np.empty(holds.size)
+            found[first], found[second] = here, there
+            return found
+
+        return Scaled(joined(one.factor, two.factor), joined(one.exponent, two.exponent))
 
     return choose
 
@@ -347,7 +359,12 @@ def numbers(expression: sympy.Expr, values: Mapping[sympy.Symbol, Any]) -> Float
     return np.asarray(_NUMBERS(expression, dict(values)), dtype=float)
 
 
-def logarithms(expressions: Mapping[str, sympy.Expr], values: Mapping[sympy.Symbol, Any]) -> dict[str, Floats]:
-    """``ln`` of the modulus of each expression, of arrays or expressions in other symbols, sharing what those are."""
+def scaled(expressions: Mapping[str, sympy.Expr], values: Mapping[sympy.Symbol, Any]) -> dict[str, Scaled]:
+    """Each expression, of arrays or expressions in other symbols, which are computed once."""
     state = dict(values)
-    return {name: _SCALED(expression, state).log for name, expression in expressions.items()}
+    return {name: _SCALED(expression, state) for name, expression in expressions.items()}
+
+
+def logarithms(expressions: Mapping[str, sympy.Expr], values: Mapping[sympy.Symbol, Any]) -> dict[str, Floats]:
+    """``ln`` of the modulus of each."""
+    return {name: found.log for name, found in scaled(expressions, values).items()}

@@ -18,7 +18,7 @@ from ssm_bounds.bounds.architectures.block import Block, Theorem
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, RHO
 from ssm_bounds.bounds.architectures.selective_ssm.table import PUBLISHED_STATE, SELECTIVE_SSM
 from ssm_bounds.bounds.covers.entropy import allocation
-from ssm_bounds.bounds.evaluate.logs import Floats, logarithms, symbols
+from ssm_bounds.bounds.evaluate.logs import Floats, Scaled, logarithms, scaled, symbols
 
 Class = Mapping[str, Floats]
 _WITHOUT_GATE = {sym.M: 1.0, sym.Delta_min: 1.0, sym.B_q: 0.0}
@@ -33,7 +33,7 @@ def blocks_of(of: Class, *, joint: bool) -> tuple[Block, ...]:
 def _values(of: Class, T: Floats, rho: Literal["published", "repaired"]) -> dict[sympy.Symbol, Any]:
     """Values of the symbols of a coefficient, as ``selective_ssm.blocks.assignment``."""
     gates = {} if "B_q" in of else _WITHOUT_GATE
-    return {**DEFINITIONS, sym.rho: RHO[rho], sym.B_x: PUBLISHED_STATE, **gates, **symbols(of), sym.T: T}
+    return {**DEFINITIONS, sym.rho: RHO[rho], **gates, **symbols(of), sym.T: T}
 
 
 def _read(of: Class, T: Floats, theorem: Theorem, sums: tuple[sympy.Symbol, ...]) -> dict[str, Floats]:
@@ -58,16 +58,26 @@ def repaired(of: Class, T: Floats) -> dict[str, Floats]:
 
 
 def published(of: Class, T: Floats) -> dict[str, Floats]:
-    """``ln`` of M, S_1, S_2, of each coefficient of the published chain (q for the gate), and of C_F by C.9.
+    """``ln`` of M, S_1, S_2, of each coefficient of the published chain (q for the gate), and of C_F by C.9."""
+    beta = {block.key: block.beta["published"] for block in _published("B_q" in of)}
+    formulas = {x.name: x for x in (*_POWER_SUMS, sym.C_F)} | beta
+    return {name: found.log for name, found in in_published(of, T, formulas).items()}
+
+
+def in_published(of: Class, T: Floats, formulas: Mapping[str, sympy.Expr]) -> dict[str, Scaled]:
+    """Formulas in the symbols of the published chain, C_F among them.
 
     Needs M_A, M_B, M_C, M_w and, with a gate, M_q. The gates are those of ``p_lo``, ``p_hi``: both are p there.
     """
-    return logarithms(_published("B_q" in of), _values(of, T, "published"))
+    chain = {sym.B_x: PUBLISHED_STATE, sym.C_F: _capacity("B_q" in of)}
+    return scaled(formulas, _values(of, T, "published") | chain)
+
+
+def _published(gate: bool) -> list[Block]:
+    return [block for block in SELECTIVE_SSM.of(gate=gate) if block.alpha is not None]
 
 
 @functools.cache
-def _published(gate: bool) -> dict[str, sympy.Expr]:
-    blocks = [block for block in SELECTIVE_SSM.of(gate=gate) if block.alpha is not None]
-    beta = {block.key: block.beta["published"] for block in blocks}
-    capacity = allocation([block.alpha for block in blocks], list(beta.values())) ** sympy.Rational(3, 2)
-    return {x.name: x for x in _POWER_SUMS} | beta | {"C_F": capacity}
+def _capacity(gate: bool) -> sympy.Expr:
+    alpha, beta = zip(*((block.alpha, block.beta["published"]) for block in _published(gate)), strict=True)
+    return allocation(alpha, beta) ** sympy.Rational(3, 2)

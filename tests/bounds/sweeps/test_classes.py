@@ -15,8 +15,9 @@ from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, RHO
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.ladder.rung import Setting
-from ssm_bounds.bounds.sweeps import coefficients
+from ssm_bounds.bounds.sweeps import coefficients, sweep
 from ssm_bounds.bounds.sweeps.classes import Paid, selected
 from ssm_bounds.bounds.sweeps.grid import AXES, _columns, _points
 from ssm_bounds.bounds.values import DomainError
@@ -160,3 +161,12 @@ def test_a_change_that_reaches_one_reading_alone_is_seen(monkeypatch):
 def test_a_cell_outside_the_grid_is_refused():
     with pytest.raises(DomainError, match="B_A: a constant above 2"):
         swept(replace(SETTING, measured=replace(SETTING.measured, B_A=1e302)))
+
+
+@pytest.mark.parametrize(
+    ("rung", "formula"), [("margin", "MARGIN_EXCESS"), ("scale", "SINGLE_SCALE"), ("sharp", "GAP"), ("repaired", "GAP")]
+)
+def test_a_change_of_the_step_from_entropy_to_a_gap_reaches_the_sweep(monkeypatch, rung, formula):
+    before = sweep(rung, {"T": [50]}, SETTING)["value"][0]
+    monkeypatch.setattr(chaining, formula, sympy.Rational(101, 100) * getattr(chaining, formula))
+    assert sweep(rung, {"T": [50]}, SETTING)["value"][0] == pytest.approx(1.01 * before, rel=1e-9)
