@@ -32,6 +32,7 @@ State = dict[Any, Any]
 Closure = Callable[[State], Any]
 
 _TINY = 1e-290  # below, products of doubles lose digits
+_FAR = -40.0  # e^-40 is nothing beside 1, and smaller exponentials are slow
 
 
 def log(x: Floats | float) -> Floats:
@@ -76,12 +77,14 @@ class Scaled:
     def __add__(self, other: Scaled) -> Scaled:
         one, two = self.sign, other.sign
         first, second = self.log, other.log
-        if isinstance(one, float) and _same(one, two):
-            return Scaled(one, np.logaddexp(first, second))
         with np.errstate(invalid="ignore"):  # of two zeros
-            gap = np.where(first == second, 0.0, second - first)
-        # two opposite signs leave what expm1 says, to the last digit
-        factor = (one + two) + np.where(gap > 0, one, two) * np.expm1(-np.abs(gap))
+            gap = second - first
+        near = np.fmax(-np.abs(gap), _FAR)
+        if isinstance(one, float) and isinstance(two, float):
+            # two opposite signs leave what expm1 says, to the last digit
+            factor = one * (1 + np.exp(near) if one == two else np.copysign(np.expm1(near), -gap))
+        else:
+            factor = one + two + np.where(gap > 0, one, two) * np.expm1(near)
         return Scaled(factor, np.maximum(first, second))
 
     def __mul__(self, other: Scaled) -> Scaled:
@@ -91,13 +94,25 @@ class Scaled:
         return Scaled(self.factor / other.factor, self.exponent - other.exponent)
 
     def __pow__(self, power: Floats | float) -> Scaled:
-        odd = isinstance(power, float) and power % 2 == 1
-        return Scaled(self.sign if odd else 1.0, power * self.log)
+        if isinstance(power, float) and power.is_integer():
+            return Scaled(self.sign if power % 2 else 1.0, power * self.log)
+        return Scaled(1.0, power * _above_zero(self))
 
 
 def _same(one: Floats | float, other: Floats | float) -> bool:
     """Whether both are one and the same at every point."""
     return isinstance(one, float) and isinstance(other, float) and one == other
+
+
+def _above_zero(x: Scaled) -> Floats:
+    """The logarithm, NaN below 0."""
+    sign = x.sign
+    return x.log if isinstance(sign, float) and sign > 0 else np.where(np.asarray(sign) < 0, np.nan, x.log)
+
+
+def _log_of_one_plus(x: Scaled) -> Floats:
+    """For x > 0 to the last digit of x, however small."""
+    return np.logaddexp(0.0, x.log) if _same(x.sign, 1.0) else _above_zero(Scaled(1.0, 0.0) + x)
 
 
 def _compare(relation: type, left: Scaled, right: Scaled) -> NDArray[np.bool_]:
@@ -113,6 +128,8 @@ def _select(where: NDArray[np.bool_], one: Scaled, other: Scaled) -> Scaled:
 
 
 def _minimum(one: Scaled, other: Scaled) -> Scaled:
+    if _same(one.sign, 1.0) and _same(other.sign, 1.0):
+        return Scaled(1.0, np.minimum(one.log, other.log))
     return _select(_compare(sympy.StrictLessThan, one, other), one, other)
 
 
@@ -180,9 +197,9 @@ class _Numbers(_Reading):
             (inside,) = node.args
             if inside.is_Add and S.One in inside.args:
                 above_one = _SCALED.compile(inside - 1)
-                return lambda state: np.logaddexp(0.0, above_one(state).log)
+                return lambda state: _log_of_one_plus(above_one(state))
             scaled = _SCALED.compile(inside)
-            return lambda state: scaled(state).log
+            return lambda state: _above_zero(scaled(state))
         return super()._build(node)
 
     @staticmethod
@@ -202,7 +219,7 @@ class _Logs(_Reading):
         sympy.Add: operator.add,
         sympy.Mul: operator.mul,
         sympy.Abs: abs,
-        sympy.log: lambda x: Scaled(x.log, 0.0),
+        sympy.log: lambda x: Scaled(_above_zero(x), 0.0),
         sympy.Min: _minimum,
     }
 
@@ -216,6 +233,9 @@ class _Logs(_Reading):
         if isinstance(node, _Weighted):
             x, terms = map(_NUMBERS.compile, node.args)
             return lambda state: _weighted(x(state), terms(state))
+        if node.is_Add and node.is_polynomial() and all(symbol.is_integer for symbol in node.free_symbols):
+            counts = _NUMBERS.compile(node)
+            return lambda state: Scaled(counts(state), 0.0)
         if node.is_Add and isinstance(1 - node, exp):
             return self._build_expm1((1 - node).args[0])
         written = super()._build(node)
@@ -231,8 +251,10 @@ class _Logs(_Reading):
 
         def difference(state: State) -> Scaled:
             x = number(state)
+            if x.max() <= -_TINY:
+                return Scaled(-np.expm1(x), 0.0)
             size = np.abs(x)
-            found = Scaled(np.copysign(np.expm1(-size), -x), np.maximum(x, 0.0))
+            found = Scaled(np.copysign(np.expm1(np.maximum(-size, _FAR)), -x), np.maximum(x, 0.0))
             return found if size.min() >= _TINY else _select(size < _TINY, -scaled(state), found)
 
         return difference
@@ -253,7 +275,9 @@ class _Logs(_Reading):
 
     @staticmethod
     def log1p(x: Scaled) -> Scaled:
-        return Scaled(1.0, np.where(x.log < -37.0, x.log, log(np.logaddexp(0.0, x.log))))
+        found = Scaled(_log_of_one_plus(x), 0.0)
+        # a softplus may be below every double
+        return _select(x.log < -37.0, Scaled(1.0, x.log), found) if _same(x.sign, 1.0) else found
 
     @staticmethod
     def from_rational(p: int, q: int) -> Scaled:

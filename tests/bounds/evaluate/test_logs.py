@@ -109,8 +109,23 @@ def test_every_point_takes_its_own_branch():
     expected = [2.0, 3.0, 3.5, 4.0, math.log(4)]
     assert np.exp(reading(formula, {x: at})) == pytest.approx(expected, rel=1e-14)
     assert np.exp(reading(y + formula, {x: at, y: np.array([1.0])})) == pytest.approx(1 + np.array(expected), rel=1e-14)
-    # a branch is not even computed where it does not apply: no warning of the logarithm of a negative number
-    assert reading(formula, {x: np.array([-2.0])}).item() == pytest.approx(math.log(2))
+
+
+def test_a_branch_is_computed_where_it_holds_alone():
+    at = np.array([0.0, 1.0, 2.0])
+    formula = Piecewise((5 + x, sympy.Eq(x, 0)), (1 / x, True))
+    with np.errstate(all="raise"):
+        assert np.exp(reading(formula, {x: at})) == pytest.approx([5, 1, 0.5], rel=1e-14)
+
+
+def test_nothing_below_zero_has_a_logarithm_or_a_root():
+    at = {x: np.array([-2.0])}
+    with np.errstate(invalid="ignore"):
+        for formula in (log(x), log(1 + x), sympy.sqrt(x), x ** Rational(1, 3)):
+            assert np.isnan([reading(formula, at), reading(formula + 1, at)]).all()
+        assert np.isnan([numbers(log(x), at), numbers(log(1 + x), at), numbers(sympy.sqrt(x), at)]).all()
+    assert reading(sympy.sqrt(x**2), at).item() == pytest.approx(math.log(2))
+    assert agrees(log(1 + x), {x: -0.75}) and agrees(log(1 + x), {x: 0.75})
 
 
 def test_what_points_share_has_size_one():
