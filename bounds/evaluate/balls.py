@@ -360,6 +360,10 @@ class _Rationals(Arithmetic):
     def from_scalar(value: Scalar) -> Fraction:
         return Fraction(value)
 
+    @staticmethod
+    def compare(relation: type, left: Fraction, right: Fraction) -> bool:
+        return _RELATIONS[relation][0](left, right)
+
 
 _ARB = _Balls()
 _MPMATH = _Mpmath()
@@ -401,7 +405,7 @@ def enclose(expression: sympy.Expr, values: Mapping[sympy.Symbol, Value], *, rto
 
 
 def rational(expression: sympy.Expr, values: Mapping[sympy.Symbol, Any]) -> Scalar:
-    """The exact value of an expression in sums, products and moduli; that of a symbol alone as it was given.
+    """The exact value of an expression in sums, products, moduli and branches; that of a symbol alone as it was given.
 
     >>> rational(sympy.Symbol("x") / 3, {sympy.Symbol("x"): 0.5})
     Fraction(1, 6)

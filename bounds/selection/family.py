@@ -1,4 +1,4 @@
-"""Classes of a family fixed before the data, with the cells and splits that single them out (theory.md 7)."""
+"""A family of classes fixed before the data: which constants have cells, and what singles a class out (theory.md 7)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import sympy
 
@@ -17,6 +17,24 @@ from ssm_bounds.bounds.selection.splits import Split
 
 Constants = TypeVar("Constants")
 """The radii of a class of one architecture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One constant that is chosen after the data, by the cell that contains it.
+
+    ``cell``: its name. ``bounds``: the constant of the class. ``of``: what the cell contains, in symbols of what was
+    measured; of a cap on the gates, the largest logit. ``kind``: of its grid. ``gate``, ``l1``: only in classes with a
+    gate, with l1 radii. ``norms``: only in classes in these norms (None: in all).
+    """
+
+    cell: str
+    bounds: str
+    of: sympy.Expr
+    kind: Literal["positive", "bias", "abscissa", "cap"] = "positive"
+    gate: bool = False
+    l1: bool = False
+    norms: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

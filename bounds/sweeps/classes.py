@@ -2,7 +2,7 @@
 
 Not certified: a constant within a relative 1e-12 above a point of the grid is taken to lie on it. A point is a mapping
 from the names of ``MeasuredConstants`` (and T, M, V where they constrain) to arrays; see ``sweeps.grid``.
-Source: theory.md 7; the exact form is ``selection.cells``.
+Source: theory.md 7; the exact form is ``selection.cells``, and both read ``selective_ssm.family.CHOSEN``.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import sympy
 
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.family import UNIT, chosen, normalised
+from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
+from ssm_bounds.bounds.evaluate.logs import Floats, logarithms, numbers, symbols
 from ssm_bounds.bounds.selection.cells import grid
 from ssm_bounds.bounds.sweeps.coefficients import Class
-from ssm_bounds.bounds.sweeps.logspace import Floats, softplus
 from ssm_bounds.bounds.values import DomainError
 
 Point = Mapping[str, Floats]
 
 _STEPS = 8
 _LARGEST_INDEX = 8 * 1000
-_SHARED = ("d", "N", "k", "V", "T")
+_SIZES = ("d", "N", "k", "V", "T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,10 @@ def _point(j: Floats) -> Floats:
     return np.exp2(j / _STEPS)
 
 
-def _log2(*factors: Floats) -> Floats:
-    """``log2`` of a product, exact where the factors are powers of two; -inf when one is 0."""
+def _log2(x: Floats) -> Floats:
+    """``log2``, exact at powers of two; -inf at 0."""
     with np.errstate(divide="ignore"):
-        return sum(map(np.log2, factors), np.zeros(()))
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """``log2`` of a quotient, of 0 for a zero matrix."""
-    return np.where(below > 0, _log2(above) - _log2(np.where(below > 0, below, 1.0)), -np.inf)
+        return np.log2(x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,45 +137,39 @@ def selected(at: Point, scale: Floats) -> tuple[list[Paid], list[Paid]]:
     same caps on M and cells of s_A. Raises: DomainError (a constant above 2^1000).
     """
     embedded, gated = "V" in at, "B_q" in at
-    unit = at["B_u"] if embedded else np.ones(())
-    outer = (at["B_B"], at["B_C"], unit, unit, unit, 1 / scale)
-    scaled = {"B_product": _log2(at["B_w"], *outer), "B_A": _log2(at["B_A"])}
-    radii = {
-        "M_A": _log2(at["M_A"]),
-        "M_B": _ratio(at["M_B"], at["B_B"]),
-        "M_C": _ratio(at["M_C"], at["B_C"]),
-        "M_w": _log2(at["M_w"], *outer),
-    }
-    if gated:
-        scaled["B_q"] = _log2(at["B_q"], unit)
-        radii["M_q"] = _log2(at["M_q"], unit)
-    cells = {name: _above(name, log2) for name, log2 in (scaled | radii).items()}
-    one = np.ones(())
-    shared = {name: at[name] for name in _SHARED if name in at}
-    shared |= {"B_u": one if embedded else at["B_u"], "B_B": one, "B_C": one}
-    shared |= {"B_w": _point(cells["B_product"]), "B_A": _point(cells["B_A"])}
-    price = sum((_index_price(cells[name]) for name in scaled), np.zeros(()))
-    if gated:
-        floor = np.floor(at["p"])
-        shared |= {"B_q": _point(cells["B_q"]), "p_lo": floor, "p_hi": floor + 1}
-        price = price + _index_price(floor) + math.log(4)  # of two times two options
-    else:
-        price = price + math.log(2)
-    plain = [Paid(shared | own, price + paid) for own, paid in _decays_and_caps(at)]
-    l1 = {name: _point(cells[name]) for name in radii}
-    more = sum((_index_price(cells[name]) for name in radii), np.zeros(()))
+    rows = chosen(gate=gated)
+    values = symbols(at) | {UNIT: at["B_u"] if embedded else np.ones(()), sym.margin: scale}
+    logs = logarithms({row.cell: row.of for row in rows if row.kind == "positive"}, values)
+    cells = {name: _above(name, value / math.log(2)) for name, value in logs.items()}
+    shared = {name: at[name] for name in _SIZES if name in at} | {"B_u": at["B_u"]}
+    shared |= {name: np.ones(()) for name in normalised(embedding_in_class=embedded)}
+    # of two options, times two more with a gate
+    price, more, l1 = np.asarray(math.log(4 if gated else 2)), np.zeros(()), {}
+    for row in rows:
+        if row.kind == "bias":
+            floor = np.floor(numbers(row.of, values))
+            shared |= {f"{row.bounds}_lo": floor, f"{row.bounds}_hi": floor + 1}
+            price = price + _index_price(floor)
+        elif row.kind == "positive" and row.l1:
+            l1[row.bounds] = _point(cells[row.cell])
+            more = more + _index_price(cells[row.cell])
+        elif row.kind == "positive":
+            shared[row.bounds] = _point(cells[row.cell])
+            price = price + _index_price(cells[row.cell])
+    plain = [Paid(shared | own, price + paid) for own, paid in _decays_and_caps(at, {row.kind: row.of for row in rows})]
     return plain, [Paid({**paid.constants, **l1}, paid.price + more) for paid in plain]
 
 
-def _decays_and_caps(at: Point) -> Iterator[tuple[dict[str, Floats], Floats]]:
+def _decays_and_caps(at: Point, of: Mapping[str, sympy.Expr]) -> Iterator[tuple[dict[str, Floats], Floats]]:
     """The cells of s_A, alone and with one of M, each with its price."""
-    both = _abscissae(at["s_A"])
+    abscissa = numbers(of["abscissa"], symbols(at))
+    both = _abscissae(abscissa)
     for cell in both:
         yield {"s_A": cell.value}, cell.price
-    if "B_q" not in at:
+    if "cap" not in of:
         return
-    top = at["M"] if "M" in at else softplus(at["p"] + at["B_q"] * at["B_u"])
+    top = at["M"] if "M" in at else numbers(softplus(of["cap"]), symbols(at))
     j = _above("M", _log2(top))
     for cell in both:
-        s_A, cap, refined = _refined(cell, _point(j), at["s_A"], top, at["T"])
+        s_A, cap, refined = _refined(cell, _point(j), abscissa, top, at["T"])
         yield {"s_A": s_A, "M": cap}, cell.price + _index_price(j) + refined

@@ -7,21 +7,18 @@ valid, so what is off is rounding, and near an integer the ceilings of 3.1 and 3
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.block import Block
 from ssm_bounds.bounds.covers import lemmas as covering
 from ssm_bounds.bounds.covers.entropy import optimal_shares
 from ssm_bounds.bounds.evaluate.elementary import Functions
+from ssm_bounds.bounds.evaluate.logs import Floats, log, numbers, symbols
 from ssm_bounds.bounds.sweeps.coefficients import Class, blocks_of
-from ssm_bounds.bounds.sweeps.logspace import Floats, log
-from ssm_bounds.bounds.sweeps.readings import numbers, symbols
-
-_LN2 = math.log(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +44,6 @@ class Cover:
         return Cover(self.number, self.entries, self.log_scale + log_beta)
 
 
-def _volume(entries: Floats, radius: Floats) -> Cover:
-    return Cover(covering.volume, entries, _LN2 + log(radius))
-
-
-def _box(entries: Floats, half_width: Floats) -> Cover:
-    return Cover(covering.box, entries, log(half_width))
-
-
-_LEMMAS: dict[type, Callable[[Floats, Floats], Cover]] = {covering.Volume: _volume, covering.Box: _box}
-
-
 def covers(of: Class) -> dict[str, tuple[Cover, ...]]:
     """The alternatives of each block, in its own metric: those of ``selective_ssm.blocks.covers``."""
     return {block.key: found for block, found in _covers(of)}
@@ -68,9 +54,9 @@ def _covers(of: Class) -> Iterator[tuple[Block, tuple[Cover, ...]]]:
     for block in blocks_of(of, joint="M" in of):
         sparse = block.l1 is not None and block.l1.name in of
         entries = numbers(block.entries, values)
-        # a box may come out below 0 by a rounding
-        cover = _LEMMAS[block.lemma(sparse=sparse)](entries, np.maximum(numbers(block.radius, values), 0.0))
-        found: tuple[Cover, ...] = (cover,)
+        lemma, radius = block.lemma(sparse=sparse), np.maximum(numbers(block.radius, values), 0.0)  # a rounding below 0
+        number = covering.box if lemma is covering.Box else covering.volume
+        found: tuple[Cover, ...] = (Cover(number, entries, log(numbers(lemma.reach, {sym.r: radius}))),)
         if sparse and block.l1 is not None:
             found += (Cover(covering.maurey, entries, log(of[block.l1.name])),)
         if block.seen != 1:

@@ -12,21 +12,24 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.selective_ssm.constants import RADII, SHAPE
+from ssm_bounds.bounds.architectures.selective_ssm.family import CHOSEN, LARGEST_LOGIT
+from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
+from ssm_bounds.bounds.evaluate.logs import Floats, numbers, symbols
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import coefficients
 from ssm_bounds.bounds.sweeps.classes import Point, measured
-from ssm_bounds.bounds.sweeps.logspace import Floats, softplus
 from ssm_bounds.bounds.sweeps.rungs import RUNGS, SELECTED, margin_lipschitz
 from ssm_bounds.bounds.values import DomainError, require
 
 Result = TypeVar("Result")
 
-COUNTS = ("T", "m", "d", "N", "k", "V")
-_RADII = ("B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "B_w", "M_w")
+COUNTS = ("T", "m", *SHAPE)
 _POSITIVE = ("margin", "c", "l", "eps", "M")
-_GATE = ("p", "B_q", "M_q", "M")
-AXES = (*COUNTS, "delta", *_POSITIVE, "s_A", "p", *_RADII)
+_GATE = tuple(row.cell for row in CHOSEN if row.gate)
+AXES = (*COUNTS, "delta", *_POSITIVE, "s_A", "p", *RADII)
 """Everything a sweep can run over."""
 
 _CHUNK = 1 << 14
@@ -160,7 +163,7 @@ def _check(name: str, values: Floats, at: Setting) -> None:
         require(bool(inside.all()), "axis delta: a failure probability lies in (0, 1), and in a sweep above 1e-300")
     elif name in _POSITIVE:
         require(bool((values >= 1 / _LARGEST).all()), f"axis {name}: values are > 0, and in a sweep at least 1e-300")
-    elif name in _RADII:
+    elif name in RADII:
         require(bool((values >= 0).all()), f"axis {name}: a radius is >= 0")
     require(name != "V" or at.in_class, "axis V: the embedding is not in the class, so that its rows change nothing")
     require(name not in _GATE or at.measured.gate == "softplus", f"axis {name}: this model has no gate (Delta = 1)")
@@ -182,7 +185,7 @@ def _points(columns: Mapping[str, Floats], at: Setting) -> Iterator[Point]:
 
 def _base(at: Setting) -> dict[str, Floats]:
     constants = at.measured
-    names = ["d", "N", "k", "s_A", *_RADII, "p"]
+    names = ["d", "N", "k", "s_A", *RADII, "p"]
     if at.in_class:
         names.append("V")
     if constants.gate == "none":
@@ -192,7 +195,7 @@ def _base(at: Setting) -> dict[str, Floats]:
         require(
             constants.logit_max is not None, "vocabulary inputs need an embedding: this model has real-valued inputs"
         )
-        values["M"] = float(softplus(np.array(float(constants.logit_max))))  # type: ignore[arg-type]
+        values["M"] = float(numbers(softplus(sym.p), {sym.p: float(constants.logit_max)}))  # type: ignore[arg-type]
     require(float(at.delta) >= 1 / _LARGEST, "delta: a sweep takes failure probabilities above 1e-300")
     values |= {"T": at.sample.T, "m": at.sample.m, "delta": float(at.delta), "margin": float(at.margin)}
     values["c"] = float(at.loss.range)
@@ -230,8 +233,8 @@ def _follow(point: dict[str, Floats], moved: Mapping[str, Floats], at: Setting) 
     exponent = np.abs(s_A) * point["T"]
     if "B_q" in point:
         with np.errstate(over="ignore"):
-            logit = point["p"] + point["B_q"] * point["B_u"]
+            logit = numbers(LARGEST_LOGIT, symbols(point))
         require(bool((np.abs(logit) < _LARGEST).all()), "a gate logit p + B_q B_u is beyond 1e300")
         with np.errstate(over="ignore"):
-            exponent = exponent * np.maximum(softplus(logit), point.get("M", 0.0))
+            exponent = exponent * np.maximum(numbers(softplus(sym.p), {sym.p: logit}), point.get("M", 0.0))
     require(bool((exponent < _LARGEST).all()), "s_A M T is beyond 1e300: no logarithm of the sums in float64")

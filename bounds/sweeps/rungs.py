@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sympy import Eq, Piecewise
 
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.evaluate.logs import Floats, numbers, symbols
+from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.sweeps import coefficients
 from ssm_bounds.bounds.sweeps.classes import Point, measured, printed, selected
 from ssm_bounds.bounds.sweeps.coefficients import Class
 from ssm_bounds.bounds.sweeps.covers import Entropy
-from ssm_bounds.bounds.sweeps.logspace import Floats
 
 _OCTAVES = 60
 _NODES = 192
@@ -54,33 +57,17 @@ def margin_lipschitz(k: Floats) -> Floats:
     return np.where(k == 1, 1.0, math.sqrt(2))
 
 
-def _confidence(at: Point) -> Floats:
-    """``c sqrt(ln(2/delta)/(2m))``."""
-    return at["c"] * np.sqrt((math.log(2) - np.log(at["delta"])) / (2 * at["m"]))
-
-
 # --- at the measured constants ------------------------------------------------------------------------------------
 
 
-def published(at: Point) -> Values:
-    """``8 c r (1 - ln r) + 3c sqrt(ln(2/delta)/(2m))``, ``r = 3 l C_F/(c sqrt m)``.
+_PUBLISHED = Piecewise((chaining.PUBLISHED_DEVIATION, Eq(sym.C_F, 0)), (chaining.PUBLISHED_GAP, True))
 
-    It applies for r <= 1 and s_A <= 0. Source: theory.md 2.
-    """
-    log_capacity = coefficients.published(printed(at), at["T"])["C_F"]
-    log_ratio = np.log(3 * at["l"] / (at["c"] * np.sqrt(at["m"]))) + log_capacity
-    rest = 3 * _confidence(at)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        # ln of |8 c r (1 - ln r)|, which may be beyond every double
-        log_main = np.where(
-            log_ratio == -np.inf, -np.inf, np.log(8 * at["c"]) + log_ratio + np.log(np.abs(1 - log_ratio))
-        )
-        positive = log_ratio < 1
-        log_rest = np.log(rest)
-        share = -np.exp(-np.abs(log_main - log_rest))
-        apart = np.maximum(log_main, log_rest) + np.log1p(np.where(log_main == log_rest, -1.0, share))
-    log = np.where(positive, np.logaddexp(log_main, log_rest), apart)
-    sign = np.where(positive | (log_rest >= log_main), 1.0, -1.0)
+
+def published(at: Point) -> Values:
+    """The printed formula as we read it; it applies where its ratio is at most 1 and s_A <= 0. Source: theory.md 2."""
+    formulas = {"value": _PUBLISHED, "ratio": chaining.PUBLISHED_CONDITION}
+    found = coefficients.in_published(printed(at), at["T"], formulas)
+    log, sign, log_ratio = np.broadcast_arrays(found["value"].log, found["value"].sign, found["ratio"].log)
     none = np.full(log.shape, np.nan)
     return Values(log, sign, (log_ratio <= 0) & (at["s_A"] <= 0), np.zeros(log.shape), none, none)
 
@@ -103,7 +90,7 @@ def _dudley(at: Point, entropy: Entropy) -> Values:
         total += np.sqrt(entropy(log_top + np.log(eps))) * 2 * x
     integral = total * (1 - start) * at["c"] / 2 / _NODES
     rademacher = 2 * at["c"] * start + 12 / np.sqrt(at["m"]) * integral
-    return _of(2 * rademacher + _confidence(at))
+    return _of(numbers(chaining.GAP, symbols(at) | {sym.rademacher: rademacher}))
 
 
 def repaired(at: Point) -> Values:
@@ -153,7 +140,7 @@ def _cheapest(at: Point, scale: Floats, log_eps: Floats) -> Iterator[tuple[NDArr
 
 
 def margin(at: Point, *, paid: bool) -> Values:
-    """``sqrt((H + ln(1/pi) + ln(1/delta))/(2m))`` at half the margin. theory.md 5.1, 6.3, 7."""
+    """The excess at half the margin. theory.md 5.1, 6.3, 7."""
     unit = 1 / (2 * margin_lipschitz(at["k"]))
     eps = unit * at["margin"]
     entropy, price = np.zeros((2, len(eps)))
@@ -162,12 +149,12 @@ def margin(at: Point, *, paid: bool) -> Values:
             entropy[where], price[where] = height, cost
     else:
         entropy = _sharp_entropy(measured(at), at["T"])(np.log(eps))
-    excess = np.sqrt((entropy + price - np.log(at["delta"])) / (2 * at["m"]))
+    excess = numbers(chaining.MARGIN_EXCESS, symbols(at) | {sym.H: entropy, sym.price: price})
     return _of(excess, price=price, eps=eps, entropy=entropy)
 
 
 def scale(at: Point, *, paid: bool) -> Values:
-    """``2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))``, at ``eps`` of the point or the best. 5.1, 6.2, 7."""
+    """One scale, at ``eps`` of the point or the best. theory.md 5.1, 6.2, 7."""
     if not paid:
         return _scale(at, _sharp_entropy(measured(at), at["T"]), np.ones(()), np.zeros(()))
     columns = np.empty((4, len(at["T"])))
@@ -182,11 +169,11 @@ def scale(at: Point, *, paid: bool) -> Values:
 
 def _scale(at: Point, entropy: Entropy, unit: Floats, price: Floats) -> Values:
     """``entropy``: of ``z/unit``. The best radius by a grid that is refined twice about its least value."""
-    extra = price + math.log(2) - np.log(at["delta"])
+    values = symbols(at) | {sym.price: price}
 
     def value(eps: Floats) -> tuple[Floats, Floats]:
         height = entropy(np.log(eps / unit))
-        return 2 * at["l"] * eps + at["c"] * np.sqrt((height + extra) / (2 * at["m"])), height
+        return numbers(chaining.SINGLE_SCALE, values | {sym.eps: eps, sym.H: height}), height
 
     def search(center: Floats, offsets: Floats) -> Floats:
         found = np.stack([value(center * math.exp(offset))[0] for offset in offsets])

@@ -14,8 +14,8 @@ from ssm_bounds.bounds.selection.splits import Group
 from ssm_bounds.bounds.values import Gate, Scalar, check_fields, require, require_finite
 
 Norms = Literal["spectral", "vocabulary"]
-_SHAPE = ("d", "N", "k", "V")
-_RADII = ("B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "B_w", "M_w")
+SHAPE = ("d", "N", "k", "V")
+RADII = ("B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "B_w", "M_w")
 _VOCABULARY = ("v_B", "v_C", "v_w")
 
 
@@ -57,7 +57,7 @@ class MeasuredConstants:
     v_w: Scalar | None = None
 
     def __post_init__(self) -> None:
-        check_fields("MeasuredConstants", self, counts=_SHAPE, radii=(*_RADII, *_VOCABULARY))
+        check_fields("MeasuredConstants", self, counts=SHAPE, radii=(*RADII, *_VOCABULARY))
         for name in ("s_A", "p") + (("logit_max",) if self.logit_max is not None else ()):
             require_finite("MeasuredConstants", name, getattr(self, name))
         require(self.gate in ("softplus", "none"), f"gate: expected 'softplus' or 'none', got {self.gate!r}")
@@ -132,7 +132,7 @@ class ClassConstants:
     norms: Norms = "spectral"
 
     def __post_init__(self) -> None:
-        check_fields("ClassConstants", self, counts=_SHAPE, radii=(*_RADII, "M"))
+        check_fields("ClassConstants", self, counts=SHAPE, radii=(*RADII, "M"))
         for name in ("s_A", "p_lo", "p_hi"):
             require_finite("ClassConstants", name, getattr(self, name))
         require(self.p_lo <= self.p_hi, f"ClassConstants: p_lo = {self.p_lo!r} exceeds p_hi = {self.p_hi!r}")

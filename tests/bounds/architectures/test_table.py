@@ -16,8 +16,8 @@ from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM, S
 from ssm_bounds.bounds.covers.entropy import LipschitzImage, Minimum
 from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume, Maurey, Volume
 from ssm_bounds.bounds.evaluate.balls import rational
+from ssm_bounds.bounds.evaluate.logs import logarithms, numbers
 from ssm_bounds.bounds.selection.splits import Group
-from ssm_bounds.bounds.sweeps.readings import logarithms, numbers
 from ssm_bounds.models.selective_ssm.weights import SHAPES
 from ssm_bounds.report.document import schema
 from tests.bounds.sweeps.test_sweeps import arrays, constants, leaves
