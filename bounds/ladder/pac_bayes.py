@@ -41,7 +41,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from ssm_bounds.bounds.architectures.selective_ssm.spread import (
-    Point,
+    Center,
     balls,
     drift,
     exactly,
@@ -197,7 +197,7 @@ class Draft:
 class Family:
     """The Q of one model, one for each of ``TAILS``; m and delta come later. Made by :func:`fit`."""
 
-    point: Point
+    center: Center
     blocks: Mapping[str, Array]
     counts: Mapping[str, int]
     squares: Mapping[str, float]
@@ -291,7 +291,7 @@ def fit(
         counts = {name: sizes[name] for name in blocks}
         squares = {name: sum_of_squares(value - prior_center({name: 1})[0]) for name, value in blocks.items()}
         numbers = [getattr(inputs, name) for name in Suprema.__dataclass_fields__]
-        family = Family(Point(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
+        family = Family(Center(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
         if not all(np.isfinite(value).all() for value in [*numbers, *squares.values()] if value is not None):
             return family
         return replace(family, drafts=tuple(drafts(family)))
@@ -313,7 +313,7 @@ def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
         share = events * tail / sum(width[name].size for name in counts)
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
         rounds = 8 if i else _ROUNDS
-        width = fit_widths(family.point, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
+        width = fit_widths(family.center, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
         if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
             return
         cost = 0.0
@@ -330,24 +330,24 @@ def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
 
 def _certify(family: Family, draft: Draft) -> Posterior:
     """Every number of a posterior in ball arithmetic, its widths and reaches as they are."""
-    point, blocks, counts, squares, T, g = (
-        family.point,
+    center, blocks, counts, squares, T, g = (
+        family.center,
         family.blocks,
         family.counts,
         family.squares,
         family.T,
         family.g,
     )
-    A, x, width, reach = blocks["A"], point.at, draft.width, draft.reach
+    A, x, width, reach = blocks["A"], center.at, draft.width, draft.reach
     h = {name: Fraction(r) * Fraction(float(width[name])) for name, r in reach.items() if not width[name].shape}
     pairs = zip(A.ravel().tolist(), width["A"].ravel().tolist(), strict=True)
     moved = [Fraction(a) + Fraction(reach["A"]) * Fraction(sigma) for a, sigma in pairs]
     near = upper_sums(list(map(Fraction, A.ravel().tolist())), largest_gate(x, Fraction(0)), T, A.shape)
-    far = upper_sums(moved, largest_gate(x, drift(Fraction(x.u), Fraction(x.q), h)), T, A.shape)
+    far = upper_sums(moved, largest_gate(x, drift(Fraction(x.input_l2), Fraction(x.q_l2), h)), T, A.shape)
     with bits(START_BITS):
-        exact_point = Point(exactly(x), balls(point.a), point.rows)
+        exact_center = Center(exactly(x), balls(center.a), center.rows)
         exact_width = {name: balls(value) for name, value in width.items()}
-        first, later, by_entry = spread(exact_point, exact_width, {n: arb(r) for n, r in reach.items()}, near, far)
+        first, later, by_entry = spread(exact_center, exact_width, {n: arb(r) for n, r in reach.items()}, near, far)
         variance, remainder = first + sum(map(total, later)) + arb(2) ** -2000, total(by_entry)
         room = exact(g) / 2 - remainder
         tail = (room / (2 * variance).sqrt()).erfc() if room > 0 else arb(1)

@@ -57,7 +57,7 @@ R_3 = Piecewise(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Point:
+class Center:
     """What the spread depends on besides the widths: suprema, |a| (d,N), and how many rows of W are in z (1 or 2)."""
 
     at: Suprema
@@ -66,71 +66,95 @@ class Point:
 
 
 def spread(
-    point: Point, width: Mapping[str, Numbers], reach: Mapping[str, Any], near: Numbers, far: Numbers
+    center: Center, width: Mapping[str, Numbers], reach: Mapping[str, Any], near: Numbers, far: Numbers
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
     """V_1; the variances of W_B (N,), W_C (N,) and W (d,) by group; the remainder by entries of A (d,N).
 
     ``width``: sigma of A (d,N), W_B, W_C (N,), W (d,), q, p, embedding (), 0 for what does not move. ``reach``: r of
     each but W. ``near``, ``far``: R_1, R_2, R_3 (3,d,N) at theta and at the moved decays and gates.
     """
-    x, a = point.at, point.a
     h = {name: r * width[name] for name, r in reach.items()}
-    h_A, h_E, h_q = h["A"], h["embedding"], h["q"]
-    R_1, R_2, _ = near
+    moved = _moved(center.at, h["embedding"])
+    later = _later(moved, center.rows, width, h, far[0])
+    return _first(center, width, near), later, _remainder(center, moved, h, far)
 
-    def readout(R: Numbers, eb: Numbers, web: Numbers) -> Numbers:
-        """|h_n|, the factor of (W_C u_T)_n in z."""
-        return np.minimum(total(x.omega[:, None] * R * eb, axis=0), web * R.max(0))
 
-    # the linear part, at theta
-    gates = total(x.omega[:, None] * x.c * x.eb * (R_1 + a * R_2))
-    decay = width["A"] * x.omega[:, None] * x.c * x.eb * R_2
+def _first(center: Center, width: Mapping[str, Numbers], near: Numbers) -> Numbers:
+    """V_1: the variance of the part that is linear in (A, p, q, E), at theta."""
+    x, (R_1, R_2, _) = center.at, near
+    gates = total(x.omega[:, None] * x.image_C * x.channel_image_B * (R_1 + center.a * R_2))
+    decay = width["A"] * x.omega[:, None] * x.image_C * x.channel_image_B * R_2
     rows = (
-        total(x.omega[:, None] * R_1 * x.c * x.b)
-        + total(x.c * x.rows_B * total(x.omega[:, None] * x.e[:, None] * R_1, axis=0))
-        + total(x.rows_C * readout(R_1, x.eb, x.web))
-        + gates * x.q
+        total(x.omega[:, None] * R_1 * x.image_C * x.image_B)
+        + total(x.image_C * x.rows_B * total(x.omega[:, None] * x.channel[:, None] * R_1, axis=0))
+        + total(x.rows_C * _readout(x, R_1))
+        + gates * x.q_l2
     )
-    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.u))
-    first = first + _square(width["embedding"] * rows)
+    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.input_l2))
+    return first + _square(width["embedding"] * rows)
 
-    # suprema after the first move
-    e, u = x.e + h_E, x.u + h_E
-    b, c = x.b + x.rows_B * h_E, x.c + x.rows_C * h_E
-    eb = x.eb + h_E * x.b + h_E * e[:, None] * x.rows_B
-    eu = x.eu + h_E * x.u + h_E * e
-    weu = x.weu + h_E * (x.we + x.w * u)
-    web = x.web + h_E * (x.w * b + x.we * x.rows_B)
 
-    # the remainder
-    F_1, F_2, F_3 = far
-    rate, bend = h["p"] + h_q * (x.u + 2 * h_E) + x.q * h_E, 2 * h_q * h_E
+def _moved(x: Suprema, h_E: Numbers) -> Suprema:
+    """The suprema after a move of the embedding by ``h_E``."""
+    channel, input_l2, image_B = x.channel + h_E, x.input_l2 + h_E, x.image_B + x.rows_B * h_E
+    return replace(
+        x,
+        channel=channel,
+        input_l2=input_l2,
+        image_B=image_B,
+        image_C=x.image_C + x.rows_C * h_E,
+        channel_image_B=x.channel_image_B + h_E * x.image_B + h_E * channel[:, None] * x.rows_B,
+        channel_input_l2=x.channel_input_l2 + h_E * x.input_l2 + h_E * channel,
+        readout_l1_input_l2=x.readout_l1_input_l2 + h_E * (x.readout_l1 + x.omega_l2 * input_l2),
+        readout_l1_image_B=x.readout_l1_image_B + h_E * (x.omega_l2 * image_B + x.readout_l1 * x.rows_B),
+    )
+
+
+def _remainder(center: Center, moved: Suprema, h: Mapping[str, Numbers], far: Numbers) -> Numbers:
+    """rho by entries of A (d,N). ``moved``: the suprema after the first move."""
+    x, a, (F_1, F_2, F_3) = center.at, center.a, far
+    h_A, h_E, h_q = h["A"], h["embedding"], h["q"]
+    rate, bend = h["p"] + h_q * (x.input_l2 + 2 * h_E) + x.q_l2 * h_E, 2 * h_q * h_E
     square = _square(rate) + bend
     H = h_A + (a + h_A) * rate
     K = 2 * h_A * rate + (a + h_A) * square
-    product = eb * c
-    slope = h_E * (b * c + e[:, None] * x.rows_B * c + eb * x.rows_C)
-    curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
+    channel, b, c = moved.channel[:, None], moved.image_B, moved.image_C
+    product = moved.channel_image_B * c
+    slope = h_E * (b * c + channel * x.rows_B * c + moved.channel_image_B * x.rows_C)
+    curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + channel * x.rows_B * x.rows_C)
     path = product * (square * F_1 + (2 * rate * H + K) * F_2 + _square(H) * F_3)
     path = path + 2 * slope * (rate * F_1 + H * F_2) + curve * F_1
-    remainder = x.omega[:, None] * path / 2
+    return x.omega[:, None] * path / 2
 
-    # W_B, W_C and W, each after those before it
-    per_B = c * np.minimum(total(x.omega[:, None] * F_1 * eu[:, None], axis=0), weu * F_1.max(0))
-    eb, web = eb + h["W_B"] * eu[:, None], web + h["W_B"] * weu
-    per_C = u * readout(F_1, eb, web)
-    per_w = total((c + h["W_C"] * u) * F_1 * eb, axis=1)
-    later = _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), point.rows * _square(width["W"] * per_w)
-    return first, later, remainder
+
+def _later(
+    moved: Suprema, rows: int, width: Mapping[str, Numbers], h: Mapping[str, Numbers], F_1: Numbers
+) -> tuple[Numbers, Numbers, Numbers]:
+    """The variances of W_B, W_C and W, each after those before it."""
+    by_entry = total(moved.omega[:, None] * F_1 * moved.channel_input_l2[:, None], axis=0)
+    per_B = moved.image_C * np.minimum(by_entry, moved.readout_l1_input_l2 * F_1.max(0))
+    after_B = replace(
+        moved,
+        channel_image_B=moved.channel_image_B + h["W_B"] * moved.channel_input_l2[:, None],
+        readout_l1_image_B=moved.readout_l1_image_B + h["W_B"] * moved.readout_l1_input_l2,
+    )
+    per_C = moved.input_l2 * _readout(after_B, F_1)
+    per_w = total((moved.image_C + h["W_C"] * moved.input_l2) * F_1 * after_B.channel_image_B, axis=1)
+    return _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), rows * _square(width["W"] * per_w)
+
+
+def _readout(x: Suprema, R: Numbers) -> Numbers:
+    """|h_n|, the factor of (W_C u_T)_n in z."""
+    return np.minimum(total(x.omega[:, None] * R * x.channel_image_B, axis=0), x.readout_l1_image_B * R.max(0))
 
 
 def _square(value: Numbers) -> Numbers:
     return value * value  # a power of a single float64 would be the platform's
 
 
-def drift(u: Any, q: Any, h: Mapping[str, Any]) -> Any:
-    """The most that a gate logit moves: u and q are the norms in :class:`Suprema`."""
-    return h["p"] + h["q"] * (u + h["embedding"]) + q * h["embedding"]
+def drift(input_l2: Any, q_l2: Any, h: Mapping[str, Any]) -> Any:
+    """The most that a gate logit moves, from the norms in :class:`Suprema`."""
+    return h["p"] + h["q"] * (input_l2 + h["embedding"]) + q_l2 * h["embedding"]
 
 
 def upper_sums(decays: list[Fraction], M: Scalar, T: int, shape: tuple[int, ...]) -> Numbers:

@@ -45,28 +45,29 @@ class Parameters(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suprema:
-    """Upper bounds over all inputs u, float64. ``omega``: modulus of a readout, or of the difference of two rows (d,).
+    """Upper bounds over all inputs u, float64; a name of two factors is that of their product's supremum.
 
-    ``e`` (d,): |u_j|; ``u``: |u|_2; ``b``, ``c`` (N,): |(W_B u)_n|, |(W_C u)_n|; ``eb`` (d,N): |u_j (W_B u)_n|; ``eu``
-    (d,): |u_j| |u|; ``we``: |omega o u|_1; ``weu``: |omega o u|_1 |u|; ``web`` (N,): |omega o u|_1 |(W_B u)_n|;
-    ``logit``: p + q.u (None: no gate). ``rows_B``, ``rows_C`` (N,): l2 norms of rows; ``q``, ``w``: of q and omega.
+    ``omega`` (d,): modulus of a readout, or of the difference of two rows. ``channel`` (d,): |u_j|; ``input_l2``: |u|;
+    ``image_B``, ``image_C`` (N,): |(W_B u)_n|, |(W_C u)_n|; ``readout_l1``: |omega o u|_1; ``channel_image_B`` (d,N),
+    ``channel_input_l2`` (d,), ``readout_l1_input_l2``, ``readout_l1_image_B`` (N,): products. ``logit``: p + q.u (None:
+    no gate). ``rows_B``, ``rows_C`` (N,): l2 norms of rows; ``q_l2``, ``omega_l2``: of q and omega.
     """
 
     omega: Array
-    e: Array
-    u: float
-    b: Array
-    c: Array
-    eb: Array
-    eu: Array
-    we: float
-    weu: float
-    web: Array
+    channel: Array
+    input_l2: float
+    image_B: Array
+    image_C: Array
+    channel_image_B: Array
+    channel_input_l2: Array
+    readout_l1: float
+    readout_l1_input_l2: float
+    readout_l1_image_B: Array
     logit: Any
     rows_B: Array
     rows_C: Array
-    q: float
-    w: float
+    q_l2: float
+    omega_l2: float
 
 
 def _up(value: Any, terms: int = 1) -> Any:
@@ -125,20 +126,20 @@ def _over_rows(weights: Parameters, E: Array, omega: Array, q: float) -> Suprema
     logits = _product(E, weights.q[None])[:, 0] + _up(2 * d * _EPS * q * size)
     return Suprema(
         omega=omega,
-        e=absolute.max(0),
-        u=float(size.max()),
-        b=b.max(0),
-        c=_dot(E, weights.W_C).max(0),
-        eb=np.stack([_up((absolute * column[:, None]).max(0)) for column in b.T], axis=1),
-        eu=_up((absolute * size[:, None]).max(0)),
-        we=float(mass.max()),
-        weu=float(_up((mass * size).max())),
-        web=_up((mass[:, None] * b).max(0)),
+        channel=absolute.max(0),
+        input_l2=float(size.max()),
+        image_B=b.max(0),
+        image_C=_dot(E, weights.W_C).max(0),
+        channel_image_B=np.stack([_up((absolute * column[:, None]).max(0)) for column in b.T], axis=1),
+        channel_input_l2=_up((absolute * size[:, None]).max(0)),
+        readout_l1=float(mass.max()),
+        readout_l1_input_l2=float(_up((mass * size).max())),
+        readout_l1_image_B=_up((mass[:, None] * b).max(0)),
         logit=float(logits.max() + 4 * _EPS * np.abs(logits).max()),
         rows_B=_norms(weights.W_B),
         rows_C=_norms(weights.W_C),
-        q=q,
-        w=float(_norms(omega[None])[0]),
+        q_l2=q,
+        omega_l2=float(_norms(omega[None])[0]),
     )
 
 
@@ -149,20 +150,20 @@ def _over_ball(weights: Parameters, r: float, omega: Array, q: float) -> Suprema
     modulus = np.abs(weights.W_B)
     return Suprema(
         omega=omega,
-        e=np.full(d, r),
-        u=r,
-        b=_up(rows_B * r),
-        c=_up(rows_C * r),
-        eb=_up((modulus.T + rows_B) / 2 * square, 3),
-        eu=np.full(d, square),
-        we=_up(w * r),
-        weu=_up(w * square),
-        web=_up((_up(_product(modulus, omega[None])[:, 0], d) + w * rows_B) / 2 * square, 4),
+        channel=np.full(d, r),
+        input_l2=r,
+        image_B=_up(rows_B * r),
+        image_C=_up(rows_C * r),
+        channel_image_B=_up((modulus.T + rows_B) / 2 * square, 3),
+        channel_input_l2=np.full(d, square),
+        readout_l1=_up(w * r),
+        readout_l1_input_l2=_up(w * square),
+        readout_l1_image_B=_up((_up(_product(modulus, omega[None])[:, 0], d) + w * rows_B) / 2 * square, 4),
         logit=_up(q * r),
         rows_B=rows_B,
         rows_C=rows_C,
-        q=q,
-        w=w,
+        q_l2=q,
+        omega_l2=w,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.architectures.selective_ssm.spread import Point, drift, spread
+from ssm_bounds.bounds.architectures.selective_ssm.spread import Center, drift, spread
 from ssm_bounds.bounds.evaluate.elementary import exp, exp_of, expm1, log, softplus_of, total
 
 Array = NDArray[np.float64]
@@ -35,7 +35,7 @@ def moments(a: Array, M: float, T: int) -> Array:
 
 
 def fit_widths(
-    point: Point,
+    center: Center,
     A: Array,
     T: int,
     counts: Mapping[str, int],
@@ -51,7 +51,7 @@ def fit_widths(
     In ln sigma the problem is convex; where it is solved, n_b is proportional to the elasticity of the left side in
     sigma_b.
     """
-    x = point.at
+    x = center.at
 
     def gate(drift: float) -> float:
         return 1.0 if x.logit is None else softplus_of(float(x.logit) + drift)
@@ -61,8 +61,8 @@ def fit_widths(
     def evaluate(width: Mapping[str, Array]) -> tuple[Array, float, tuple[Array, Array, Array], Array]:
         """Left side, sqrt(V), and variances and remainder by group."""
         h = {name: r * width[name] for name, r in reach.items()}
-        far = moments(A + h["A"], gate(float(drift(x.u, x.q, h))), T)
-        first, later, remainder = spread(point, width, reach, near, far)
+        far = moments(A + h["A"], gate(float(drift(x.input_l2, x.q_l2, h))), T)
+        first, later, remainder = spread(center, width, reach, near, far)
         deviation = math.sqrt(first + sum(map(total, later)) + 1e-300)
         return total(remainder) + quantile * deviation, deviation, later, remainder
 
@@ -74,16 +74,16 @@ def fit_widths(
         base, deviation, (by_B, by_C, by_w), remainder = evaluate(width)
         grown = {**width, "A": width["A"] * 1.001}
         h = {name: r * width[name] for name, r in reach.items()}
-        M = gate(float(drift(x.u, x.q, h)))
+        M = gate(float(drift(x.input_l2, x.q_l2, h)))
         F = moments(A + h["A"], M, T)[0]
         rate = (moments(A + 1.001 * h["A"], M, T)[0] / F - 1) / 0.001
-        more_B, more_C = h["W_B"] * x.eu[:, None], h["W_C"] * x.u
-        eb, c = x.eb + more_B + 1e-300, x.c + more_C + 1e-300
-        share = [x.omega[:, None] * F * x.eu[:, None], x.omega[:, None] * F * eb, c * F * eb]
+        more_B, more_C = h["W_B"] * x.channel_input_l2[:, None], h["W_C"] * x.input_l2
+        eb, c = x.channel_image_B + more_B + 1e-300, x.image_C + more_C + 1e-300
+        share = [x.omega[:, None] * F * x.channel_input_l2[:, None], x.omega[:, None] * F * eb, c * F * eb]
         sums = [np.expand_dims(total(part, axis), axis) for part, axis in zip(share, (0, 0, 1), strict=True)]
         share = [part / (held + 1e-300) for part, held in zip(share, sums, strict=True)]
         for_B, for_C, for_w = by_B * share[0], by_C * share[1], by_w[:, None] * share[2]
-        own = np.square(x.omega[:, None] * x.c * x.eb * near[1] * width["A"])
+        own = np.square(x.omega[:, None] * x.image_C * x.channel_image_B * near[1] * width["A"])
         variance = {
             "A": own + rate * (for_B + for_C + for_w),
             "W_B": by_B + total((for_C + for_w) * more_B / eb, axis=0),
