@@ -186,13 +186,12 @@ def _best(family: Family, m: int, delta: Scalar, margins: Array) -> tuple[Family
     return (_moved(family, j), found[j]) if at(j) < math.inf else None
 
 
+@functools.lru_cache(maxsize=64)
 def _moved(family: Family, j: int) -> Family:
     """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account."""
-    if j not in family.others:
-        moved = replace(family, g=Fraction(_margin(j)), drafts=(), certified={}, others={})
-        with np.errstate(all="ignore"):
-            family.others[j] = replace(moved, drafts=tuple(drafts(moved, events=_EVENTS)))
-    return family.others[j]
+    moved = replace(family, g=Fraction(_margin(j)), drafts=())
+    with np.errstate(all="ignore"):
+        return replace(moved, drafts=tuple(drafts(moved, events=_EVENTS)))
 
 
 def _margin(j: int) -> float:
