@@ -11,7 +11,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants, MeasuredConstants
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.bounds.evaluate.balls import enclose, float_above
-from ssm_bounds.bounds.selection.cells import abscissa_cells, bias_cell, positive_cell, refined_cells
+from ssm_bounds.bounds.selection.cells import Cell, abscissa_cells, bias_cell, positive_cell, refined_cells
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, field_names
 
@@ -44,60 +44,66 @@ def selected_classes(
     ``v_w v_B v_C/g`` is the only cell of the three.
     """
     scale = Fraction(measured.B_u) if embedding_in_class else Fraction(1)
-    softplus_gate = measured.gate == "softplus"
-    B_q, M_q = _product(measured.B_q, scale), _product(measured.M_q, scale)
     outer = _product(measured.B_B, measured.B_C, scale, scale, scale) / Fraction(margin)
-    product = positive_cell("B_product", _product(measured.B_w) * outer)
     words = groups and vocabulary
+    product = positive_cell("B_product", _product(measured.B_w) * outer)
     if words:
         product = positive_cell("v_product", _product(*vocabulary_constants(measured)) / Fraction(margin))
     shared = [product, positive_cell("B_A", measured.B_A)]
-    if softplus_gate:
-        shared += [positive_cell("B_q", B_q), bias_cell(measured.p)]
-    l1_cells = [
-        positive_cell("M_A", measured.M_A),
-        positive_cell("M_B", _ratio(measured.M_B, measured.B_B)),
-        positive_cell("M_C", _ratio(measured.M_C, measured.B_C)),
-        positive_cell("M_w", _product(measured.M_w) * outer),
-        *([positive_cell("M_q", M_q)] if softplus_gate else []),
-    ]
-    top_gate = _largest_gate(measured, vocabulary) if softplus_gate else None
+    if measured.gate == "softplus":
+        shared += [positive_cell("B_q", _product(measured.B_q, scale)), bias_cell(measured.p)]
+    top_gate = _largest_gate(measured, vocabulary) if measured.gate == "softplus" else None
     caps = [None] if top_gate is None else [None, positive_cell("M", top_gate)]
-    radii = [[]] if groups else [[], l1_cells]
+    radii = [[]] if groups else [[], _l1_cells(measured, scale, outer)]
     options = len(caps) * len(radii)
     for cap, l1, s_A in itertools.product(caps, radii, abscissa_cells(measured.s_A)):
         decay, gate = s_A, cap
         if gate is not None and top_gate is not None and measured.s_A > 0:
             decay, gate = refined_cells(decay, gate, sample.T, Fraction(measured.s_A), Fraction(top_gate))
         cells = (*shared, decay, *([gate] if gate else []), *l1)
-        value = {cell.name: cell.value for cell in cells}
-        yield SelectedClass(
-            ClassConstants(
-                d=measured.d,
-                N=measured.N,
-                k=measured.k,
-                V=measured.V if embedding_in_class else None,
-                gate=measured.gate,
-                s_A=value["s_A"],
-                B_A=value["B_A"],
-                M_A=value.get("M_A"),
-                B_u=1 if embedding_in_class else measured.B_u,
-                B_B=1,
-                M_B=value.get("M_B"),
-                B_C=1,
-                M_C=value.get("M_C"),
-                B_q=value.get("B_q", 0),
-                M_q=value.get("M_q"),
-                p_lo=value["p"] - 1 if "p" in value else 0,
-                p_hi=value.get("p", 0),
-                B_w=product.value,
-                M_w=value.get("M_w"),
-                M=value.get("M"),
-                norms="vocabulary" if words else "spectral",
-            ),
-            cells,
-            options,
-        )
+        constants = _class_of(measured, cells, product, embedding_in_class=embedding_in_class, words=words)
+        yield SelectedClass(constants, cells, options)
+
+
+def _l1_cells(measured: MeasuredConstants, scale: Fraction, outer: Fraction) -> list[Cell]:
+    """The l1 radii after the rescalings."""
+    return [
+        positive_cell("M_A", measured.M_A),
+        positive_cell("M_B", _ratio(measured.M_B, measured.B_B)),
+        positive_cell("M_C", _ratio(measured.M_C, measured.B_C)),
+        positive_cell("M_w", _product(measured.M_w) * outer),
+        *([positive_cell("M_q", _product(measured.M_q, scale))] if measured.gate == "softplus" else []),
+    ]
+
+
+def _class_of(
+    measured: MeasuredConstants, cells: tuple[Cell, ...], product: Cell, *, embedding_in_class: bool, words: bool
+) -> ClassConstants:
+    """The class with the upper ends of these cells; ``words``: in vocabulary norms."""
+    value = {cell.name: cell.value for cell in cells}
+    return ClassConstants(
+        d=measured.d,
+        N=measured.N,
+        k=measured.k,
+        V=measured.V if embedding_in_class else None,
+        gate=measured.gate,
+        s_A=value["s_A"],
+        B_A=value["B_A"],
+        M_A=value.get("M_A"),
+        B_u=1 if embedding_in_class else measured.B_u,
+        B_B=1,
+        M_B=value.get("M_B"),
+        B_C=1,
+        M_C=value.get("M_C"),
+        B_q=value.get("B_q", 0),
+        M_q=value.get("M_q"),
+        p_lo=value["p"] - 1 if "p" in value else 0,
+        p_hi=value.get("p", 0),
+        B_w=product.value,
+        M_w=value.get("M_w"),
+        M=value.get("M"),
+        norms="vocabulary" if words else "spectral",
+    )
 
 
 def vocabulary_constants(measured: MeasuredConstants) -> tuple[Scalar, Scalar, Scalar]:
