@@ -6,7 +6,7 @@ import sympy
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose
-from ssm_bounds.bounds.explain.growth import PUBLISHED_CAPACITY, PUBLISHED_DEFINITIONS
+from ssm_bounds.bounds.explain.measurands import PUBLISHED_CAPACITY, PUBLISHED_DEFINITIONS
 from ssm_bounds.proofs.statement import Counterexample, Kind, Statement, Verdict
 
 h = sympy.Symbol("h", positive=True)
