@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
-from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.files import atomic
 from ssm_bounds.models.selective_ssm.module import SelectiveSSM
 
 
@@ -57,8 +57,7 @@ class Trainer:
         data = safetensors.torch.save(
             {name: value.detach().contiguous() for name, value in tensors.items()}, {"training": json.dumps(record)}
         )
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
+        atomic.write(path, data)
 
     def load(self, path: Path, *, about: Mapping[str, Any]) -> list[list[Any]]:
         """Take over the state in ``path``; its history. Raises: StateError if it is of another training; OSError."""
