@@ -49,6 +49,8 @@ from ssm_bounds.bounds.ladder import covering as ladder
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.values import DomainError, Scalar
 
+_RUNGS = {make.__name__.replace("_", "-"): make for make in ladder.SELECTED}
+
 
 @dataclass(frozen=True, slots=True)
 class Elasticity:
@@ -238,11 +240,6 @@ def _slope_of(best: Optimum, name: str, value: Scalar, change: Enclosure) -> Enc
         return best.along({f"{name} slope": 1})
     with bits(2 * START_BITS):
         return Enclosure.of(change.ball() / exact(value))
-
-
-# --- the certificate recomputed ---
-
-_RUNGS = {make.__name__.replace("_", "-"): make for make in ladder.SELECTED}
 
 
 def recomputed(explanation: Explanation) -> Explanation:

@@ -76,9 +76,6 @@ def all_sequences(V: int, T: int) -> torch.Tensor:
     return torch.tensor(list(itertools.product(range(V), repeat=T)))
 
 
-# --- a second writing --------------------------------------------------------------------------------------------
-
-
 def moments(a, M, T):
     """R_1, R_2 and R_3, term by term or by quadrature."""
     a, L = mpf(a), T * M
@@ -217,9 +214,6 @@ def test_a_second_writing(k, in_class, seed, g):
         kl = lambda x: a * mpmath.log(a / x) + (1 - a) * mpmath.log((1 - a) / (1 - x)) - level  # noqa: E731
         risk = mpmath.findroot(kl, (a * 1.01, 1 - mpf(10) ** -6), solver="anderson") / (1 - tau)
         assert float(risk) == pytest.approx(bound.risk.float_upper(), rel=1e-9)
-
-
-# --- true models -------------------------------------------------------------------------------------------------
 
 
 def spread_arguments(weights: Weights, T: int, *, width=None, reach=None):
@@ -404,9 +398,6 @@ def test_the_margin_step():
     risk, margin_errors = float((side * z <= 0).double().mean()), float((side * z <= g).double().mean())
     assert 0.1 < risk < margin_errors - 0.1 < 0.9
     assert (1 - tau) * risk - slack <= float(low.mean()) <= margin_errors + tau + slack
-
-
-# --- parts -------------------------------------------------------------------------------------------------------
 
 
 @given(st.floats(-5, 2), st.floats(0.01, 2), st.integers(1, 60), st.integers(0, 10**6))
@@ -636,9 +627,6 @@ def test_real_valued_inputs_need_a_bound():
     ):
         with pytest.raises(DomainError):
             mpb.fit(weights, gate="softplus", T=9, g=1, **arguments)
-
-
-# --- references --------------------------------------------------------------------------------------------------
 
 
 def test_imdb(shared):
