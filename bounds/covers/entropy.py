@@ -41,7 +41,7 @@ class Convention:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AppliedRule:
     """One rule applied, for the trace of a report."""
 
     rule: str
@@ -96,8 +96,8 @@ class EntropyBound(ABC):
         """For each of several radii this bound with every choice made as there, so that it is exactly monotone."""
         return [self] * len(log_eps)
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
-        return (Step(self.rule, self.source, self.log_covering(eps)),)
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
+        return (AppliedRule(self.rule, self.source, self.log_covering(eps)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,8 @@ class Projection(EntropyBound):
     def surrogates(self) -> tuple[Surrogate, ...]:
         return self.part.surrogates()
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
-        return (*self.part.trace(eps), Step(self.rule, self.source, self.log_covering(eps)))
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
+        return (*self.part.trace(eps), AppliedRule(self.rule, self.source, self.log_covering(eps)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Minimum(EntropyBound):
     def surrogates(self) -> tuple[Surrogate, ...]:
         return tuple(surrogate for part in self.parts for surrogate in part.surrogates())
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         upper = self.log_covering(eps).upper
         return next(part for part in self.parts if part.log_covering(eps).upper == upper).trace(eps)
 
@@ -222,11 +222,11 @@ class LipschitzImage(EntropyBound):
         shift = logarithm(self.constant)
         return tuple(replace(s, log_scale=s.log_scale + shift) for s in self.part.surrogates())
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         if self.constant.upper == 0:
-            return (Step("the output does not depend on this block", self.source, Enclosure.point(0)),)
+            return (AppliedRule("the output does not depend on this block", self.source, Enclosure.point(0)),)
         inner = replace(self, constant=self.constant.worst())._inner(eps)
-        return (*self.part.trace(inner), Step(self.rule, self.source, self.log_covering(eps)))
+        return (*self.part.trace(inner), AppliedRule(self.rule, self.source, self.log_covering(eps)))
 
 
 def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
@@ -402,14 +402,14 @@ class Product(EntropyBound):
         shares = fixed.shares or {}
         return zero | {name: self.blocks[name].log_covering(_scaled(eps, share)) for name, share in shares.items()}
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         fixed = self.split(eps)
         steps = [
             replace(step, rule=f"{name} (share {float(share):.4f}): {step.rule}")
             for name, share in (fixed.shares or {}).items()
             for step in self.blocks[name].trace(_scaled(eps, share))
         ]
-        return (*steps, Step(self.rule, self.source, fixed.log_covering(eps)))
+        return (*steps, AppliedRule(self.rule, self.source, fixed.log_covering(eps)))
 
 
 def _scaled(eps: Radius, share: Fraction) -> Enclosure:

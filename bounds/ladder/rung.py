@@ -17,7 +17,7 @@ from flint import arb
 
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants, MeasuredConstants
 from ssm_bounds.bounds.architectures.selective_ssm.family import measured_class, selected_classes
-from ssm_bounds.bounds.covers.entropy import EntropyBound, Step
+from ssm_bounds.bounds.covers.entropy import AppliedRule, EntropyBound
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.selection.family import SelectedClass
@@ -140,7 +140,7 @@ class Rung:
         return Verdict.CONDITIONAL if self.conditions else Verdict.CERTIFIED
 
     @property
-    def trace(self) -> tuple[Step, ...]:
+    def trace(self) -> tuple[AppliedRule, ...]:
         """The covering argument, rule by rule, at the radius that the rung uses."""
         return () if self.entropy is None or self.radius is None else self.entropy.trace(self.radius)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from ssm_bounds.experiments.comparison import MEASURED, Compared
-from ssm_bounds.experiments.findings import Finding, Group, groups
+from ssm_bounds.experiments.findings import Finding, Seeds, by_setting
 from ssm_bounds.experiments.pool import Outcome
 from ssm_bounds.experiments.presets import CLASSES, Experiment
 from ssm_bounds.experiments.run import RunConfig
@@ -60,10 +60,10 @@ def _runs(experiment: Experiment, found: Sequence[Compared], outcome: Outcome[Ru
 
 
 def _settings(found: Sequence[Compared]) -> str:
-    def gap(name: str) -> Callable[[Group], str]:
+    def gap(name: str) -> Callable[[Seeds], str]:
         return lambda group: "{} ({})".format(*map(_short, group.gap(name)))
 
-    columns: dict[str, Callable[[Group], str]] = {
+    columns: dict[str, Callable[[Seeds], str]] = {
         "T": lambda group: str(group.T),
         "initial s_A": lambda group: f"{group.s_A:+g}",
         "seeds": lambda group: str(len(group.records)),
@@ -76,7 +76,7 @@ def _settings(found: Sequence[Compared]) -> str:
         "gap of error": gap("error"),
         "gap of cross-entropy": gap("cross_entropy"),
     }
-    rows = [[column(group) for column in columns.values()] for group in groups(found)]
+    rows = [[column(group) for column in columns.values()] for group in by_setting(found)]
     return Table(list(columns), rows, "r" * len(columns)).markdown() + (
         "\nFinal s_A: mean over the seeds that trained. Errors: medians. Gaps: test minus training, mean (standard "
         "deviation) over the seeds where it is finite."
@@ -86,7 +86,7 @@ def _settings(found: Sequence[Compared]) -> str:
 def _comparison(found: Sequence[Compared]) -> str:
     names = list(dict.fromkeys(bound.name for each in found for bound in each.bounds))
     rows = []
-    for group in groups(found):
+    for group in by_setting(found):
         keys = {record.config.key for record in group.records}
         inside = [each for each in found if each.record.config.key in keys]
         cells = [str(group.T), f"{group.s_A:+g}"]
