@@ -31,7 +31,7 @@ Radius: TypeAlias = Scalar | Enclosure
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """What a cover means: in which metric, and whether its centres lie in the covered class (theory.md 3.3)."""
+    """What a cover means: in which metric, and whether its centres lie in the covered class (theory 3.3)."""
 
     metric: str
     centres: Literal["inside", "outside"]
@@ -106,7 +106,7 @@ class Projection(EntropyBound):
 
     The cover must be in the Frobenius metric and the class convex (a ball, a box, an intersection of them).
     ``metric``: a norm at most the Frobenius norm, in which the projected cover is then used.
-    Source: theory.md 3.3.
+    Source: theory 3.3.
     """
 
     part: EntropyBound
@@ -144,7 +144,7 @@ class Projection(EntropyBound):
 
 @dataclass(frozen=True, slots=True)
 class Minimum(EntropyBound):
-    """The smaller of several valid bounds on the same ln N, at each eps. Source: theory.md 3.5."""
+    """The smaller of several valid bounds on the same ln N, at each eps. Source: theory 3.5."""
 
     parts: tuple[EntropyBound, ...]
 
@@ -182,7 +182,7 @@ class Minimum(EntropyBound):
 class LipschitzImage(EntropyBound):
     """``ln N(f(K), eps) <= ln N(K, eps/beta)`` for f beta-Lipschitz into ``metric``.
 
-    Source: theory.md 2, the inner step of D.4 as repaired.
+    Source: theory 2, the inner step of D.4 as repaired.
     """
 
     part: EntropyBound
@@ -233,7 +233,7 @@ def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
     """C.9: ``gamma = sum alpha_i^{1/3} beta_i^{2/3}``, for alpha, beta > 0.
 
     The least ``sum alpha_i/eps_i^2`` under ``sum beta_i eps_i = eps`` is ``gamma^3/eps^2``, attained at
-    ``eps_i = (eps/gamma)(alpha_i/beta_i)^{1/3}``. Source: theory.md 2, C.9.
+    ``eps_i = (eps/gamma)(alpha_i/beta_i)^{1/3}``. Source: theory 2, C.9.
     """
     third = sympy.Rational(1, 3)
     return sympy.Add(*(x**third * y ** (2 * third) for x, y in zip(alphas, betas, strict=True)))
@@ -242,7 +242,7 @@ def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
 def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions) -> Floats:
     """KKT shares eta (blocks, points) of one radius: minimise ``sum_i h_i(eta_i)`` under ``sum eta_i = 1``.
 
-    ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory.md 3.4):
+    ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory 3.4):
     eta = (2 w g^2/mu)^{1/3} and eta = (2 w/mu)/(1 + sqrt(1 + 4 w/(mu g))), mu by Newton's method for
     ``ln sum eta = 0`` in ln mu, whose slope lies in [-1, -1/3].
     """
@@ -305,7 +305,7 @@ def _pick(table: NDArray, alternative: NDArray[np.intp]) -> NDArray:
 
 @dataclass(frozen=True)
 class Product(EntropyBound):
-    """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory.md 3.4).
+    """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory 3.4).
 
     ``blocks``: one bound per parameter block, each already in the metric of the output. The shares are chosen near
     optimally at each eps (any choice is valid); ``shares`` fixes them, as :meth:`frozen` does.

@@ -8,7 +8,7 @@ Every growth stands beside an estimate of the same three numbers from 50-digit v
 expression (``enclose.evaluate``) at large arguments, and is refused when they disagree.
 
 What is measured (``explain.measurands``) is measured before ``min(c, .)`` and at fixed m, delta, loss and price of
-section 7. Source: theory.md 2 (Table 1), 4.5, 10.
+section 7. Source: theory 2 (Table 1), 4.5, 10.
 """
 
 from __future__ import annotations

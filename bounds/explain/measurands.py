@@ -11,7 +11,7 @@
   ``c/(2l)``, where H is at least its value there, so minimising over eps does not change the growth.
 
 The radius is split evenly over the blocks; no split makes H smaller than giving each block all of it, which only
-changes constants. Source: theory.md 2 (Table 1), 3.1, 3.2, 5.1, 5.5, 6, 10.
+changes constants. Source: theory 2 (Table 1), 3.1, 3.2, 5.1, 5.5, 6, 10.
 """
 
 from __future__ import annotations
@@ -132,12 +132,12 @@ def _by_block(theorem: Theorem, blocks: Iterable[Block]) -> dict[str, Expr]:
 
 
 _REPAIRED, _SHARP = (_by_block(theorem, _BLOCKS.values()) for theorem in ("repaired", "sharp"))
-# theory.md 10: A = 0 and Delta = 1 are not parameters
+# theory 10: A = 0 and Delta = 1 are not parameters
 LINEAR = _by_block("sharp", (block for block in SELECTIVE_SSM.of(gate=False) if block.name != "A"))
 _WITH_RHO = DEFINITIONS | {sym.rho: RHO["repaired"]}
 _GATE_OFF = DEFINITIONS | {sym.M: Integer(1), sym.Delta_min: Integer(1)}
 PUBLISHED_CAPACITY = allocation(list(PUBLISHED_ALPHA.values()), list(PUBLISHED.values())) ** Rational(3, 2)
-"""C_F of theory.md 2, C.9."""
+"""C_F of theory 2, C.9."""
 PUBLISHED_DEFINITIONS = DEFINITIONS | {sym.rho: RHO["published"], sym.B_x: PUBLISHED_STATE}
 _smaller_covers = entropy(_SHARP, maurey=True)
 

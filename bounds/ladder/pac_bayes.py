@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes (theory.md 8.3): a Gaussian around the trained parameters in place of a cover of their class.
+"""Margin PAC-Bayes (theory 8.3): a Gaussian around the trained parameters in place of a cover of their class.
 
 **Claim.** g > 0 and the prior P are fixed before the data; theta, and a distribution Q on parameters, are chosen with
 it. If for every input, and for every wrong output against the right one, a model theta' drawn from Q moves the
@@ -13,7 +13,7 @@ is not below the right one; unless their difference moves by more than g/2, the 
 (iii) Where it is > g, the margin of theta' is > g/2 unless one of the k - 1 differences moves: ``E_Q emp_{g/2} <= emp_g
 + tau_g``. kl_inv increases in both arguments. Without data, by Pinsker and emp_g <= 1,
 ``excess = (sqrt(level/2) + tau_g + tau)/(1 - tau)`` over emp_g. With the training margins: ``ladder.margin_rows``.
-The rescalings of theory.md 7 leave z unchanged, and Q may be centred at any parameters with the outputs of theta.
+The rescalings of theory 7 leave z unchanged, and Q may be centred at any parameters with the outputs of theta.
 
 **Q and P.** Q = N(theta, sigma^2), one sigma_b for each group b of n_b entries: rows of W_B and W_C, entries of A,
 columns of W, and q, p, E. P is independent, N(c, s^2), c = -1 for A, else 0, with one variance s^2 = 2^j for each block
@@ -248,7 +248,7 @@ def rung(
     input_bound: float | None = None,
     margin_errors: int | None = None,
 ) -> MarginPacBayes:
-    """Margin PAC-Bayes for one trained model: :func:`fit`, then :meth:`Family.at`. Source: theory.md 8.3."""
+    """Margin PAC-Bayes for one trained model: :func:`fit`, then :meth:`Family.at`. Source: theory 8.3."""
     family = fit(weights, gate=gate, T=T, g=g, embedding_in_class=embedding_in_class, input_bound=input_bound)
     return family.at(m, delta, margin_errors)
 

@@ -1,4 +1,4 @@
-"""Classes of a family fixed before the data, with the cells and splits that single them out (theory.md 7)."""
+"""Classes of a family fixed before the data, with the cells and splits that single them out (theory 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The posterior of theory.md 8.2: a Gaussian over all parameters, embedding included, chosen with the data.
+"""The posterior of theory 8.2: a Gaussian over all parameters, embedding included, chosen with the data.
 
 Q = N(mean, factor factor^T) may depend on the sample in any way; the prior may not. The search minimises the bound on
 the mean risk of Q by reparametrised gradients, with a sigmoid of the margin in place of the 0-1 error. Nothing here is
@@ -110,7 +110,7 @@ def unflatten(parameters: Array, like: Weights) -> Weights:
 
 
 def balanced(weights: Weights) -> Weights:
-    """The same function (theory.md 7, before rounding) with a smaller sum of squares: where a search should start.
+    """The same function (theory 7, before rounding) with a smaller sum of squares: where a search should start.
 
     ``row_n(W_B) -> b_n row_n(W_B)``, ``row_n(W_C) -> row_n(W_C)/b_n``; ``(W, W_B, W_C) -> (aW, bW_B, cW_C)``, abc = 1;
     ``(E, q, W_B, W_C, W) -> (E/t, tq, tW_B, tW_C, tW)``. A model with a zero block stays as it is.

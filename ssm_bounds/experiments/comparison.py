@@ -60,7 +60,7 @@ class Compared:
 
 
 def climb(question: Question) -> tuple[Bound, ...]:
-    """The ladder of theory.md 6.5 without scores of the data."""
+    """The ladder of theory 6.5 without scores of the data."""
     return tuple(
         Bound(
             rung.name,

@@ -451,7 +451,7 @@ def test_capacity_of_linear_attention_is_proportional_to_length():
 
 
 def test_the_split_costs_what_selection_charges():
-    """theory.md 7: weights of both fine cells are those of the coarse ones over K, ln K each."""
+    """theory 7: weights of both fine cells are those of the coarse ones over K, ln K each."""
     s_A, M = selection.abscissa_cells(Fraction(1, 10))[0], selection.positive_cell("M", 3)
     fine = selection.refined_cells(s_A, M, 100, Fraction(1, 10), Fraction(3))
     K = math.ceil(Fraction(s_A.value) * Fraction(M.value) * 100 / 4)

@@ -1,4 +1,4 @@
-"""How far a random perturbation moves the output: theory.md 5.1 block by block, with its second-order terms, for 8.3.
+"""How far a random perturbation moves the output: theory 5.1 block by block, with its second-order terms, for 8.3.
 
 Perturb every group b of n_b parameters of theta by independent N(0, sigma_b^2): rows of W_B and W_C, entries of A,
 columns of W, and q, p, E (``embedding``). The output z, or the difference of two outputs, moves by D.
@@ -46,7 +46,7 @@ from ssm_bounds.bounds.values import Scalar
 
 Numbers = Any  # float64 arrays in a search, object arrays of balls in a certificate
 
-# theory.md 4.4 with g = x^2 e^{-lambda x}; for s_A >= 0 a left Riemann sum of an increasing function
+# theory 4.4 with g = x^2 e^{-lambda x}; for s_A >= 0 a left Riemann sum of an increasing function
 _x = sym.lambda_ * sym.L
 R_3 = Piecewise(
     (sym.phi * (2 - sympy.exp(-_x) * (_x**2 + 2 * _x + 2)) / sym.lambda_**3, sym.s_A < 0),

@@ -25,7 +25,7 @@ _TINY = 2.0**-1000
 
 
 class Parameters(Protocol):
-    """Weights of one model (theory.md 1), float64: A (d,N), W_B, W_C (N,d), q (d,), p, W (k,d), embedding (V,d)."""
+    """Weights of one model (theory 1), float64: A (d,N), W_B, W_C (N,d), q (d,), p, W (k,d), embedding (V,d)."""
 
     @property
     def A(self) -> Array: ...
@@ -174,7 +174,7 @@ def sum_of_squares(values: Array) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rescaled:
-    """Weights after the rescalings of theory.md 7."""
+    """Weights after the rescalings of theory 7."""
 
     A: Array
     W_B: Array
@@ -186,7 +186,7 @@ class _Rescaled:
 
 
 def rescaled(weights: Parameters, *, embedding_in_class: bool) -> Parameters:
-    """The same function, rescaled by powers of two (theory.md 7): rows of W_B about as long as those of W_C, and W_B,
+    """The same function, rescaled by powers of two (theory 7): rows of W_B about as long as those of W_C, and W_B,
     W_C and an embedding in the class of variance about 1. As it is where a power of two would not be exact."""
 
     def power(values: Array) -> int:

@@ -1,4 +1,4 @@
-"""The search for the widths of a posterior (theory.md 8.3): float64, and free, as any widths may be certified."""
+"""The search for the widths of a posterior (theory 8.3): float64, and free, as any widths may be certified."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _GROWN = 1.001  # a width, for a difference quotient
 
 
 def moments(a: Array, M: float, T: int) -> Array:
-    """About R_1, R_2 and R_3 (3,d,N) of theory.md 4.5 for the search; the certificate encloses the formulas."""
+    """About R_1, R_2 and R_3 (3,d,N) of theory 4.5 for the search; the certificate encloses the formulas."""
     L = T * M
     X = a * L
     small = np.abs(X) < 1

@@ -48,7 +48,7 @@ _SOURCES = {
 KL, EXPONENT, TAIL, EVENTS, TAU, TAU_G, XI = (
     Symbol(name, nonnegative=True) for name in ("KL", "b", "tau_0", "tau_1", "tau", "tau_g", "xi")
 )
-# theory.md 8.3 as ladder.pac_bayes evaluates it; a test holds the two together
+# theory 8.3 as ladder.pac_bayes evaluates it; a test holds the two together
 _LEVEL = (KL + sym.price + log(XI / sym.delta)) / sym.m
 _EXCESS = (sqrt(EXPONENT / 2) + TAU_G + TAU) / (1 - TAU)
 

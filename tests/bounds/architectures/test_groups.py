@@ -388,5 +388,5 @@ def test_many_entries_are_thinned_to_levels():
 
 
 def test_vocabulary_constants_must_be_measured():
-    with pytest.raises(DomainError, match=r"theory.md 5\.3"):
+    with pytest.raises(DomainError, match=r"theory 5\.3"):
         shells(slow_model(), vocabulary=True)

@@ -408,7 +408,7 @@ def test_unknown_constant():
 @pytest.mark.parametrize("case", CASES)
 class TestEverywhere:
     def test_rescalings(self, case, name):
-        """theory.md 7: (W, W_B, W_C) -> (a W, b W_B, W_C/(ab)), W -> W/g, (E, q, W_B, W_C, W) -> (E/t, t q, ...)."""
+        """theory 7: (W, W_B, W_C) -> (a W, b W_B, W_C/(ab)), W -> W/g, (E, q, W_B, W_C, W) -> (E/t, t q, ...)."""
         setting = CASES[case]
         rows = {row.constant: row for row in elasticities(setting, RUNGS[name](setting)).rows}
         at = {constant: float(row.elasticity.upper) for constant, row in rows.items()}

@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes with the training margins (theory.md 8.3): a second writing, draws from Q, no worse risk."""
+"""Margin PAC-Bayes with the training margins (theory 8.3): a second writing, draws from Q, no worse risk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes (theory.md 8.3): a second writing, the perturbation bounds against true models, references."""
+"""Margin PAC-Bayes (theory 8.3): a second writing, the perturbation bounds against true models, references."""
 
 from __future__ import annotations
 
