@@ -1,6 +1,6 @@
 """The paper's model as one table: blocks, sizes, radii, covers, coefficients, names.
 
-Written without the divisions of the theory (kappa R_1/B_B is B_w B_C B_u^3 R_1), so that a zero norm is no special case.
+Written without the theory's divisions (kappa R_1/B_B is B_w B_C B_u^3 R_1), so that a zero norm is no special case.
 Metrics: A in the entrywise maximum; W_B, W_C, W spectral, under *vocabulary* in the seminorms that v_B, v_C, v_w bound;
 the gate in the largest move of a logit; the embedding in the largest l2 move of a row.
 """
