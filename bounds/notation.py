@@ -1,7 +1,7 @@
 """Every symbol of theory.md, once: sympy symbol, meaning, unit and source.
 
 ``NOTATION`` is the table; the module attributes are the sympy symbols. Assumptions are the ones that
-theory.md states, so that sympy never simplifies with more than is known.
+theory states, so that sympy never simplifies with more than is known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sympy
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """One symbol with what it means, its unit, and where theory.md introduces it."""
+    """One symbol with what it means, its unit, and where theory introduces it."""
 
     symbol: sympy.Symbol
     meaning: str

@@ -88,7 +88,7 @@ def not_claimed(known: Mapping[str, Statement]) -> str:
 def symbols() -> str:
     """Every symbol under the headings of ``bounds/notation.py``, and what the derived ones stand for."""
     lines = [_MADE, "# Notation", "", "Every symbol of the bounds, once. In code: `bounds.notation`."]
-    for heading, entries in groups().items():
+    for heading, entries in by_heading().items():
         rows = [
             (f"$`{e.latex}`$", f"`{name}`", plain(e.meaning), plain(e.unit), plain(e.source))
             for name, e in entries.items()
@@ -100,7 +100,7 @@ def symbols() -> str:
     return page(lines)
 
 
-def groups() -> dict[str, dict[str, Notation]]:
+def by_heading() -> dict[str, dict[str, Notation]]:
     """The symbols by heading and name: the headings are the comments that start a line of ``bounds/notation.py``."""
     named = {value: name for name, value in vars(notation).items() if isinstance(value, sympy.Symbol)}
     headings: dict[str, dict[str, Notation]] = {}
@@ -167,7 +167,7 @@ def inline(formula: sympy.Basic) -> str:
     return f"$`{latex(formula)}`$"
 
 
-def write(folder: Path) -> None:
+def write_pages(folder: Path) -> None:
     """Write every page. Raises: OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
@@ -175,4 +175,4 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    write_pages(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))

@@ -26,7 +26,7 @@ def gate_sums(gates: np.ndarray, s_A: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Model:
-    """theory.md 1, with a plain recurrence. Shapes: A (d,N), W_B, W_C (N,d), q (d,), W (k,d)."""
+    """theory 1, with a plain recurrence. Shapes: A (d,N), W_B, W_C (N,d), q (d,), W (k,d)."""
 
     A: np.ndarray
     W_B: np.ndarray
@@ -47,6 +47,6 @@ class Model:
 
 
 def rademacher_of_interval(radius: float, m: int) -> mpmath.mpf:
-    """Exact ``E |sum sigma_i| radius/m``: the class of constants in [-radius, radius] (theory.md 9.1)."""
+    """Exact ``E |sum sigma_i| radius/m``: the class of constants in [-radius, radius] (theory 9.1)."""
     half = (m - 1) // 2
     return mpmath.mpf(radius) * mpmath.binomial(m - 1, half) / mpmath.mpf(2) ** (m - 1)

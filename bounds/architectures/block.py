@@ -24,7 +24,7 @@ class Block:
     ``l1``: entrywise l1 radius, where Maurey's cover is an alternative; a box is then covered by volume.
     ``beta``: by theorem, the move of the output per unit in its own metric, in which a move of the block is at most
     ``seen`` times as large as in ``metric``. ``alpha``: ln N is at most ``alpha/eps^2`` in the published chain.
-    ``part``: which classes have the block. ``item``: what its decay groups are groups of (theory.md 5.2).
+    ``part``: which classes have the block. ``item``: what its decay groups are groups of (theory 5.2).
     ``key``, ``coefficient``: names of its cost and of its beta in details and in the JSON document.
     """
 

@@ -1,6 +1,6 @@
 """The shortest code of given tensors. How it is found is free: a certificate holds for all codes of the prior at once.
 
-Source: theory.md 8.1.
+Source: theory 8.1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Gaussian prior over parameters, and its noise. Source: theory.md 8.2."""
+"""The Gaussian prior over parameters, and its noise. Source: theory 8.2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def prior_center(sizes: Mapping[str, int]) -> Array:
     """Centre of the prior P over all parameters, block after block: -1 for A, else 0; P = N(centre, I).
 
     ``sizes``: block name to number of entries. Fixed for every model and every data set. Decays are negative in a
-    stable model; everything else may have either sign, and the rescalings of theory.md 7 bring any model to scale 1.
+    stable model; everything else may have either sign, and the rescalings of theory 7 bring any model to scale 1.
 
     >>> prior_center({"A": 2, "W": 1}).tolist()
     [-1.0, -1.0, 0.0]

@@ -1,4 +1,4 @@
-"""The ways to code a model that a prior holds, of equal mass. Source: theory.md 8.1."""
+"""The ways to code a model that a prior holds, of equal mass. Source: theory 8.1."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class Scheme:
 SCHEMES = tuple(
     Scheme(*choice) for choice in product(get_args(Width), get_args(StepSharing), get_args(Pool), get_args(Kind))
 )
-"""Every scheme, of equal prior mass; the one of theory.md 8.1 is ``PLAIN``."""
+"""Every scheme, of equal prior mass; the one of theory 8.1 is ``PLAIN``."""
 PLAIN = Scheme("full", "block", "block", "geometric")

@@ -1,7 +1,7 @@
 """Symmetric codewords share one prior mass: the push-forward of a prior under a choice of representatives.
 
 **Claim.** Let p be a prior over codewords (a codebook and its integers) of sum at most 1, and R a map from codewords to
-codewords, both fixed before the data. If only ``R(w)`` is ever run, theory.md 8.1 holds with the prior
+codewords, both fixed before the data. If only ``R(w)`` is ever run, theory 8.1 holds with the prior
 ``pi(theta) = sum of p(w) over all w with R(w) = theta``. For the R below and a code that gives the members of an orbit
 equal masses, ``pi(theta) = p(theta) 2^r prod_i n_i!/prod a!`` over the ordered indices i of the layout, with n_i coded
 values: the a count those that R cannot tell apart, and r is the number of independent changes of sign.

@@ -1,4 +1,4 @@
-"""Occam certificates: a prior code for the rounded tensors of a model. Source: theory.md 8.1.
+"""Occam certificates: a prior code for the rounded tensors of a model. Source: theory 8.1.
 
 Everything here is fixed before any data: the layout; the prior, which is uniform over ``SCHEMES`` and given the scheme
 over its options; only the integers are coded by what they are. A code length in nats is ``ln 1/pi(theta)``. Codewords
@@ -177,7 +177,7 @@ class Code:
         return found
 
     def nats(self, integers: Mapping[str, Integers]) -> Enclosure:
-        """Code length ``ln 1/pi(theta)`` of their representative. Source: theory.md 8.1."""
+        """Code length ``ln 1/pi(theta)`` of their representative. Source: theory 8.1."""
         with bits(START_BITS):
             return Enclosure.of(sum((nats for *_, nats in self._costs(integers)), arb(0)))
 

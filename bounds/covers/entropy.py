@@ -31,7 +31,7 @@ Radius: TypeAlias = Scalar | Enclosure
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """What a cover means: in which metric, and whether its centres lie in the covered class (theory.md 3.3)."""
+    """What a cover means: in which metric, and whether its centres lie in the covered class (theory 3.3)."""
 
     metric: str
     centres: Literal["inside", "outside"]
@@ -41,7 +41,7 @@ class Convention:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AppliedRule:
     """One rule applied, for the trace of a report."""
 
     rule: str
@@ -96,8 +96,8 @@ class EntropyBound(ABC):
         """For each of several radii this bound with every choice made as there, so that it is exactly monotone."""
         return [self] * len(log_eps)
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
-        return (Step(self.rule, self.source, self.log_covering(eps)),)
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
+        return (AppliedRule(self.rule, self.source, self.log_covering(eps)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Projection(EntropyBound):
 
     The cover must be in the Frobenius metric and the class convex (a ball, a box, an intersection of them).
     ``metric``: a norm at most the Frobenius norm, in which the projected cover is then used.
-    Source: theory.md 3.3.
+    Source: theory 3.3.
     """
 
     part: EntropyBound
@@ -138,13 +138,13 @@ class Projection(EntropyBound):
     def surrogates(self) -> tuple[Surrogate, ...]:
         return self.part.surrogates()
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
-        return (*self.part.trace(eps), Step(self.rule, self.source, self.log_covering(eps)))
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
+        return (*self.part.trace(eps), AppliedRule(self.rule, self.source, self.log_covering(eps)))
 
 
 @dataclass(frozen=True, slots=True)
 class Minimum(EntropyBound):
-    """The smaller of several valid bounds on the same ln N, at each eps. Source: theory.md 3.5."""
+    """The smaller of several valid bounds on the same ln N, at each eps. Source: theory 3.5."""
 
     parts: tuple[EntropyBound, ...]
 
@@ -173,7 +173,7 @@ class Minimum(EntropyBound):
     def surrogates(self) -> tuple[Surrogate, ...]:
         return tuple(surrogate for part in self.parts for surrogate in part.surrogates())
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         upper = self.log_covering(eps).upper
         return next(part for part in self.parts if part.log_covering(eps).upper == upper).trace(eps)
 
@@ -182,7 +182,7 @@ class Minimum(EntropyBound):
 class LipschitzImage(EntropyBound):
     """``ln N(f(K), eps) <= ln N(K, eps/beta)`` for f beta-Lipschitz into ``metric``.
 
-    Source: theory.md 2, the inner step of D.4 as repaired.
+    Source: theory 2, the inner step of D.4 as repaired.
     """
 
     part: EntropyBound
@@ -222,18 +222,18 @@ class LipschitzImage(EntropyBound):
         shift = logarithm(self.constant)
         return tuple(replace(s, log_scale=s.log_scale + shift) for s in self.part.surrogates())
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         if self.constant.upper == 0:
-            return (Step("the output does not depend on this block", self.source, Enclosure.point(0)),)
+            return (AppliedRule("the output does not depend on this block", self.source, Enclosure.point(0)),)
         inner = replace(self, constant=self.constant.worst())._inner(eps)
-        return (*self.part.trace(inner), Step(self.rule, self.source, self.log_covering(eps)))
+        return (*self.part.trace(inner), AppliedRule(self.rule, self.source, self.log_covering(eps)))
 
 
 def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
     """C.9: ``gamma = sum alpha_i^{1/3} beta_i^{2/3}``, for alpha, beta > 0.
 
     The least ``sum alpha_i/eps_i^2`` under ``sum beta_i eps_i = eps`` is ``gamma^3/eps^2``, attained at
-    ``eps_i = (eps/gamma)(alpha_i/beta_i)^{1/3}``. Source: theory.md 2, C.9.
+    ``eps_i = (eps/gamma)(alpha_i/beta_i)^{1/3}``. Source: theory 2, C.9.
     """
     third = sympy.Rational(1, 3)
     return sympy.Add(*(x**third * y ** (2 * third) for x, y in zip(alphas, betas, strict=True)))
@@ -242,7 +242,7 @@ def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
 def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions) -> Floats:
     """KKT shares eta (blocks, points) of one radius: minimise ``sum_i h_i(eta_i)`` under ``sum eta_i = 1``.
 
-    ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory.md 3.4):
+    ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory 3.4):
     eta = (2 w g^2/mu)^{1/3} and eta = (2 w/mu)/(1 + sqrt(1 + 4 w/(mu g))), mu by Newton's method for
     ``ln sum eta = 0`` in ln mu, whose slope lies in [-1, -1/3].
     """
@@ -305,7 +305,7 @@ def _pick(table: NDArray, alternative: NDArray[np.intp]) -> NDArray:
 
 @dataclass(frozen=True)
 class Product(EntropyBound):
-    """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory.md 3.4).
+    """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory 3.4).
 
     ``blocks``: one bound per parameter block, each already in the metric of the output. The shares are chosen near
     optimally at each eps (any choice is valid); ``shares`` fixes them, as :meth:`frozen` does.
@@ -416,14 +416,14 @@ class Product(EntropyBound):
         shares = fixed.shares or {}
         return zero | {name: self.blocks[name].log_covering(_scaled(eps, share)) for name, share in shares.items()}
 
-    def trace(self, eps: Radius) -> tuple[Step, ...]:
+    def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         fixed = self.split(eps)
         steps = [
             replace(step, rule=f"{name} (share {float(share):.4f}): {step.rule}")
             for name, share in (fixed.shares or {}).items()
             for step in self.blocks[name].trace(_scaled(eps, share))
         ]
-        return (*steps, Step(self.rule, self.source, fixed.log_covering(eps)))
+        return (*steps, AppliedRule(self.rule, self.source, fixed.log_covering(eps)))
 
 
 def _scaled(eps: Radius, share: Fraction) -> Enclosure:

@@ -83,7 +83,7 @@ class Maurey(_Leaf):
 
     A Frobenius cover at radius eps/B, so it holds for all inputs ``|v| <= B`` at once; the centres may leave the class.
     Shapes: n entries. Raises: DomainError for eps <= 0 or negative radii.
-    Source: theory.md 3.1 (Trauger and Tewari 2024, Lemma 3.6, with the ceiling).
+    Source: theory 3.1 (Trauger and Tewari 2024, Lemma 3.6, with the ceiling).
     """
 
     entries: int
@@ -123,7 +123,7 @@ class Maurey(_Leaf):
 class Volume(_Leaf):
     """``ln N <= n ln(1 + 2r/eps)`` for any set inside a ball of radius r of a norm on R^n, by points of the set.
 
-    Raises: DomainError for eps <= 0 or r < 0. Source: theory.md 3.2.
+    Raises: DomainError for eps <= 0 or r < 0. Source: theory 3.2.
     """
 
     dimension: int
@@ -161,7 +161,7 @@ class GroupVolume(Volume):
     A maximal packing of the class in ``max_g |X_g|/eps_g`` has all its centres in the class and covers it; the balls
     of radius 1/2 around them are disjoint and lie in the product of the balls of radius ``r + eps_g/2``, since
     ``|X_g| <= |X| <= r``. The groups are *not* covered one by one: those centres would leave the class.
-    Shapes: n_g entries in the group. Raises: as :class:`Volume`. Source: theory.md 5.2, 3.2.
+    Shapes: n_g entries in the group. Raises: as :class:`Volume`. Source: theory 5.2, 3.2.
     """
 
     rule = "ln N <= sum_g n_g ln(1 + 2r/eps_g), one packing of the matrix: this group's term"
@@ -172,7 +172,7 @@ class GroupVolume(Volume):
 class Box(_Leaf):
     """``ln N <= n ln max(1, ceil(r/eps))`` for a box of half-width r in the maximum norm, by midpoints of cells.
 
-    Raises: DomainError for eps <= 0 or r < 0. Source: theory.md 3.2.
+    Raises: DomainError for eps <= 0 or r < 0. Source: theory 3.2.
     """
 
     dimension: int
@@ -207,7 +207,7 @@ class MatrixCover(_Leaf):
     """``ln N <= ceil(a^2 b^2/eps^2) ln(2 d_1 d_2)`` for ``{X A : |A|_{2,1} <= a}``, A in R^{d_1 x d_2}, ``|X|_F <= b``.
 
     For a diagonal A = diag(a_jn) of size Nd: X = I, b = sqrt(Nd), d_1 = d_2 = Nd, a = M_A, which is D.2.
-    Source: theory.md 2, D.1 (Bartlett, Foster, Telgarsky 2017, Lemma 3.2, the instance p = q = 2, s = 1).
+    Source: theory 2, D.1 (Bartlett, Foster, Telgarsky 2017, Lemma 3.2, the instance p = q = 2, s = 1).
     """
 
     rows: int

@@ -1,6 +1,6 @@
 """What would make a certificate better: elasticities ``d ln bound / d ln constant``, and the bound recomputed.
 
-A certified value is a step function of the weights: selected constants sit on the grid of theory.md 7, boxes are
+A certified value is a step function of the weights: selected constants sit on the grid of theory 7, boxes are
 covered with ceilings, prices step with cells. Differentiated is its *relaxation* (``explain.relaxation``), without
 the ceilings and with exact minimisers, as a function of the measured constants: every constant of the class is a
 rounding factor (the lower end of p's cell: an offset) times what was measured. Held are those factors, the price
@@ -14,7 +14,7 @@ M_C, M_w, M_q, shown where the class has it) that norm moves alone. A is the sca
 of the slowest groups) and the bound of each further decay group (s_rows.2, ...) move alone. M is the largest gate with
 all else held. p is a location and may be 0: its row is *per unit*, ``d ln bound / dp``. s_A may have either sign: its
 row is ``d ln bound / d ln|s_A|`` and its ``slope`` is ``d ln bound / d s_A``. At s_A = 0 the bound has a kink
-(theory.md 4.5, ``|s_A|`` in 5.1): the slope is the one to the left, towards stability. A model whose s_A < 0 was
+(theory 4.5, ``|s_A|`` in 5.1): the slope is the one to the left, towards stability. A model whose s_A < 0 was
 rounded to 0 has slope 0, its cell being held; so has every constant that is 0.
 
 What is certified: ``relaxed`` and the elasticities are enclosures of the relaxation and its derivatives, not claims
@@ -188,7 +188,7 @@ def elasticities(setting: Setting, rung: Rung, delta: Fraction | None = None) ->
     """Exact elasticities of a rung *scale*, *margin*, *scale-groups* or *margin-groups*, without recomputing it.
 
     ``delta``: at which the rung was computed, if not the setting's. Raises: DomainError for a rung without a class.
-    Source: this module's docstring; theory.md 3.4, 5.1 to 5.4, 6.2, 6.3, 7.
+    Source: this module's docstring; theory 3.4, 5.1 to 5.4, 6.2, 6.3, 7.
     """
     delta = delta or setting.delta
     best = optimum(rung, setting, delta)
@@ -239,9 +239,6 @@ def _slope_of(best: Optimum, name: str, value: Scalar, change: Enclosure) -> Enc
         return best.along({f"{name} slope": 1})
     with bits(2 * START_BITS):
         return Enclosure.of(change.ball() / exact(value))
-
-
-# --- the certificate recomputed ---
 
 
 def recomputed(explanation: Explanation) -> Explanation:

@@ -4,7 +4,7 @@ A box counts ``1 + r/eps`` points a side instead of ``ceil(r/eps)``, which is sm
 terms instead of the ceiling, which is larger. A block of weight w and scale ``G = radius beta`` then costs
 ``h(e) = w ln(1 + G/e)`` or ``w (G/e)^2`` at output radius e. The split of the radius is the exact minimiser: one
 multiplier nu, with ``-h_i'(e_i) = nu`` for every block. For *scale* the radius is the exact minimiser too, for
-*margin* it is that of theory.md 6.3. By the envelope theorem derivatives pass through both minimisers, and since h_i
+*margin* it is that of theory 6.3. By the envelope theorem derivatives pass through both minimisers, and since h_i
 depends on G_i/e_i alone, ``dH/d ln G_i = nu e_i``: **a block's share of the radius says how much its norm matters**.
 
 Every value is a ball: the multiplier is bracketed between certain signs.
@@ -50,15 +50,15 @@ Direction: TypeAlias = Mapping[str, int | arb]
 """``d ln x`` of every constant x of the class that moves (of a bound s at 0 ``ds``, under ``s slope``)."""
 
 SIZES: dict[str, Expr] = {block.key: block.entries for block in SELECTIVE_SSM.blocks}
-"""Entries of each block: the weight w of its logarithm (theory.md 3.2); Maurey's is ``ln(2n + 1)`` (3.1)."""
+"""Entries of each block: the weight w of its logarithm (theory 3.2); Maurey's is ``ln(2n + 1)`` (3.1)."""
 
 RADII: dict[str, Expr] = {
     block.key: block.seen * block.cover.reach.xreplace({sym.r: block.radius}) for block in SELECTIVE_SSM.blocks
 }
-"""G/beta of each block's cover (theory.md 3.2, 3.3)."""
+"""G/beta of each block's cover (theory 3.2, 3.3)."""
 
 L1_RADII: dict[str, Expr] = {block.key: block.seen * block.l1 for block in SELECTIVE_SSM.blocks if block.l1 is not None}
-"""G/beta of Maurey's cover (theory.md 3.1)."""
+"""G/beta of Maurey's cover (theory 3.1)."""
 
 _w, _G, _e, _nu = sympy.symbols("w G e nu", positive=True)
 COST: dict[Kind, Expr] = {"logarithm": _w * log(1 + _G / _e), "power": _w * (_G / _e) ** 2}
@@ -68,7 +68,7 @@ RADIUS: dict[Kind, Expr] = {
     "logarithm": 2 * _w / _nu / (1 + sqrt(1 + 4 * _w / (_nu * _G))),
     "power": (2 * _w * _G**2 / _nu) ** Rational(1, 3),
 }
-"""e where ``-h'(e) = nu``; decreasing in nu. Source: theory.md 3.4, C.9."""
+"""e where ``-h'(e) = nu``; decreasing in nu. Source: theory 3.4, C.9."""
 
 _SYMBOLS: dict[str, Symbol] = {
     name: sym.NOTATION[name].symbol
@@ -85,7 +85,7 @@ _SUMS = (sym.R_1, sym.R_2, sym.R_g, sym.kappa)
 def slope(expression: Expr, x: Symbol) -> Expr:
     """``d expression / dx`` branch by branch, through R_1, R_2 and kappa, with M held.
 
-    At a kink the branch that theory.md 4.5 takes there; of ``|s_A|`` at 0 the left one.
+    At a kink the branch that theory 4.5 takes there; of ``|s_A|`` at 0 the left one.
 
     >>> slope(sym.kappa, sym.B_u) - 3 * sym.B_w * sym.B_B * sym.B_C * sym.B_u**2
     0

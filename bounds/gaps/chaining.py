@@ -1,7 +1,7 @@
 """From entropy to a gap: the Dudley integral, a single scale, the published closed form, the margin excess.
 
 ``H(eps)`` bounds the log covering number of the class of *outputs* in sup norm over all inputs; the loss has range
-[0, c] and Lipschitz constant l (theory.md 6).
+[0, c] and Lipschitz constant l (theory 6).
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from ssm_bounds.bounds.values import Scalar, require
 DUDLEY: Expr = 4 * sym.a + 12 / sqrt(sym.m) * Integral(
     sqrt(sym.H_function(sym.eps / sym.l)), (sym.eps, sym.a, sym.c / 2)
 )
-"""theory.md 6.1: bounds the Rademacher complexity for every alpha in (0, c/2]."""
+"""theory 6.1: bounds the Rademacher complexity for every alpha in (0, c/2]."""
 
 GAP: Expr = 2 * sym.rademacher + sym.c * sqrt(log(2 / sym.delta) / (2 * sym.m))
-"""theory.md 6.1: two-sided, since the bound on the Rademacher complexity holds for every sample."""
+"""theory 6.1: two-sided, since the bound on the Rademacher complexity holds for every sample."""
 
 SINGLE_SCALE: Expr = 2 * sym.l * sym.eps + sym.c * sqrt((sym.H + sym.price + log(2 / sym.delta)) / (2 * sym.m))
-"""theory.md 6.2, two-sided, with the price ln(1/pi) of the cell (7)."""
+"""theory 6.2, two-sided, with the price ln(1/pi) of the cell (7)."""
 
 MARGIN_EXCESS: Expr = sqrt((sym.H + sym.price + log(1 / sym.delta)) / (2 * sym.m))
-"""theory.md 6.3, one-sided: excess of the risk over the fraction of training margins <= g, by Pinsker."""
+"""theory 6.3, one-sided: excess of the risk over the fraction of training margins <= g, by Pinsker."""
 
 MARGIN_EXPONENT: Expr = (sym.H + sym.price + log(1 / sym.delta)) / sym.m
-"""theory.md 6.3: the second argument of kl_inv."""
+"""theory 6.3: the second argument of kl_inv."""
 
 _ratio = 3 * sym.l * sym.C_F / (sym.c * sqrt(sym.m))
 PUBLISHED_RADEMACHER: Expr = 12 * sym.l * sym.C_F / sqrt(sym.m) * (1 + log(1 / _ratio))
-"""theory.md 2, D.4: true only if 3 l C_F <= c sqrt m."""
+"""theory 2, D.4: true only if 3 l C_F <= c sqrt m."""
 
 PUBLISHED_DEVIATION: Expr = 3 * sym.c * sqrt(log(2 / sym.delta) / (2 * sym.m))
-"""theory.md 2, E.2: what is left of the published bound as C_F goes to 0."""
+"""theory 2, E.2: what is left of the published bound as C_F goes to 0."""
 
 PUBLISHED_GAP: Expr = 2 * PUBLISHED_RADEMACHER + PUBLISHED_DEVIATION
-"""theory.md 2: what the library calls `published`, our explicit-constant reading of the paper's route."""
+"""theory 2: what the library calls `published`, our explicit-constant reading of the paper's route."""
 
 PUBLISHED_CONDITION: Expr = _ratio
 """The published closed form applies while this ratio is at most 1, and is negative above e."""
@@ -74,7 +74,7 @@ def dudley(entropy: EntropyBound, *, lipschitz: Enclosure, c: Scalar, m: int) ->
 
     Any a and any partition give a valid upper end, because ln N decreases; they are chosen in float64 so that the
     two sums differ by at most ``DUDLEY_RTOL``, relative. Splits of products are frozen over runs of cells.
-    Units: those of the loss. Raises: DomainError (m < 1 or c <= 0). Source: theory.md 6.1.
+    Units: those of the loss. Raises: DomainError (m < 1 or c <= 0). Source: theory 6.1.
     """
     require(m >= 1 and c > 0, f"Dudley integral: needs m >= 1 and c > 0, got m = {m}, c = {c}")
     half = Enclosure.point(Fraction(c) / 2)

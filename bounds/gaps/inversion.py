@@ -1,4 +1,4 @@
-"""Tail inversions: ``kl_inv`` (theory.md 6.3) and the binomial upper bound of Clopper and Pearson (8.4).
+"""Tail inversions: ``kl_inv`` (theory 6.3) and the binomial upper bound of Clopper and Pearson (8.4).
 
 Both search for a candidate, the same on every machine, and then verify it in arb; what is returned holds at every
 rounding.
@@ -73,7 +73,7 @@ def _verified(guess: float, beyond: Callable[[arb], bool], within: Callable[[arb
 
 
 def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
-    """``sup{x : kl(a||x) <= b}``, 1 for a >= 1; the upper end is the certified one. Source: theory.md 6.3.
+    """``sup{x : kl(a||x) <= b}``, 1 for a >= 1; the upper end is the certified one. Source: theory 6.3.
 
     >>> round(kl_inv(Fraction(0), Enclosure.point(Fraction(1, 2))).float_upper(), 6)  # 1 - e^{-1/2}
     0.393469
@@ -116,7 +116,7 @@ def _log_cdf(coefficients: Floats, n: int, x: float) -> float:
 def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
     """``sup{x : P(Bin(n, x) <= errors) >= delta}``: upper confidence limit of Clopper and Pearson.
 
-    Source: theory.md 8.1 and 8.4. Raises: DomainError.
+    Source: theory 8.1 and 8.4. Raises: DomainError.
 
     >>> round(binomial_upper(0, 100, 0.05).float_upper(), 6)  # 1 - 0.05^{1/100}
     0.029513
@@ -133,7 +133,7 @@ def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
 def binomial_upper_nats(errors: int, n: int, nats: Enclosure) -> Enclosure:
     """:func:`binomial_upper` at level ``e^{-nats}``, which may lie far below the double range.
 
-    Source: theory.md 8.1. Raises: DomainError.
+    Source: theory 8.1. Raises: DomainError.
 
     >>> round(binomial_upper_nats(0, 1000, Enclosure.point(900)).float_upper(), 6)  # 1 - e^{-0.9}
     0.59343

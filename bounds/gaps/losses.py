@@ -1,4 +1,4 @@
-"""Losses with range [0, c] and Lipschitz constant l in the output (l2 for k > 1). Source: theory.md 6.4.
+"""Losses with range [0, c] and Lipschitz constant l in the output (l2 for k > 1). Source: theory 6.4.
 
 Labels: 0/1 for one output (margin ``(2y-1) z``), 0..k-1 for k outputs (margin ``z_y - max_{j != y} z_j``).
 """
@@ -40,7 +40,7 @@ def rational(value: Scalar) -> sympy.Rational:
 def margins(z: Floats, y: Labels) -> Floats:
     """Margins of logits z (n, k) at labels y (n,); positive means correct, so a tie is an error.
 
-    Raises: DomainError for a label without an output. Source: theory.md 6.3.
+    Raises: DomainError for a label without an output. Source: theory 6.3.
 
     >>> margins(np.array([[2.0], [2.0]]), np.array([1, 0])).tolist()
     [2.0, -2.0]
@@ -57,7 +57,7 @@ def margins(z: Floats, y: Labels) -> Floats:
 
 
 def margin_lipschitz(k: int) -> sympy.Expr:
-    """l2 Lipschitz constant of the margin: 1 for one output, sqrt 2 for k > 1 (theory.md 6.3, 6.4)."""
+    """l2 Lipschitz constant of the margin: 1 for one output, sqrt 2 for k > 1 (theory 6.3, 6.4)."""
     return sympy.Integer(1) if k == 1 else sympy.sqrt(2)
 
 
@@ -132,7 +132,7 @@ def make(name: str, *, margin: Scalar = 1, clip: Scalar | None = None) -> Loss:
         return ClippedCrossEntropy(clip)
     if name in ("cross-entropy", "ce"):
         raise DomainError(
-            f"loss {name!r} is unbounded: every bound of theory.md 6 needs a loss in [0, c]; "
+            f"loss {name!r} is unbounded: every bound of theory 6 needs a loss in [0, c]; "
             "use 'clipped-ce' with a clip c, or 'ramp'"
         )
     raise DomainError(f"unknown loss {name!r}: expected 'ramp' or 'clipped-ce'")

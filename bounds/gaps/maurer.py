@@ -1,4 +1,4 @@
-"""From a divergence to a level: Maurer's constant xi(m). Source: theory.md 8.2, 8.3."""
+"""From a divergence to a level: Maurer's constant xi(m). Source: theory 8.2, 8.3."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def maurer_constant(m: int) -> Enclosure:
     Both factors are enclosed in one go: the cost does not grow with m. The precision does, with ln m, as ``ln m!`` and
     ``m ln m`` cancel but for their last digits.
 
-    Raises: DomainError for m outside [1, 10^18]. Source: theory.md 8.2 (Maurer 2004).
+    Raises: DomainError for m outside [1, 10^18]. Source: theory 8.2 (Maurer 2004).
 
     >>> maurer_constant(2).float_lower() <= 2.5 <= maurer_constant(2).float_upper()  # 1 + 2 (1/2)(1/2) + 1
     True
@@ -40,7 +40,7 @@ def maurer_constant(m: int) -> Enclosure:
 
 
 def level(log_ratio: Enclosure, m: int, delta: Scalar) -> Enclosure:
-    """``max(0, log_ratio + ln(xi(m)/delta))/m``: what ``kl(emp || risk)`` stays below. Source: theory.md 8.2.
+    """``max(0, log_ratio + ln(xi(m)/delta))/m``: what ``kl(emp || risk)`` stays below. Source: theory 8.2.
 
     Also the PAC-Bayes level for the mean risk of Q, with ``KL(Q || P)`` for the log-ratio (Maurer 2004).
     """

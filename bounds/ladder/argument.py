@@ -11,7 +11,7 @@ from flint import arb
 from sympy import log
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.bounds.covers.entropy import Step
+from ssm_bounds.bounds.covers.entropy import AppliedRule
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, float_above
 from ssm_bounds.bounds.evaluate.formula import Formula
 
@@ -19,7 +19,7 @@ from ssm_bounds.bounds.evaluate.formula import Formula
 @dataclass(frozen=True, slots=True)
 class Cost:
     """One summand, in nats, of what a rung divides by m. ``name``: of the block, or what it pays for; ``label``: the
-    same in the letters of theory.md 1.
+    same in the letters of theory 1.
 
     A symmetry gives back what models that differ in it alone share: it is negative.
     """
@@ -60,14 +60,14 @@ class Argument(Protocol):
         ...
 
     def costs(self) -> tuple[Cost, ...]:
-        """The nats of theory.md 3.4, 6.2, 6.3, 8.1, 8.3, summand by summand."""
+        """The nats of theory 3.4, 6.2, 6.3, 8.1, 8.3, summand by summand."""
         return ()
 
     def formulas(self) -> tuple[Formula, ...]:
         """What was evaluated, from the sums to the bound."""
         return ()
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[AppliedRule, ...]:
         """The argument, rule by rule: what was paid, the covers and how they combine, the bound."""
         return ()
 

@@ -1,4 +1,4 @@
-"""*repaired* and *sharp*: perturbation theorems under the Dudley integral, at measured constants (theory.md 6.1)."""
+"""*repaired* and *sharp*: perturbation theorems under the Dudley integral, at measured constants (theory 6.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment, coefficients, output_entropy
 from ssm_bounds.bounds.architectures.selective_ssm.sums import RHO
-from ssm_bounds.bounds.covers.entropy import Product, Step
+from ssm_bounds.bounds.covers.entropy import AppliedRule, Product
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, enclose_all
 from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.gaps.chaining import Chaining
@@ -52,17 +52,17 @@ class Chained(Argument):
             **self.sums,
         }
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[AppliedRule, ...]:
         return self.entropy.trace(self.half)
 
 
 def repaired(setting: Setting) -> Rung:
-    """The published route with its false steps replaced. Source: theory.md 5.5, 6.1."""
+    """The published route with its false steps replaced. Source: theory 5.5, 6.1."""
     return _chained(setting, "repaired", "5.5")
 
 
 def sharp(setting: Setting) -> Rung:
-    """The sharp perturbation theorem under the Dudley integral. Source: theory.md 5.1, 6.1."""
+    """The sharp perturbation theorem under the Dudley integral. Source: theory 5.1, 6.1."""
     return _chained(setting, "sharp", "5.1")
 
 

@@ -1,4 +1,4 @@
-"""*holdout*: Clopper-Pearson on fresh test data, the number to beat (theory.md 8.4)."""
+"""*holdout*: Clopper-Pearson on fresh test data, the number to beat (theory 8.4)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Counted(Argument):
 
 
 def holdout(errors: int, n: int, delta: Fraction) -> Rung:
-    """Clopper-Pearson on fresh test data: the number to beat. Source: theory.md 8.4."""
+    """Clopper-Pearson on fresh test data: the number to beat. Source: theory 8.4."""
     return Rung(
         "holdout",
         "risk",

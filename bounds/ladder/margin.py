@@ -1,4 +1,4 @@
-"""*margin*: sharp perturbation at half the margin, one-sided (theory.md 5.1, 6.3, 7)."""
+"""*margin*: sharp perturbation at half the margin, one-sided (theory 5.1, 6.3, 7)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _RULE = "sqrt((H + ln(1/pi) + ln(1/delta))/(2m))"
 
 
 def margin(setting: Setting, delta: Fraction | None = None) -> Rung:
-    """Sharp perturbation at half the margin, section 7 paid, one-sided. Source: theory.md 5.1, 6.3, 7."""
+    """Sharp perturbation at half the margin, section 7 paid, one-sided. Source: theory 5.1, 6.3, 7."""
     return _margin("margin", setting, delta or setting.delta, groups=False)
 
 
 def margin_groups(setting: Setting, delta: Fraction | None = None) -> Rung:
     """The same with decay groups, their split paid, and vocabulary constants for vocabulary inputs.
 
-    Source: theory.md 5.2, 5.3, 6.3, 7.
+    Source: theory 5.2, 5.3, 6.3, 7.
     """
     return _margin("margin-groups", setting, delta or setting.delta, groups=True)
 

@@ -1,4 +1,4 @@
-"""The margin g of least certified risk (theory.md 7, 8.3), chosen with the data: free for every rung that has one.
+"""The margin g of least certified risk (theory 7, 8.3), chosen with the data: free for every rung that has one.
 
 The margin rungs pay the cell of ``B_product/g`` (``v_product/g`` with vocabulary constants) whatever g is, and the
 prior of pac-bayes is over W/g. So the bounds at all g hold at once, and any function of the data may choose among them.
@@ -41,7 +41,7 @@ def choose_margin(setting: Setting, margins: Array, family: Family | None = None
     equal risks the larger g. ``setting.margin`` is of no account.
 
     ``margins``: those of the training rows, or proven lower bounds of them; what is not a finite number counts as an
-    error. Shapes: margins (m,). Raises: DomainError when no margin is positive. Source: theory.md 7, 8.3.
+    error. Shapes: margins (m,). Raises: DomainError when no margin is positive. Source: theory 7, 8.3.
     """
     known = np.where(np.isfinite(margins), margins, -np.inf)
     if not (known > 0).any():

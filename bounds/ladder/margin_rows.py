@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes with the training margins at hand (theory.md 8.3): the empirical side row by row, and g free.
+"""Margin PAC-Bayes with the training margins at hand (theory 8.3): the empirical side row by row, and g free.
 
 **Claim.** In the notation of ``ladder.pac_bayes``, let the margin of theta on training row i be at least mu_i,
 in real arithmetic. With probability 1 - delta, for all g, theta and Q at once,
@@ -241,7 +241,7 @@ def _moved(family: Family, j: int) -> Family:
 
 
 def _margin(j: int) -> float:
-    """2^{j/4}, rounded up to a float64: every second point of the grid of theory.md 7."""
+    """2^{j/4}, rounded up to a float64: every second point of the grid of theory 7."""
     return grid(2 * j)
 
 

@@ -1,4 +1,4 @@
-"""*occam*: what a code length buys (theory.md 8.1)."""
+"""*occam*: what a code length buys (theory 8.1)."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def _cost(name: str, nats: Enclosure) -> Cost:
 
 
 def occam(argument: Coded, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False) -> Rung:
-    """The risk of a rounded model, by the tail inversion at the price of its code. Source: theory.md 8.1."""
+    """The risk of a rounded model, by the tail inversion at the price of its code. Source: theory 8.1."""
     return Rung("occam", "risk", False, argument.risk, 1, argument, (Hypothesis.ROWS, *rests_on), searched=searched)
 
 
 def certify(nats: Enclosure, errors: int, m: int, delta: Scalar) -> Enclosure:
     """Risk of a 0-1 loss: the binomial tail inverted at level ``delta pi(theta)``; the upper end is certified.
 
-    ``nats``: code length. ``errors`` of m training examples. Source: theory.md 8.1. Raises: DomainError.
+    ``nats``: code length. ``errors`` of m training examples. Source: theory 8.1. Raises: DomainError.
 
     >>> certify(Enclosure.point(30), 20, 1000, 0.05).float_upper() < 0.08
     True
@@ -75,7 +75,7 @@ def certify(nats: Enclosure, errors: int, m: int, delta: Scalar) -> Enclosure:
 def certify_loss(nats: Enclosure, mean: Fraction, m: int, delta: Scalar, scale: Scalar = 1) -> Enclosure:
     """Risk of a loss in [0, scale] with empirical mean ``mean``: ``scale kl_inv(mean/scale, (nats + ln 1/delta)/m)``.
 
-    Source: theory.md 8.1. Raises: DomainError.
+    Source: theory 8.1. Raises: DomainError.
     """
     require(m >= 1, f"certify_loss: needs m >= 1, got {m}")
     require(scale > 0, f"certify_loss: needs a range > 0, got {scale}")

@@ -17,7 +17,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.family import vocabulary_cons
 from ssm_bounds.bounds.architectures.selective_ssm.formulas import formulas
 from ssm_bounds.bounds.architectures.selective_ssm.groups import measured_groups, one_group, split
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
-from ssm_bounds.bounds.covers.entropy import Product, Step
+from ssm_bounds.bounds.covers.entropy import AppliedRule, Product
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.elementary import log_of
@@ -92,10 +92,10 @@ class OfClass(Argument):
     def formulas(self) -> tuple[Formula, ...]:
         return (*formulas(self.selected.constants, self.setting.sample.T), self.end)
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[AppliedRule, ...]:
         selected = self.selected
         cells = (
-            Step(
+            AppliedRule(
                 f"{cell.name} <= {decimal_string(Enclosure.point(cell.value).upper, 6)}: cell {cell.position}",
                 "theory.md 7",
                 _nats(cell.weight),
@@ -103,7 +103,7 @@ class OfClass(Argument):
             for cell in selected.cells
         )
         splits = (
-            Step(
+            AppliedRule(
                 f"{split.name} in groups of {sizes(split)} of {len(split.labels)}: one labelled split",
                 "theory.md 5.2",
                 _nats(split.weight),
@@ -115,9 +115,9 @@ class OfClass(Argument):
         return (
             *cells,
             *splits,
-            Step(options, "theory.md 7", selected.price),
+            AppliedRule(options, "theory.md 7", selected.price),
             *self.entropy.trace(self.radius),
-            Step(self.rule, self.end.source, self.end.value),
+            AppliedRule(self.rule, self.end.source, self.end.value),
         )
 
 

@@ -1,4 +1,4 @@
-"""One draw from a posterior (theory.md 8.2): the certified risk of a single model drawn from a Gaussian.
+"""One draw from a posterior (theory 8.2): the certified risk of a single model drawn from a Gaussian.
 
 **Claim.** P is fixed before the data, Q is chosen with it, theta* is drawn once from Q, and the 0-1 error of theta* on
 an example is a fixed function of the two. With probability at least 1 - delta over the sample of size m and the draw,
@@ -53,7 +53,7 @@ class Draw:
     """``theta* = mean + factor noise``: one draw from Q = N(mean, factor factor^T), beside P = N(center, I).
 
     Shapes: n parameters; center, mean, noise (n,); factor (n,n) lower triangular, or (n,) for a diagonal one; its
-    diagonal is positive. float64, read as the dyadic numbers that they are. Raises: DomainError. Source: theory.md 8.2.
+    diagonal is positive. float64, read as the dyadic numbers that they are. Raises: DomainError. Source: theory 8.2.
     """
 
     center: Array
@@ -115,7 +115,7 @@ class Draw:
     def risk(self, errors: int, m: int, delta: Scalar) -> Enclosure:
         """Bound on the risk of ``parameters`` that made ``errors`` 0-1 errors on the m examples; the upper end counts.
 
-        Raises: DomainError. Source: theory.md 8.2, with xi(m) in place of 2 sqrt m.
+        Raises: DomainError. Source: theory 8.2, with xi(m) in place of 2 sqrt m.
         """
         require(0 <= errors <= m, f"one draw: needs 0 <= errors <= m, got {errors} of {m}")
         return kl_inv(Fraction(errors, m), level(self.log_ratio, m, delta))
@@ -206,7 +206,7 @@ class Drawn(Argument):
 def one_draw(
     argument: Drawn, delta: Fraction, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False
 ) -> Rung:
-    """The risk of the drawn model. Source: theory.md 8.2."""
+    """The risk of the drawn model. Source: theory 8.2."""
     draw = argument.draw
     return Rung(
         "one-draw",

@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes (theory.md 8.3): a Gaussian around the trained parameters in place of a cover of their class.
+"""Margin PAC-Bayes (theory 8.3): a Gaussian around the trained parameters in place of a cover of their class.
 
 **Claim.** g > 0 and the prior P are fixed before the data; theta, and a distribution Q on parameters, are chosen with
 it. If for every input, and for every wrong output against the right one, a model theta' drawn from Q moves the
@@ -13,7 +13,7 @@ is not below the right one; unless their difference moves by more than g/2, the 
 (iii) Where it is > g, the margin of theta' is > g/2 unless one of the k - 1 differences moves: ``E_Q emp_{g/2} <= emp_g
 + tau_g``. kl_inv increases in both arguments. Without data, by Pinsker and emp_g <= 1,
 ``excess = (sqrt(level/2) + tau_g + tau)/(1 - tau)`` over emp_g. With the training margins: ``ladder.margin_rows``.
-The rescalings of theory.md 7 leave z unchanged, and Q may be centred at any parameters with the outputs of theta.
+The rescalings of theory 7 leave z unchanged, and Q may be centred at any parameters with the outputs of theta.
 
 **Q and P.** Q = N(theta, sigma^2), one sigma_b for each group b of n_b entries: rows of W_B and W_C, entries of A,
 columns of W, and q, p, E. P is independent, N(c, s^2), c = -1 for A, else 0, with one variance s^2 = 2^j for each block
@@ -25,7 +25,7 @@ the data, and of bounds at several g and Q the smallest holds.
 **tau** = ``erfc((g/2 - rho)/sqrt(2V)) + P(not G)``, proved in ``selective_ssm.spread``; in tau_g the first term counts
 k - 1 times. An event of G fails with probability ``P(|N(0, I_n)| > r)``.
 
-**Not claimed.** Anything about the program in floating point; an embedding left out of Q must be fixed before the data.
+**Not claimed.** Anything about the program in floating center; an embedding left out of Q must be fixed before the data.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from ssm_bounds.bounds.architectures.selective_ssm.spread import (
-    Point,
+    Center,
     balls,
     drift,
     exactly,
@@ -235,7 +235,7 @@ def up_to_the_best(
 class Family:
     """The Q of one model, one for each of ``TAILS``; m and delta come later. Made by :func:`fit`."""
 
-    point: Point
+    center: Center
     blocks: Mapping[str, Array]
     counts: Mapping[str, int]
     squares: Mapping[str, float]
@@ -296,7 +296,7 @@ def rung(
     input_bound: float | None = None,
     margin_errors: int | None = None,
 ) -> MarginPacBayes:
-    """Margin PAC-Bayes for one trained model: :func:`fit`, then :meth:`Family.at`. Source: theory.md 8.3."""
+    """Margin PAC-Bayes for one trained model: :func:`fit`, then :meth:`Family.at`. Source: theory 8.3."""
     family = fit(weights, gate=gate, T=T, g=g, embedding_in_class=embedding_in_class, input_bound=input_bound)
     return family.at(m, delta, margin_errors)
 
@@ -334,7 +334,7 @@ def fit(
         counts = {name: sizes[name] for name in blocks}
         squares = {name: sum_of_squares(value - prior_center({name: 1})[0]) for name, value in blocks.items()}
         numbers = [getattr(inputs, name) for name in Suprema.__dataclass_fields__]
-        family = Family(Point(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
+        family = Family(Center(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
         if not all(np.isfinite(value).all() for value in [*numbers, *squares.values()] if value is not None):
             return family
     return replace(family, drafts=Drafts(drafts(family)))
@@ -356,7 +356,7 @@ def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
         share = events * tail / sum(width[name].size for name in counts)
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
         rounds = 8 if i else _ROUNDS
-        width = fit_widths(family.point, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
+        width = fit_widths(family.center, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
         if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
             return
         cost = 0.0
@@ -373,24 +373,24 @@ def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
 
 def _certify(family: Family, draft: Draft) -> Posterior:
     """Every number of a posterior in ball arithmetic, its widths and reaches as they are."""
-    point, blocks, counts, squares, T, g = (
-        family.point,
+    center, blocks, counts, squares, T, g = (
+        family.center,
         family.blocks,
         family.counts,
         family.squares,
         family.T,
         family.g,
     )
-    A, x, width, reach = blocks["A"], point.at, draft.width, draft.reach
+    A, x, width, reach = blocks["A"], center.at, draft.width, draft.reach
     h = {name: Fraction(r) * Fraction(float(width[name])) for name, r in reach.items() if not width[name].shape}
     pairs = zip(A.ravel().tolist(), width["A"].ravel().tolist(), strict=True)
     moved = [Fraction(a) + Fraction(reach["A"]) * Fraction(sigma) for a, sigma in pairs]
     near = upper_sums(list(map(Fraction, A.ravel().tolist())), largest_gate(x, Fraction(0)), T, A.shape)
-    far = upper_sums(moved, largest_gate(x, drift(Fraction(x.u), Fraction(x.q), h)), T, A.shape)
+    far = upper_sums(moved, largest_gate(x, drift(Fraction(x.input_l2), Fraction(x.q_l2), h)), T, A.shape)
     with bits(START_BITS):
-        exact_point = Point(exactly(x), balls(point.a), point.rows)
+        exact_center = Center(exactly(x), balls(center.a), center.rows)
         exact_width = {name: balls(value) for name, value in width.items()}
-        first, later, by_entry = spread(exact_point, exact_width, {n: arb(r) for n, r in reach.items()}, near, far)
+        first, later, by_entry = spread(exact_center, exact_width, {n: arb(r) for n, r in reach.items()}, near, far)
         variance, remainder = first + sum(map(total, later)) + arb(2) ** -2000, total(by_entry)
         room = exact(g) / 2 - remainder
         tail = (room / (2 * variance).sqrt()).erfc() if room > 0 else arb(1)

@@ -1,4 +1,4 @@
-"""*pac-bayes*: margin PAC-Bayes with Gaussian posteriors at the weights, their prior paid (theory.md 8.3, 5.1)."""
+"""*pac-bayes*: margin PAC-Bayes with Gaussian posteriors at the weights, their prior paid (theory 8.3, 5.1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sympy import Symbol, log, sqrt
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
-from ssm_bounds.bounds.covers.entropy import Step
+from ssm_bounds.bounds.covers.entropy import AppliedRule
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, enclose
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.formula import Formula
@@ -89,13 +89,13 @@ class OfPosterior(Argument):
     def words(self) -> tuple[str, ...]:
         return self.excess.trace
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[AppliedRule, ...]:
         q = self.posterior
         return (
-            Step("KL(Q || P)", _SOURCE, q.divergence),
-            Step("ln(1/pi) of the variances of P", _SOURCE, q.price),
-            Step("a move above g/2", _SOURCE, q.tail),
-            Step("margin PAC-Bayes", _SOURCE, self.excess.excess),
+            AppliedRule("KL(Q || P)", _SOURCE, q.divergence),
+            AppliedRule("ln(1/pi) of the variances of P", _SOURCE, q.price),
+            AppliedRule("a move above g/2", _SOURCE, q.tail),
+            AppliedRule("margin PAC-Bayes", _SOURCE, self.excess.excess),
         )
 
 
@@ -108,7 +108,7 @@ def _sentence(q: Posterior) -> str:
 
 def pac_bayes(setting: Setting, family: Family, delta: Fraction | None = None, margins: Array | None = None) -> Rung:
     """Margin PAC-Bayes with Gaussian posteriors at the weights, their prior paid; with proven lower bounds of the
-    training margins (m,) also its risk. Source: theory.md 8.3, 5.1.
+    training margins (m,) also its risk. Source: theory 8.3, 5.1.
     """
     delta, m = delta or setting.delta, setting.sample.m
     found = family.at(m, delta)

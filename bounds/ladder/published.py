@@ -1,4 +1,4 @@
-"""*published*: the printed route as we read it, at the measured constants (theory.md 2)."""
+"""*published*: the printed route as we read it, at the measured constants (theory 2)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Printed(Argument):
 
 
 def published(setting: Setting) -> Rung:
-    """Our explicit-constant reading of the printed route. Source: theory.md 2 (C.9, D.4, E.2)."""
+    """Our explicit-constant reading of the printed route. Source: theory 2 (C.9, D.4, E.2)."""
     constants = replace(
         measured_class(setting.measured, embedding_in_class=False, vocabulary=False), p_lo=setting.measured.p
     )

@@ -25,7 +25,7 @@ from ssm_bounds.bounds.values import DomainError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """What there is to bound with. ``family``: the posteriors of the weights (theory.md 8.3); ``margins``: proven lower
+    """What there is to bound with. ``family``: the posteriors of the weights (theory 8.3); ``margins``: proven lower
     bounds of the training margins (m,); ``margin_errors``: how many of the m rows have a margin of at most g.
     """
 
@@ -97,7 +97,7 @@ class ByNorms:
 
 @dataclass(frozen=True, slots=True)
 class ByPosterior:
-    """The bound of theory.md 8.3, which depends on the weights themselves."""
+    """The bound of theory 8.3, which depends on the weights themselves."""
 
     name: str = "pac-bayes"
     source: str = "theory.md 8.3, 5.1"

@@ -1,4 +1,4 @@
-"""What a bound is asked for and what it is: setting, rung, verdict (theory.md 6.5).
+"""What a bound is asked for and what it is: setting, rung, verdict (theory 6.5).
 
 A rung names the hypotheses that it rests on; whether they are known is decided with the facts, in one place above
 (``ssm_bounds.question``), which hands the rung its conditions or its refusal.
@@ -80,7 +80,7 @@ class Setting:
         require(
             not (self.vocabulary and self.embedding != "fixed"),
             "vocabulary inputs need a fixed embedding: with a trained one the constraint on (p, q) and the embedding "
-            "is bilinear, hence not convex (theory.md 3.3); use ball inputs",
+            "is bilinear, hence not convex (theory 3.3); use ball inputs",
         )
 
     @property

@@ -1,4 +1,4 @@
-"""*scale*: sharp perturbation at one scale, two-sided (theory.md 5.1, 6.2, 7)."""
+"""*scale*: sharp perturbation at one scale, two-sided (theory 5.1, 6.2, 7)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _RULE = "2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))"
 
 
 def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
-    """Sharp perturbation at one scale, section 7 paid, two-sided. Source: theory.md 5.1, 6.2, 7."""
+    """Sharp perturbation at one scale, section 7 paid, two-sided. Source: theory 5.1, 6.2, 7."""
     return _scale("scale", setting, delta or setting.delta, groups=False)
 
 
 def scale_groups(setting: Setting, delta: Fraction | None = None) -> Rung:
     """The same with decay groups, their split paid, and vocabulary constants for vocabulary inputs.
 
-    Source: theory.md 5.2, 5.3, 6.2, 7.
+    Source: theory 5.2, 5.3, 6.2, 7.
     """
     return _scale("scale-groups", setting, delta or setting.delta, groups=True)
 

@@ -1,4 +1,4 @@
-"""Paying for constants chosen after the data: grids and weights fixed before it (theory.md 7).
+"""Paying for constants chosen after the data: grids and weights fixed before it (theory 7).
 
 Positive constants lie on the grid ``2^{j/8}``, j in Z, each point rounded up to a double (the grid is fixed all the
 same); s_A on its signed version and 0; p in [j, j+1]. With probability 1 - delta all cells hold at once, a cell at
@@ -56,7 +56,7 @@ def index_above(value: Fraction) -> int:
     if j < -_LARGEST_INDEX:
         return -_LARGEST_INDEX  # the smallest point of the grid contains what is smaller still
     if j > _LARGEST_INDEX:
-        raise DomainError(f"a constant of about 2^{j // _STEPS} is outside the grid of theory.md 7 (up to 2^1000)")
+        raise DomainError(f"a constant of about 2^{j // _STEPS} is outside the grid of theory 7 (up to 2^1000)")
     while value > Fraction(grid(j)):
         j += 1
     while value <= Fraction(grid(j - 1)):
@@ -98,7 +98,7 @@ def bias_cell(p: Scalar) -> Cell:
 
 
 def refined_cells(s_A: Cell, cap: Cell, T: int, measured_s_A: Fraction, measured_M: Fraction) -> tuple[Cell, Cell]:
-    """Both coarse cells split geometrically into K = max(1, ceil(s_A M T/4)) parts (theory.md 7, for s_A > 0)."""
+    """Both coarse cells split geometrically into K = max(1, ceil(s_A M T/4)) parts (theory 7, for s_A > 0)."""
     K = max(1, math.ceil(Fraction(s_A.value) * Fraction(cap.value) * T / 4))
     return _part(s_A, measured_s_A, K), _part(cap, measured_M, K)
 

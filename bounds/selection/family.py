@@ -1,4 +1,4 @@
-"""A family of classes fixed before the data: which constants have cells, and what singles a class out (theory.md 7)."""
+"""A family of classes fixed before the data: which constants have cells, and what singles a class out (theory 7)."""
 
 from __future__ import annotations
 

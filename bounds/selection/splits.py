@@ -1,4 +1,4 @@
-"""Splits of a block's items into groups that are chosen after the data, and what that costs (theory.md 5.2, 7)."""
+"""Splits of a block's items into groups that are chosen after the data, and what that costs (theory 5.2, 7)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_GROUPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A labelled split of a block's items into groups (theory.md 5.2), one of a family fixed before the data.
+    """A labelled split of a block's items into groups (theory 5.2), one of a family fixed before the data.
 
     ``labels``: the group of every item; the entries of A channel by channel. ``ordered``: the items were sorted by
     their decay beforehand, which is a symmetry for the states, so that the sizes of the groups say everything.
@@ -45,7 +45,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items of a matrix that touch no decay above ``s_A`` (theory.md 5.2): entries of A, rows, or columns."""
+    """Items of a matrix that touch no decay above ``s_A`` (theory 5.2): entries of A, rows, or columns."""
 
     items: int
     s_A: Scalar

@@ -1,8 +1,8 @@
-"""Classes at every point of a sweep: the measured one, and those of theory.md 7 with their price. Float64.
+"""Classes at every point of a sweep: the measured one, and those of theory 7 with their price. Float64.
 
 Not certified: a constant within a relative 1e-12 above a point of the grid is taken to lie on it. A point is a mapping
 from the names of ``MeasuredConstants`` (and T, M, V where they constrain) to arrays; see ``sweeps.grid``.
-Source: theory.md 7; the exact form is ``selection.cells``, and both read ``selective_ssm.family.CHOSEN``.
+Source: theory 7; the exact form is ``selection.cells``, and both read ``selective_ssm.family.CHOSEN``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _above(name: str, log2: Floats) -> Floats:
     exact = _STEPS * log2
     j = np.ceil(exact - 1e-12 * np.maximum(1.0, np.abs(exact)))
     if (j > _LARGEST_INDEX).any():
-        raise DomainError(f"{name}: a constant above 2^1000 is outside the grid of theory.md 7")
+        raise DomainError(f"{name}: a constant above 2^1000 is outside the grid of theory 7")
     return np.where(log2 == -np.inf, 0.0, np.maximum(j, -_LARGEST_INDEX))
 
 

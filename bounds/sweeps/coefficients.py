@@ -2,7 +2,7 @@
 
 A class is a mapping from the names of ``ClassConstants`` to arrays that broadcast against each other; a name that is
 missing is not constrained: "M" (no cap on the gates), "V" (no embedding in the class), "B_q" (gate none: Delta = 1).
-Every function returns natural logarithms, accurate as ``evaluate.logs`` says. Source: theory.md 2, 4.5, 5.1, 5.4, 5.5.
+Every function returns natural logarithms, accurate as ``evaluate.logs`` says. Source: theory 2, 4.5, 5.1, 5.4, 5.5.
 """
 
 from __future__ import annotations

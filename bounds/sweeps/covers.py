@@ -1,4 +1,4 @@
-"""``H(eps)`` of many classes at once: the blocks of ``selective_ssm.blocks.covers``, the split of theory.md 3.4.
+"""``H(eps)`` of many classes at once: the blocks of ``selective_ssm.blocks.covers``, the split of theory 3.4.
 Float64.
 
 Not certified. The split is chosen by the function that a certificate's is (``entropy.optimal_shares``); any split is

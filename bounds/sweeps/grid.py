@@ -103,7 +103,7 @@ def sweep(
 
 
 def sharp_constants(over: Mapping[str, Sequence[float] | Floats], at: Setting) -> pd.DataFrame:
-    """``ln`` of M, R_1, R_2 (theory.md 4.5) and of each beta (5.1, 5.4) of the measured class. Float64: not certified.
+    """``ln`` of M, R_1, R_2 (theory 4.5) and of each beta (5.1, 5.4) of the measured class. Float64: not certified.
 
     ``over`` as in :func:`sweep`. Columns: the axes, ``ln M``, ``ln R_1``, ``ln R_2``, ``ln beta_A``, ... : natural
     logarithms, so that nothing overflows; -inf is the logarithm of 0. Accuracy: 1e-10 absolute, that is relative in the
@@ -208,7 +208,7 @@ def _follow(point: dict[str, Floats], moved: Mapping[str, Floats], at: Setting) 
     point["unit"] = np.ones(1)
     if "l" not in moved:
         slope = margin_lipschitz(point["k"])
-        if isinstance(loss, Ramp):  # the readout is divided by g (theory.md 7)
+        if isinstance(loss, Ramp):  # the readout is divided by g (theory 7)
             point["unit"] = moved.get("margin", np.array([float(loss.margin)]))
             point["l"] = slope / point["unit"]
         elif isinstance(loss, ClippedCrossEntropy):

@@ -53,7 +53,7 @@ def _of(
 
 
 def margin_lipschitz(k: Floats) -> Floats:
-    """1 for one output, sqrt 2 for more (theory.md 6.3)."""
+    """1 for one output, sqrt 2 for more (theory 6.3)."""
     return np.where(k == 1, 1.0, math.sqrt(2))
 
 
@@ -64,7 +64,7 @@ _PUBLISHED = Piecewise((chaining.PUBLISHED_DEVIATION, Eq(sym.C_F, 0)), (chaining
 
 
 def published(at: Point) -> Values:
-    """The printed formula as we read it; it applies where its ratio is at most 1 and s_A <= 0. Source: theory.md 2."""
+    """The printed formula as we read it; it applies where its ratio is at most 1 and s_A <= 0. Source: theory 2."""
     formulas = {"value": _PUBLISHED, "ratio": chaining.PUBLISHED_CONDITION}
     found = coefficients.in_published(printed(at), at["T"], formulas)
     log, sign, log_ratio = np.broadcast_arrays(found["value"].log, found["value"].sign, found["ratio"].log)
@@ -140,7 +140,7 @@ def _cheapest(at: Point, scale: Floats, log_eps: Floats) -> Iterator[tuple[NDArr
 
 
 def margin(at: Point, *, paid: bool) -> Values:
-    """The excess at half the margin. theory.md 5.1, 6.3, 7."""
+    """The excess at half the margin. theory 5.1, 6.3, 7."""
     unit = 1 / (2 * margin_lipschitz(at["k"]))
     eps = unit * at["margin"]
     entropy, price = np.zeros((2, len(eps)))
@@ -154,7 +154,7 @@ def margin(at: Point, *, paid: bool) -> Values:
 
 
 def scale(at: Point, *, paid: bool) -> Values:
-    """One scale, at ``eps`` of the point or the best. theory.md 5.1, 6.2, 7."""
+    """One scale, at ``eps`` of the point or the best. theory 5.1, 6.2, 7."""
     if not paid:
         return _scale(at, _sharp_entropy(measured(at), at["T"]), np.ones(()), np.zeros(()))
     columns = np.empty((4, len(at["T"])))

@@ -23,7 +23,7 @@ def samples_needed(setting: Setting, level: Scalar, rung: str = "margin") -> int
     rung bounds. That no smaller m does is exact for `margin`, where the class and ``H`` do not depend on m and the
     excess falls like ``m^{-1/2}``; for the other rungs the radius or the split is chosen near optimally at each m, and
     the value falls up to that choice. A model trained on more samples has other constants: this says what the bound
-    would be for these. Raises: DomainError (unknown rung, level <= 0, or no m up to 10^18). Source: theory.md 6.2, 6.3.
+    would be for these. Raises: DomainError (unknown rung, level <= 0, or no m up to 10^18). Source: theory 6.2, 6.3.
     """
     require(rung in RUNGS, f"unknown rung {rung!r}: one of {', '.join(RUNGS)}")
     require(1e-12 <= level <= 1e12, f"the level is a number from 1e-12 to 1e12, got {level!r}")

@@ -40,9 +40,9 @@ class Metadata:
     """What the weights cannot tell; None where the file does not say. ``extra``: free text the package does not use.
 
     m sequences of length at most T, trained on ``task``. ``gate``: "none" where Delta = 1. ``convention``: whether y_T
-    reads the state after token T ("code") or before it ("paper"), theory.md 1. ``embedding``: how it came about.
-    ``occam``: the code that rounded weights are in (``searches.quantise.record``), theory.md 8.1. ``one_draw``: the
-    draw that the weights are (``ladder.one_draw.Draw.record``), theory.md 8.2.
+    reads the state after token T ("code") or before it ("paper"), theory 1. ``embedding``: how it came about.
+    ``occam``: the code that rounded weights are in (``searches.quantise.record``), theory 8.1. ``one_draw``: the
+    draw that the weights are (``ladder.one_draw.Draw.record``), theory 8.2.
     Raises: CheckpointError.
     """
 
@@ -214,7 +214,7 @@ def _recognise(found: Iterable[str]) -> Format:
     if mamba:
         raise CheckpointError(
             f"tensor {quote(mamba[0])}: belongs to a Mamba layer, which is not supported yet, expected a classifier "
-            "with one selective SSM (theory.md 1); see files.checkpoint.FORMATS for what is read"
+            "with one selective SSM (theory 1); see files.checkpoint.FORMATS for what is read"
         )
     form = max(FORMATS, key=lambda form: len(names & form.axes.keys()))
     expected = set(form.axes)

@@ -22,7 +22,7 @@ import numpy as np
 import safetensors
 
 MAX_BYTES = 2**30
-"""Largest file, and largest unpacked archive. The models of theory.md 1 are far smaller."""
+"""Largest file, and largest unpacked archive. The models of theory 1 are far smaller."""
 MAX_OPCODES = 50_000
 """Longest pickle; a tensor takes about 30. Bounds nesting too: hashing a tuple nested 10^6 deep ends the process."""
 

@@ -1,7 +1,7 @@
 """One Mamba or Mamba-2 mixer as float64 arrays, in the symbols of theory-mamba M0, whatever file it came from.
 
-Letters of shapes: D model, d channels, N states, R rank of the step, k taps, H heads, G groups. The norm's weight is not
-folded into the rows of in_proj: whoever measures does that.
+Letters of shapes: D model, d channels, N states, R rank of the step, k taps, H heads, G groups. The norm's weight is
+not folded into the rows of in_proj: whoever measures does that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Norm:
-    """What a block applies to its input: ``gamma`` (D,) of ones where the file has none, ``beta`` (D,) of a LayerNorm."""
+    """What a block applies to its input: ``gamma`` (D,), ones where the file has none, ``beta`` (D,) of a LayerNorm."""
 
     kind: Literal["rms", "layer"]
     gamma: Array
@@ -65,7 +65,7 @@ class Mamba1:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatedNorm:
-    """The norm of Mamba-2 before out_proj, over ``groups`` groups of channels; ``before_gate``: it norms y, not y o z."""
+    """The norm of Mamba-2 before out_proj, over ``groups`` of channels; ``before_gate``: it norms y, not y o SiLU(z)."""
 
     gamma: Array  # (d,)
     eps: float

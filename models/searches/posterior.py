@@ -1,4 +1,4 @@
-"""The posterior of theory.md 8.2: a Gaussian over all parameters, embedding included, chosen with the data.
+"""The posterior of theory 8.2: a Gaussian over all parameters, embedding included, chosen with the data.
 
 Q = N(mean, factor factor^T) may depend on the sample in any way; the prior may not. The search minimises the bound on
 the mean risk of Q by reparametrised gradients, with a sigmoid of the margin in place of the 0-1 error. Nothing here is
@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Reached:
     """Where the search stands: ``error`` the running mean 0-1 error of draws, ``divergence`` KL(Q || P) in nats,
     ``bound`` the bound on the mean risk of Q at the two (an estimate), ``done`` the fraction of the search."""
 
@@ -85,7 +86,7 @@ class Posterior:
 
     mean: Array
     factor: Array
-    best: Step
+    best: Reached
     stopped: str | None
 
 
@@ -109,7 +110,7 @@ def unflatten(parameters: Array, like: Weights) -> Weights:
 
 
 def balanced(weights: Weights) -> Weights:
-    """The same function (theory.md 7, before rounding) with a smaller sum of squares: where a search should start.
+    """The same function (theory 7, before rounding) with a smaller sum of squares: where a search should start.
 
     ``row_n(W_B) -> b_n row_n(W_B)``, ``row_n(W_C) -> row_n(W_C)/b_n``; ``(W, W_B, W_C) -> (aW, bW_B, cW_C)``, abc = 1;
     ``(E, q, W_B, W_C, W) -> (E/t, tq, tW_B, tW_C, tW)``. A model with a zero block stays as it is.
@@ -138,7 +139,7 @@ def search(
     gate: Gate,
     convention: Convention = "code",
     settings: Settings | None = None,
-    progress: Callable[[Step], None] = lambda step: None,
+    progress: Callable[[Reached], None] = lambda reached: None,
 ) -> Posterior:
     """A posterior for ``train``, started at ``weights``; the prior is N(center, I), center of shape (P,).
 
@@ -148,79 +149,136 @@ def search(
     """
     settings = settings or Settings()
     started = time.monotonic()
-    generator = torch.Generator().manual_seed(settings.seed)
-    x, y = torch.from_numpy(train.x), torch.from_numpy(train.y)
-    x = x.long() if weights.V is not None else x.to(_DTYPE)
-    prior = torch.from_numpy(center).to(_DTYPE)
     start = balanced(weights)
-    mean = torch.from_numpy(flatten(start)).to(_DTYPE).requires_grad_()
-    P = len(mean)
-    log_scale = torch.full((P,), math.log(settings.deviation), dtype=_DTYPE).requires_grad_()
-    mixing = torch.zeros((P, P) if P <= _FULL else (1, 1), dtype=_DTYPE).requires_grad_()
-    optimizer = torch.optim.Adam(
-        [{"params": [mean]}, {"params": [log_scale]}, {"params": [mixing]}], lr=settings.lr, betas=(0.9, 0.99)
-    )
-    rates = [settings.lr * factor for factor in (1.0, 3.0, 0.3)]
-
-    def factor() -> Tensor:
-        scale = log_scale.exp()
-        if P > _FULL:
-            return scale
-        return torch.diag(scale) + scale[:, None] * mixing.tril(-1)
-
-    def current(reached: Step) -> tuple[Array, Array, Step]:
-        with torch.no_grad():
-            return mean.double().numpy().copy(), factor().double().numpy(), reached
-
-    logits = torch.vmap(_model(start, gate, convention))
-    rows = max(1, min(settings.rows, train.m) // settings.draws)
-    stopped: str | None = None
+    sampler = _Sampler.of(train, settings, torch.vmap(_model(start, gate, convention)), words=weights.V is not None)
+    prior, gaussian = torch.from_numpy(center).to(_DTYPE), _Gaussian.around(flatten(start), settings.deviation)
+    optimizer = gaussian.optimizer(settings.lr)
     done, number, mistaken = 0.0, 0, 0.0
-    best: tuple[Array, Array, Step] | None = None
-
-    def step(rate: float) -> tuple[float, float]:
-        """One update; 0-1 error and KL before it."""
-        L = factor()
-        noise = torch.randn(settings.draws, P, generator=generator, dtype=_DTYPE)
-        theta = mean + (noise * L if L.ndim == 1 else noise @ L.mT)
-        chosen = torch.randint(train.m, (settings.draws, rows), generator=generator)
-        margin = _margins(logits(theta, x[chosen]), y[chosen])
-        error = torch.sigmoid(-margin).mean()
-        divergence = ((L**2).sum() + ((mean - prior) ** 2).sum() - P) / 2 - log_scale.sum()
-        loss = _slope(best and best[2], train.m) * error + divergence / train.m
-        optimizer.zero_grad()
-        loss.backward()
-        size = torch.nn.utils.clip_grad_norm_([mean, log_scale, mixing], _CLIP_NORM)
-        for group, base in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = base * rate
-        if size.isfinite():
-            optimizer.step()
-        return (~(margin > 0)).double().mean().item(), divergence.item()
-
+    best: Posterior | None = None
+    stopped: str | None = None
     try:
         while number < settings.steps and stopped is None:
-            wrong, divergence = step((1 + math.cos(math.pi * done)) / 2)
+            slope = _slope(None if best is None else best.best, train.m)
+            wrong, divergence = _update(gaussian, sampler, prior, slope, optimizer, (1 + math.cos(math.pi * done)) / 2)
             number += 1
             share = max(1 - _MEMORY, 1 / number)
             mistaken += share * (wrong - mistaken)
-            elapsed = time.monotonic() - started
-            done = number / settings.steps
-            if settings.budget is not None:
-                done = min(1.0, max(done, elapsed / settings.budget))
-                if elapsed >= settings.budget and number < settings.steps:
-                    stopped = f"the budget of {settings.budget:g} s ended the search after {number} steps"
-            reached = Step(number, done, mistaken, divergence, bound(mistaken, max(divergence, 0.0)))
-            if best is None or number <= _SETTLING or reached.bound < best[2].bound:
-                best = current(reached)
+            done, stopped = _clock(settings, number, time.monotonic() - started)
+            reached = Reached(number, done, mistaken, divergence, bound(mistaken, max(divergence, 0.0)))
+            if best is None or number <= _SETTLING or reached.bound < best.best.bound:
+                best = gaussian.posterior(reached)
             progress(reached)
     except KeyboardInterrupt:
         stopped = f"interrupted after {number} steps"
     if best is None:
         raise PosteriorError("the search was interrupted before its first step")
-    return Posterior(*best, stopped)
+    return replace(best, stopped=stopped)
 
 
-def _slope(best: Step | None, m: int) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gaussian:
+    """Q as it is optimised: its mean (P,), ln of the diagonal of its factor (P,), and what stands below the diagonal,
+    in units of it: (P,P), or (1,1) without effect for a model of more than 1000 parameters."""
+
+    mean: Tensor
+    log_scale: Tensor
+    mixing: Tensor
+
+    @classmethod
+    def around(cls, start: Array, deviation: float) -> Self:
+        P = len(start)
+        return cls(
+            torch.from_numpy(start).to(_DTYPE).requires_grad_(),
+            torch.full((P,), math.log(deviation), dtype=_DTYPE).requires_grad_(),
+            torch.zeros((P, P) if P <= _FULL else (1, 1), dtype=_DTYPE).requires_grad_(),
+        )
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        return [self.mean, self.log_scale, self.mixing]
+
+    def optimizer(self, lr: float) -> torch.optim.Adam:
+        """Each tensor with a learning rate of its own, kept as ``full``."""
+        rates = [lr * factor for factor in (1.0, 3.0, 0.3)]
+        groups = [{"params": [tensor], "full": rate} for tensor, rate in zip(self.tensors, rates, strict=True)]
+        return torch.optim.Adam(groups, lr=lr, betas=(0.9, 0.99))
+
+    def factor(self) -> Tensor:
+        scale = self.log_scale.exp()
+        if len(scale) > _FULL:
+            return scale
+        return torch.diag(scale) + scale[:, None] * self.mixing.tril(-1)
+
+    def divergence(self, factor: Tensor, prior: Tensor) -> Tensor:
+        """KL from N(prior, I)."""
+        squares = (factor**2).sum() + ((self.mean - prior) ** 2).sum()
+        return (squares - len(prior)) / 2 - self.log_scale.sum()
+
+    def posterior(self, reached: Reached) -> Posterior:
+        with torch.no_grad():
+            return Posterior(self.mean.double().numpy().copy(), self.factor().double().numpy(), reached, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sampler:
+    """Draws models and shows each ``rows`` examples of its own. ``logits``: of many models on many examples."""
+
+    x: Tensor
+    y: Tensor
+    draws: int
+    rows: int
+    logits: Callable[[Tensor, Tensor], Tensor]
+    generator: torch.Generator
+
+    @classmethod
+    def of(cls, train: Split, settings: Settings, logits: Callable[[Tensor, Tensor], Tensor], *, words: bool) -> Self:
+        x, y = torch.from_numpy(train.x), torch.from_numpy(train.y)
+        rows = max(1, min(settings.rows, train.m) // settings.draws)
+        generator = torch.Generator().manual_seed(settings.seed)
+        return cls(x.long() if words else x.to(_DTYPE), y, settings.draws, rows, logits, generator)
+
+    @property
+    def m(self) -> int:
+        return len(self.y)
+
+    def margins(self, mean: Tensor, factor: Tensor) -> Tensor:
+        """Of models drawn from Q, on random examples. Shape: (draws, rows)."""
+        noise = torch.randn(self.draws, len(mean), generator=self.generator, dtype=_DTYPE)
+        theta = mean + (noise * factor if factor.ndim == 1 else noise @ factor.mT)
+        chosen = torch.randint(self.m, (self.draws, self.rows), generator=self.generator)
+        return _margins(self.logits(theta, self.x[chosen]), self.y[chosen])
+
+
+def _update(
+    gaussian: _Gaussian, sampler: _Sampler, prior: Tensor, slope: float, optimizer: torch.optim.Adam, rate: float
+) -> tuple[float, float]:
+    """One step at ``rate`` times the learning rates; 0-1 error and KL before it."""
+    factor = gaussian.factor()
+    margin = sampler.margins(gaussian.mean, factor)
+    error = torch.sigmoid(-margin).mean()
+    divergence = gaussian.divergence(factor, prior)
+    loss = slope * error + divergence / sampler.m
+    optimizer.zero_grad()
+    loss.backward()
+    size = torch.nn.utils.clip_grad_norm_(gaussian.tensors, _CLIP_NORM)
+    for group in optimizer.param_groups:
+        group["lr"] = group["full"] * rate
+    if size.isfinite():
+        optimizer.step()
+    return (~(margin > 0)).double().mean().item(), divergence.item()
+
+
+def _clock(settings: Settings, number: int, elapsed: float) -> tuple[float, str | None]:
+    """The fraction of the search that is done after so many steps and seconds, and why it ends here if it does."""
+    done = number / settings.steps
+    if settings.budget is None:
+        return done, None
+    done = min(1.0, max(done, elapsed / settings.budget))
+    late = elapsed >= settings.budget and number < settings.steps
+    return done, f"the budget of {settings.budget:g} s ended the search after {number} steps" if late else None
+
+
+def _slope(best: Reached | None, m: int) -> float:
     """What a unit of error is worth in nats per example, ``-d kl(a || x)/da``, at the best step so far.
 
     Not at the current one: there a search that errs more would come to care less.

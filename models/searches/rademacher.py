@@ -4,7 +4,7 @@ For each sign vector, Frank-Wolfe ascent block by block over the parameters maxi
 Ascent need not find the maximum, so each value found is a lower bound of it: float64 proposes a member of the class,
 its norms are checked exactly, and its value is the lower end of a replay in ball arithmetic. What is left to chance is
 the average over sign vectors: all of them (no error), or a seeded sample (an error bar).
-Source: theory.md 9.
+Source: theory 9.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Estimate:
     def confidence(self, largest: float, delta: float) -> float:
         """t, rounded up, such that ``mean - t <= Rad`` with probability at least 1 - delta over the sign vectors.
 
-        ``largest``: an upper bound of |z| over the class (Z of theory.md 5.1). The maxima lie in [0, Z] (Hoeffding),
+        ``largest``: an upper bound of |z| over the class (Z of theory 5.1). The maxima lie in [0, Z] (Hoeffding),
         and one of the n m signs moves their average by at most 2Z/(nm) (McDiarmid): t is Z sqrt(ln(1/delta)/n) times
         the smaller of sqrt(1/2) and sqrt(2/m). 0 if exhaustive. Raises: DomainError.
         """
@@ -102,7 +102,7 @@ def estimate(
 
     ``vectors``: how many random sign vectors; None takes all of them, for m <= 12. The best of ``restarts`` ascents
     counts for each. Raises: DomainError for inputs outside the ball, for a class that is not the ball class of one
-    output (theory.md 9.1: no embedding, cap or l1 radius), and for radii that float64 does not hold.
+    output (theory 9.1: no embedding, cap or l1 radius), and for radii that float64 does not hold.
     """
     _check_class(constants)
     u = _check_inputs(constants, u)
@@ -147,7 +147,7 @@ def check_member(member: Weights, constants: ClassConstants) -> None:
 
 
 def _output(member: Weights, gate: Gate, tokens: list[list[float]]) -> flint.arb:
-    """z by the recurrence of theory.md 1, enclosed."""
+    """z by the recurrence of theory 1, enclosed."""
     A, W_B, W_C, W = (array.tolist() for array in (member.A, member.W_B, member.W_C, member.W))
     q = member.q.tolist()
     x = [[flint.arb(0)] * member.N for _ in A]
@@ -185,7 +185,7 @@ def _check_class(constants: ClassConstants) -> None:
     require(constants.k == 1, f"theory.md 9 is stated for one output, got k = {constants.k}")
     for name in ("V", "M", *_L1):
         value = getattr(constants, name)
-        require(value is None, f"the ascent is over the ball class of theory.md 9.1, without {name}: got {value!r}")
+        require(value is None, f"the ascent is over the ball class of theory 9.1, without {name}: got {value!r}")
     for name in _RADII:
         value = getattr(constants, name)
         require(

@@ -24,14 +24,14 @@ def logits(model: SelectiveSSM, split: Split, *, batch: int = _BATCH) -> NDArray
 
 
 def fraction_at_most(margin: NDArray[np.floating], g: float) -> float:
-    """Fraction of margins not above g, NaN among them: the 0-1 error at g = 0, ``emp_g`` of theory.md 6.3."""
+    """Fraction of margins not above g, NaN among them: the 0-1 error at g = 0, ``emp_g`` of theory 6.3."""
     return float(np.mean(~(margin > g)))
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What a model scores on n rows: mean cross-entropy (nats) and ramp loss with margin 1, 0-1 error, and the
-    fraction of margins <= 1 (theory.md 6.3, 6.4). NaN where the program's outputs are not finite."""
+    fraction of margins <= 1 (theory 6.3, 6.4). NaN where the program's outputs are not finite."""
 
     n: int
     cross_entropy: float

@@ -1,4 +1,4 @@
-"""From weights to the constants of theory.md 1. Every norm is the least float64 that is at least the exact one; of the
+"""From weights to the constants of theory 1. Every norm is the least float64 that is at least the exact one; of the
 spectral norm of a matrix with more than 64 rows and columns, the least number of 24 bits (``norms.spectral``).
 
 So it is the same on every machine.
@@ -28,11 +28,11 @@ def measure(
     weights: Weights, *, gate: Gate, input_bound: float | None = None, vocabulary: bool = True
 ) -> MeasuredConstants:
     """Constants of one model. ``input_bound`` is B_u for real-valued inputs; an embedding has its own.
-    ``vocabulary=False`` skips ``logit_max`` and the constants of theory.md 5.3, passes over the embedding that only
+    ``vocabulary=False`` skips ``logit_max`` and the constants of theory 5.3, passes over the embedding that only
     vocabulary inputs need.
 
     Radii are rounded up; s_A, p and B_A are exact; gate "none" (Delta = 1) leaves p and q out.
-    Source: theory.md 1. Raises: DomainError for an input bound that is missing, superfluous or not above 0, and for
+    Source: theory 1. Raises: DomainError for an input bound that is missing, superfluous or not above 0, and for
     norms beyond the float64 range.
     """
     embedding, gated = weights.embedding, gate != "none"

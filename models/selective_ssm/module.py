@@ -16,7 +16,7 @@ _A_SPREAD = 10.0  # the authors draw A from [s_A - 10, s_A]
 
 
 class SelectiveSSM(nn.Module):
-    """``z = W y_T`` of theory.md 1. Shapes (letters: ``selective_ssm.scan``): tokens (b,t) or inputs (b,t,d) -> logits
+    """``z = W y_T`` of theory 1. Shapes (letters: ``selective_ssm.scan``): tokens (b,t) or inputs (b,t,d) -> logits
     (b,k).
 
     The parameters are named as in a native checkpoint: ``embedding.weight`` (V,d) (absent for ``V=None``: real-valued

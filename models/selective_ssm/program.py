@@ -4,7 +4,7 @@ Only additions, products, quotients and scalings by powers of two of float64, in
 batch: the same bits for an example alone or among others, and on every machine with IEEE 754 arithmetic. A library's
 ``exp`` or matrix product promises neither. Real inputs that are zero may be put before a sequence: nothing
 changes, unless their own decay overflows (then a logit is not a number).
-It is the recurrence of theory.md 1; a logit that is not a number makes an error, whatever the label.
+It is the recurrence of theory 1; a logit that is not a number makes an error, whatever the label.
 
 Shapes: letters of ``selective_ssm.scan``; r rows of inputs (embedding rows, or the examples at one time); s = d N
 states.
@@ -158,7 +158,7 @@ def run(weights: Weights, data: Split, *, gate: Gate = "softplus", convention: C
 def errors(z: Array, y: NDArray[np.int64], within: Array | float = 0.0) -> int:
     """Examples whose margin is not above ``within``: ties and logits that are not numbers are errors.
 
-    Shapes: z (n,k), y (n,), within (n,) or a number. Source: theory.md 6.3.
+    Shapes: z (n,k), y (n,), within (n,) or a number. Source: theory 6.3.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         return int(np.count_nonzero(~(margins(z, y) > within)))

@@ -1,4 +1,4 @@
-"""How far rounding moves the program's margins (``selective_ssm.program``) from those of the model of theory.md 1.
+"""How far rounding moves the program's margins (``selective_ssm.program``) from those of the model of theory 1.
 
 **Claim.** For float64 weights and inputs, every label and every row, ``|computed margin - exact margin| <= radius``;
 the exact margin is that of real arithmetic on the same weights and inputs. The radius is itself a float64, the same on

@@ -1,4 +1,4 @@
-"""Outputs of the selective state-space block (theory.md 1): the last one, unrolled or by the recurrence that checks it,
+"""Outputs of the selective state-space block (theory 1): the last one, unrolled or by the recurrence that checks it,
 and all of them.
 
 Shapes, here and in every file that imports this one:
@@ -75,7 +75,7 @@ def last_output(
     ``convention="code"`` (the authors' program): the last token is in the state that it reads; t terms.
     ``convention="paper"`` (eq. (7)): ``x[t+1] = exp(Delta_t A) x[t] + Delta_t (u_t (x) W_B u_t)`` and
     ``y[t] = (I (x) (W_C u_t)^T) x[t]``, so the last token gives only the output matrix; t - 1 terms, 0 for t = 1.
-    Source: theory.md 1.
+    Source: theory 1.
     """
     C = u[:, -1] @ W_C.mT
     if convention == "paper":

@@ -1,4 +1,4 @@
-"""The unrolled form of the last-token output, (U) of theory.md 1, with its gradient written out.
+"""The unrolled form of the last-token output, (U) of theory 1, with its gradient written out.
 
 No tensor of shape (b,t,d,n) is made: both directions take one state n at a time, over blocks of time, and backward
 computes the weights again from ``tau``. Letters of shapes: ``selective_ssm.scan``.
@@ -21,7 +21,7 @@ _LOG2_E = math.log2(math.e)
 
 
 def unrolled(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-    """``y_j = sum_n C_n sum_t exp(a_jn tau_t) Delta_t u_tj B_tn``, ``tau_t`` the later steps' sum: (U) of theory.md 1.
+    """``y_j = sum_n C_n sum_t exp(a_jn tau_t) Delta_t u_tj B_tn``, ``tau_t`` the later steps' sum: (U) of theory 1.
 
     Shapes: u (b,t,d), delta (b,t) >= 0, A (d,n), B (b,t,n), C (b,n) -> y (b,d).
     No recurrence: time is linear in t, and memory is that of a few tensors like u, in both directions.

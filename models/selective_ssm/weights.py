@@ -28,7 +28,7 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """Weights of ``z = W y_T`` (theory.md 1), copied to read-only float64 arrays.
+    """Weights of ``z = W y_T`` (theory 1), copied to read-only float64 arrays.
 
     Shapes: as in ``SHAPES``. ``A`` holds the diagonal entries a_jn themselves (no exponential, no change of sign).
     ``embedding`` is None for real-valued inputs. Raises: WeightsError.

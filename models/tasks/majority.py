@@ -14,7 +14,7 @@ def majority(m: int, T: int, *, seed: int, paper_noise: float = 0.0) -> Task:
     Training and test rows are i.i.d. from one distribution, drawn from independent streams of ``seed``.
 
     ``paper_noise`` = f in [0, 1) sets every one of x_train to zero with probability f, after labelling, and leaves
-    x_test alone, as the paper does (0.10 in its text, 0.25 in the authors' code: theory.md 2, "experiments"). The two
+    x_test alone, as the paper does (0.10 in its text, 0.25 in the authors' code: theory 2, "experiments"). The two
     sets then differ in distribution, which every bound here excludes: ``Task.shift`` says so. Raises: ValueError.
     """
     if m < 1 or T < 1:

@@ -15,7 +15,7 @@ of the rows. A row of a re-split is dealt to the test set with a probability wit
 shift is known the claim's hypothesis fails: equal pairs are not compared then (a sharper test law repeats more), and
 shared rows still are, because copies are what they show.
 
-Source: permutation tests with a random sample of permutations (Hemerik and Goeman 2018, Theorem 2); theory.md 8.4
+Source: permutation tests with a random sample of permutations (Hemerik and Goeman 2018, Theorem 2); theory 8.4
 is what needs fresh rows.
 """
 

@@ -18,7 +18,7 @@ _NEAR = 1 - 2.0**-40  # norms are computed in float64 here, and certified elsewh
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Largest values of the constants of theory.md 1; None where there is no cap.
+    """Largest values of the constants of theory 1; None where there is no cap.
 
     ``s_A``: spectral abscissa. ``B_A``: largest |a_jn|. ``B_u``: l2 norm of an embedding row. ``B_B``, ``B_C``,
     ``B_w``: spectral norms of W_B, W_C, W. ``B_q``: l2 norm of q. Raises: ValueError.

@@ -30,6 +30,6 @@ def output_spread(z: Tensor) -> Tensor:
 
 def instability(A: Tensor) -> Tensor:
     """``sum_jn max(0, a_jn)``: 0 exactly when s_A <= 0, where R_1 and R_2 do not grow with T beyond M^2 T^2/2
-    (theory.md 4.5). It acts on every unstable entry, not on the largest alone. Shapes: A (d,n) -> scalar.
+    (theory 4.5). It acts on every unstable entry, not on the largest alone. Shapes: A (d,n) -> scalar.
     """
     return A.clamp_min(0).sum()

@@ -15,10 +15,11 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler
 
-from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.files import atomic
+from ssm_bounds.models.selective_ssm.module import SelectiveSSM
 
 
 class StateError(ValueError):
@@ -29,10 +30,15 @@ class StateError(ValueError):
 class Trainer:
     """The live objects whose state is kept."""
 
-    model: nn.Module
+    model: SelectiveSSM
     optimizer: torch.optim.Adam
     schedule: LRScheduler
     generator: torch.Generator
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def save(self, path: Path, *, about: Mapping[str, Any], history: list[list[Any]]) -> None:
         """Write the state after the last epoch of ``history``; atomically. Raises: OSError."""
@@ -45,14 +51,13 @@ class Trainer:
         record = {
             "about": about,
             "history": history,
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self.lr,
             "schedule": schedule,
         }
         data = safetensors.torch.save(
             {name: value.detach().contiguous() for name, value in tensors.items()}, {"training": json.dumps(record)}
         )
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
+        atomic.write(path, data)
 
     def load(self, path: Path, *, about: Mapping[str, Any]) -> list[list[Any]]:
         """Take over the state in ``path``; its history. Raises: StateError if it is of another training; OSError."""

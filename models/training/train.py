@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau
 
 from ssm_bounds.bounds.values import Gate
 from ssm_bounds.models.files.checkpoint import Convention
@@ -138,67 +138,26 @@ def train(
     from there, and ends bit for bit where it would have ended (same machine, same number of threads).
     Raises: StateError for a state of another training, OSError.
     """
-    generator = torch.Generator().manual_seed(settings.seed)
-    model = initial_model(task, settings, generator)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
-    steps = math.ceil(task.train.m / settings.batch)
-    plateau, cosine = None, None
-    if settings.schedule == "plateau":
-        plateau = ReduceLROnPlateau(optimizer, factor=0.9, patience=5, threshold=0.01)
-    else:
-        cosine = CosineAnnealingLR(optimizer, settings.epochs * steps)
-    schedule: LRScheduler = plateau or cosine  # type: ignore[assignment]
-    trainer = Trainer(model, optimizer, schedule, generator)
+    trainer = _trainer(task, settings)
+    model, about = trainer.model, _about(task, settings)
     x, y = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
-    history, about = list[Epoch](), _about(task, settings)
+    history = list[Epoch]()
     if state is not None and state.exists():
         history = [Epoch(*epoch) for epoch in trainer.load(state, about=about)]
     elif monitor is not None:
         monitor(model.weights(), 0, loss=None, train_accuracy=None, lr=None)
     good = deepcopy(model.state_dict())
-
-    def step(rows: Tensor) -> tuple[float, int]:
-        """One update; objective and number of correct answers before it."""
-        z = model(x[rows])
-        loss = cross_entropy(z, y[rows])
-        if settings.spread:
-            loss = loss + settings.spread * output_spread(z)
-        if settings.stability:
-            loss = loss + settings.stability * instability(model.A)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP_NORM)
-        optimizer.step()
-        if cosine is not None:
-            cosine.step()
-        project(model, settings.caps)
-        answer = z[:, 0] > 0 if task.k == 1 else z.argmax(dim=1)
-        return loss.item(), int((answer == y[rows]).sum())
-
     status: Status = "completed"
     stopped = None
     try:
-        for number in range(len(history) + 1, settings.epochs + 1):
-            total, correct, lr = 0.0, 0, optimizer.param_groups[0]["lr"]
-            for rows in torch.randperm(len(y), generator=generator).split(settings.batch):
-                lr = optimizer.param_groups[0]["lr"]
-                loss, right = step(rows)
-                total, correct = total + loss * len(rows), correct + right
-                if not math.isfinite(loss):
-                    break
-            if not (math.isfinite(total) and all(value.isfinite().all() for value in model.parameters())):
-                status = "diverged"
-                stopped = (
-                    f"the loss or its gradient was not finite in epoch {number}; "
-                    f"try a smaller learning rate than {settings.lr:g}, or a smaller s_A than {settings.s_A:g}"
-                )
+        while len(history) < settings.epochs:
+            epoch = _epoch(trainer, x, y, settings, len(history) + 1)
+            if epoch is None:
+                status, stopped = "diverged", _divergence(settings, len(history) + 1)
                 break
-            if plateau is not None:
-                plateau.step(total / len(y))
-            epoch = Epoch(number, total / len(y), correct / len(y), lr, model.s_A)
             if monitor is not None:
                 reported = {"loss": epoch.loss, "train_accuracy": epoch.train_accuracy, "lr": epoch.lr}
-                monitor(model.weights(), number, certify=number == settings.epochs, **reported)
+                monitor(model.weights(), epoch.number, certify=epoch.number == settings.epochs, **reported)
             # what is logged may be ahead of the state, and is then replaced; never behind it
             if state is not None:
                 trainer.save(state, about=about, history=[list(astuple(each)) for each in (*history, epoch)])
@@ -209,6 +168,60 @@ def train(
         status, stopped = "interrupted", f"interrupted in epoch {len(history) + 1}"
     model.load_state_dict(good)
     return TrainResult(model, tuple(history), status, stopped)
+
+
+def _trainer(task: Task, settings: Settings) -> Trainer:
+    generator = torch.Generator().manual_seed(settings.seed)
+    model = initial_model(task, settings, generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    if settings.schedule == "plateau":
+        plateau = ReduceLROnPlateau(optimizer, factor=0.9, patience=5, threshold=0.01)
+        return Trainer(model, optimizer, plateau, generator)
+    steps = settings.epochs * math.ceil(task.train.m / settings.batch)
+    return Trainer(model, optimizer, CosineAnnealingLR(optimizer, steps), generator)
+
+
+def _epoch(trainer: Trainer, x: Tensor, y: Tensor, settings: Settings, number: int) -> Epoch | None:
+    """One pass over the training set in random order; None where it diverged."""
+    total, correct, lr = 0.0, 0, trainer.lr
+    for rows in torch.randperm(len(y), generator=trainer.generator).split(settings.batch):
+        lr = trainer.lr
+        loss, right = _step(trainer, x[rows], y[rows], settings)
+        total, correct = total + loss * len(rows), correct + right
+        if not math.isfinite(loss):
+            break
+    if not (math.isfinite(total) and all(value.isfinite().all() for value in trainer.model.parameters())):
+        return None
+    if isinstance(trainer.schedule, ReduceLROnPlateau):
+        trainer.schedule.step(total / len(y))
+    return Epoch(number, total / len(y), correct / len(y), lr, trainer.model.s_A)
+
+
+def _step(trainer: Trainer, x: Tensor, y: Tensor, settings: Settings) -> tuple[float, int]:
+    """One update; objective and number of correct answers before it."""
+    model = trainer.model
+    z = model(x)
+    loss = cross_entropy(z, y)
+    if settings.spread:
+        loss = loss + settings.spread * output_spread(z)
+    if settings.stability:
+        loss = loss + settings.stability * instability(model.A)
+    trainer.optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP_NORM)
+    trainer.optimizer.step()
+    if isinstance(trainer.schedule, CosineAnnealingLR):
+        trainer.schedule.step()
+    project(model, settings.caps)
+    answer = z[:, 0] > 0 if z.shape[1] == 1 else z.argmax(dim=1)
+    return loss.item(), int((answer == y).sum())
+
+
+def _divergence(settings: Settings, number: int) -> str:
+    return (
+        f"the loss or its gradient was not finite in epoch {number}; "
+        f"try a smaller learning rate than {settings.lr:g}, or a smaller s_A than {settings.s_A:g}"
+    )
 
 
 def _about(task: Task, settings: Settings) -> dict[str, Any]:

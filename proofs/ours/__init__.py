@@ -1,1 +1,1 @@
-"""Our statements (theory.md 3 to 11), one file each."""
+"""Our statements (theory 3 to 11), one file each."""

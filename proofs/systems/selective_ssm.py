@@ -1,4 +1,4 @@
-"""The selective state-space model of theory.md 1 for adversaries, in the unrolled form (U), and pairs of models.
+"""The selective state-space model of theory 1 for adversaries, in the unrolled form (U), and pairs of models.
 
 Shapes: U (T, d) most recent token first, A (d, N), W_B and W_C (N, d), q (d,), p scalar, W (k, d).
 """
@@ -112,7 +112,7 @@ def larger(numbers: Numbers, values: list[Array]) -> Array:
 
 
 def distances(numbers: Numbers, first: System, second: System) -> dict[str, Array]:
-    """How far apart the blocks are, in the norms of theory.md 5.1; g: the largest move of a logit; e: of a token."""
+    """How far apart the blocks are, in the norms of theory 5.1; g: the largest move of a logit; e: of a token."""
     return {
         "A": numbers.largest(abs(first.A - second.A)),
         "B": numbers.spectral(first.B - second.B),

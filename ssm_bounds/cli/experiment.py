@@ -13,7 +13,11 @@ import click
 from ssm_bounds.cli.options import fail
 
 if TYPE_CHECKING:
-    from ssm_bounds.experiments.presets import Name
+    from rich.console import Console
+
+    from ssm_bounds.experiments.pool import Count, Pool
+    from ssm_bounds.experiments.presets import Experiment, Name
+    from ssm_bounds.experiments.study import Study
 
 
 @click.group()
@@ -125,11 +129,9 @@ def _run(
     out: Path | None,
 ) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from ssm_bounds.experiments import pool
     from ssm_bounds.experiments.presets import experiment as chosen
-    from ssm_bounds.experiments.study import study
 
     if paper_noise and task != "majority":
         fail("--paper-noise is an option of the task majority")
@@ -140,6 +142,28 @@ def _run(
         options["data"] = str(data.absolute())
     folder = (out or Path("experiments-out") / f"{name}-{task}-{preset}").absolute()
     console = Console(stderr=True)
+    try:
+        asked = chosen(name, task, preset, lengths=lengths, seeds=seeds, options=options)
+        workplace = pool.local(workers) if dask is None else pool.dask(dask)
+        result = _studied(asked, folder, workplace, console)
+    except KeyboardInterrupt:  # after the runs: while tables and figures are made
+        console.print("interrupted: every run is kept; the same command writes the report", soft_wrap=True)
+        sys.exit(130)
+    except (ValueError, OSError) as problem:
+        fail(problem)
+    _tell(result, folder, console)
+    if result.outcome.interrupted:
+        sys.exit(130)
+    if result.outcome.failed:
+        sys.exit(1)
+
+
+def _studied(asked: Experiment, folder: Path, workplace: Pool, console: Console) -> Study:
+    """The study behind a progress bar. Raises: ValueError, OSError."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ssm_bounds.experiments.study import study
+
     columns = (
         TextColumn("runs"),
         MofNCompleteColumn(),
@@ -147,39 +171,31 @@ def _run(
         TextColumn("running {task.fields[running]}  failed {task.fields[failed]}"),
         TimeElapsedColumn(),
     )
-    try:
-        asked = chosen(name, task, preset, lengths=lengths, seeds=seeds, options=options)
-        workplace = pool.local(workers) if dask is None else pool.dask(dask)
-        with Progress(*columns, console=console) as bars:
-            bar = bars.add_task("", total=len(asked.configs), running=0, failed=0)
+    with Progress(*columns, console=console) as bars:
+        bar = bars.add_task("", total=len(asked.configs), running=0, failed=0)
 
-            def show(count: pool.Count) -> None:
-                bars.update(bar, completed=count.done, running=count.running, failed=count.failed)
+        def show(count: Count) -> None:
+            bars.update(bar, completed=count.done, running=count.running, failed=count.failed)
 
-            result = study(asked, folder, workplace, show)
-    except KeyboardInterrupt:  # after the runs: while tables and figures are made
-        console.print("interrupted: every run is kept; the same command writes the report", soft_wrap=True)
-        sys.exit(130)
-    except (ValueError, OSError) as problem:
-        fail(problem)
-    outcome, finding = result.outcome, result.finding
-    for job, why in outcome.failed:
+        return study(asked, folder, workplace, show)
+
+
+def _tell(result: Study, folder: Path, console: Console) -> None:
+    """The finding on stdout; what failed or is missing, and how to go on, on stderr."""
+    for job, why in result.outcome.failed:
         console.print(
             f"failed twice: T = {job.options['T']}, seed {job.settings.seed}: {why}", soft_wrap=True, markup=False
         )
-    if finding is not None:
+    if (finding := result.finding) is not None:
         click.echo(f"claim     {finding.claim}")
         for line in finding.measured:
             click.echo(f"measured  {line}")
         click.echo(f"verdict   {finding.agreement}")
         click.echo(f"saved     {folder}: report.md, table.csv, {len(result.found)} runs")
-    if outcome.interrupted:
+    if result.outcome.interrupted:
         arguments = [*sys.argv[1:]]
         console.print(
-            f"interrupted: {len(result.found)} of {len(asked.configs)} runs are complete and kept; to go on, "
-            f"run the same command again: ssm-bounds {shlex.join(arguments)}",
+            f"interrupted: {len(result.found)} of {len(result.experiment.configs)} runs are complete and kept; to go "
+            f"on, run the same command again: ssm-bounds {shlex.join(arguments)}",
             soft_wrap=True,
         )
-        sys.exit(130)
-    if outcome.failed:
-        sys.exit(1)

@@ -23,11 +23,13 @@ def growth(form: str) -> None:
       ssm-bounds growth --format markdown
       ssm-bounds growth --format json
     """
-    from ssm_bounds.bounds.explain import growth as table
+    from ssm_bounds.bounds.evaluate.asymptotics import GrowthError
+    from ssm_bounds.bounds.explain.growth import derive
+    from ssm_bounds.report import growth as table
 
     try:
-        cells = table.derive()
-    except table.GrowthError as problem:
+        cells = derive()
+    except GrowthError as problem:
         fail(problem)
     if form == "table":
         from rich.console import Console

@@ -87,11 +87,7 @@ def sweep(
     try:
         require_writable(out, "--out", path)
         require_figure(plot, path, *([out] if out is not None else []))
-        over = dict(map(_axis, axes))
-        if len(over) < len(axes):
-            raise ValueError("--over: each axis once")
-        if math.prod(map(len, over.values())) > _LARGEST:
-            raise ValueError(f"--over: more than {_LARGEST:,} points")
+        over = _over(axes)
         question = ask(path, **reading)
         setting = question.setting
         refused = next(filter(None, map(question.refusal, OF_A_CLASS)), None)
@@ -112,6 +108,15 @@ def sweep(
         fail(problem)
     if form != "json":
         click.echo(f"note: {NOTE}", err=form == "csv" or out is not None)
+
+
+def _over(axes: tuple[str, ...]) -> dict[str, list[float]]:
+    over = dict(map(_axis, axes))
+    if len(over) < len(axes):
+        raise ValueError("--over: each axis once")
+    if math.prod(map(len, over.values())) > _LARGEST:
+        raise ValueError(f"--over: more than {_LARGEST:,} points")
+    return over
 
 
 def _axis(text: str) -> tuple[str, list[float]]:

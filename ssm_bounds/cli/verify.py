@@ -45,13 +45,14 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
     The exit code is 1 when a verdict differs from the recorded one.
     """
     from ssm_bounds.bounds.values import DomainError
-    from ssm_bounds.proofs import check, ledger
+    from ssm_bounds.proofs import check
+    from ssm_bounds.report import ledger
 
     try:
         chosen = check.select(labels)
     except DomainError as problem:
         fail(problem)
-    entries: list[ledger.Entry] = []
+    entries: list[Entry] = []
     try:
         _verify(chosen, budget, seed, entries)
     except KeyboardInterrupt:

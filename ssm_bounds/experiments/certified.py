@@ -51,8 +51,8 @@ class Certifier:
 
     def constants(self, weights: Weights) -> Row:
         """Norms, gate range, and the sums over time at the measured constants; upper ends, but ``Delta_min`` is a lower
-        end. The authors log Frobenius norms as ``B_B`` and ``B_C``; the theory's are the spectral ones (theory.md 2).
-        ``rho`` as printed in the paper, ``R_1``: theory.md 4.5. Infinite beyond the range of a double.
+        end. The authors log Frobenius norms as ``B_B`` and ``B_C``; the theory's are the spectral ones (theory 2).
+        ``rho`` as printed in the paper, ``R_1``: theory 4.5. Infinite beyond the range of a double.
         """
         setting = self.setting(weights)
         found = setting.measured

@@ -12,7 +12,7 @@ from typing import Any
 from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.certificate import certify
 from ssm_bounds.experiments.run import Record, RunConfig, run
-from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.files import atomic
 from ssm_bounds.question import Question, ask
 
 MEASURED: Mapping[str, str] = {"gap": "ramp", "excess": "margin"}
@@ -60,7 +60,7 @@ class Compared:
 
 
 def climb(question: Question) -> tuple[Bound, ...]:
-    """The ladder of theory.md 6.5 without scores of the data."""
+    """The ladder of theory 6.5 without scores of the data."""
     return tuple(
         Bound(
             rung.name,
@@ -99,6 +99,5 @@ def _ladder(record: Record, place: Path) -> tuple[Bound, ...]:
         | {"verdict": each.verdict}
         for each in bounds
     ]
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    atomic.write(path, (json.dumps(rows, indent=1) + "\n").encode())
     return bounds

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame
 
 from ssm_bounds.experiments.comparison import Compared
-from ssm_bounds.experiments.findings import GAPS, groups
+from ssm_bounds.experiments.findings import GAPS, by_setting
 from ssm_bounds.experiments.presets import Experiment
 from ssm_bounds.experiments.statistics import FLOAT32_EXPONENT, trained
 from ssm_bounds.models.training.monitor import read_log
@@ -39,7 +39,7 @@ def draw(experiment: Experiment, found: Sequence[Compared], folder: Path) -> tup
 def _gaps(figure: Figure, found: Sequence[Compared]) -> None:
     """Mean and standard deviation over the seeds."""
     for axes, name in zip(figure.subplots(1, 2), ("error", "cross_entropy"), strict=True):
-        grid = groups(found)
+        grid = by_setting(found)
         gaps = [group.gap(name) for group in grid]
         spreads = [0.0 if math.isnan(spread) else spread for _, spread in gaps]
         axes.errorbar([group.T for group in grid], [mean for mean, _ in gaps], spreads, marker="o", capsize=3)

@@ -38,7 +38,7 @@ GAPS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Seeds:
     """The seeds of one setting: T and the initial s_A. Means and deviations over the runs with finite values."""
 
     T: int
@@ -75,13 +75,13 @@ def finite(values: Iterable[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
-def groups(found: Sequence[Compared]) -> tuple[Group, ...]:
+def by_setting(found: Sequence[Compared]) -> tuple[Seeds, ...]:
     """By T (that of the task, before padding) and initial s_A."""
     sorted_by: dict[tuple[int, float], list[Record]] = {}
     for each in found:
         config = each.record.config
         sorted_by.setdefault((config.options["T"], config.settings.s_A), []).append(each.record)
-    return tuple(Group(T, s_A, tuple(records)) for (T, s_A), records in sorted(sorted_by.items()))
+    return tuple(Seeds(T, s_A, tuple(records)) for (T, s_A), records in sorted(sorted_by.items()))
 
 
 def slopes(found: Sequence[Compared]) -> dict[str, Slope]:
@@ -140,7 +140,7 @@ _TRENDS = {
 
 
 def _unstable(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
-    grid = groups(found)
+    grid = by_setting(found)
     measured = [_outcome(f"T = {group.T}", group) for group in grid]
     turn = turning_length([(group.T, group.trained) for group in grid])
     measured.append(
@@ -178,7 +178,7 @@ def _by_seed(found: Sequence[Compared]) -> list[str]:
 
 
 def _sweep(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
-    grid = groups(found)
+    grid = by_setting(found)
     measured = [_outcome(f"s_A = {group.s_A:+g}, T = {group.T}", group) for group in grid]
     stable, unstable = ([g for g in grid if (g.s_A > 0) == above] for above in (False, True))
     if not stable or not unstable:
@@ -191,7 +191,7 @@ def _sweep(found: Sequence[Compared]) -> tuple[list[str], Agreement]:
     return measured, "agrees in part" if succeeds or fails else "does not agree"
 
 
-def _outcome(setting: str, group: Group) -> str:
+def _outcome(setting: str, group: Seeds) -> str:
     seeds = len(group.records)
     text = f"{setting}: {round(group.trained * seeds)} of {seeds} seeds trained"
     if group.trained:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 Job = TypeVar("Job")
@@ -120,51 +120,31 @@ class _Scheduler(Executor):
 Progress: TypeAlias = Callable[[Count], None]
 
 
-def run_all(
-    work: Callable[[Job], Result | None], jobs: Sequence[Job], pool: Pool, progress: Progress = lambda count: None
-) -> Outcome[Job, Result]:
-    """``work(job)`` for every job; None says that it was interrupted. Never raises for a job that does, nor for Ctrl-C.
+@dataclass(frozen=True, slots=True)
+class _Attempts(Generic[Job, Result]):
+    """What is done so far, by the numbers of the jobs: ``results``, and of those that failed the ``reasons``."""
 
-    A job that raises, or was running when a worker was killed, is tried once more, and then alone, so that one that
-    kills its worker takes no other with it.
-    """
-    results: dict[int, Result] = {}
-    failed: dict[int, str] = {}
+    work: Callable[[Job], Result | None]
+    jobs: Sequence[Job]
+    pool: Pool
+    progress: Progress
+    results: dict[int, Result] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+    failed: list[int] = field(default_factory=list)
 
-    def report(running: int) -> None:
-        progress(Count(len(jobs), len(results), running, len(failed)))
+    def report(self, running: int) -> None:
+        self.progress(Count(len(self.jobs), len(self.results), running, len(self.failed)))
 
-    def attempt(numbers: Iterable[int], window: int | None) -> list[int]:
-        """The numbers of the jobs that did not succeed; their reasons are in ``reasons``."""
+    def attempt(self, numbers: Iterable[int], window: int | None) -> list[int]:
+        """The numbers of the jobs that did not succeed. A lost worker ends an executor: the next one takes what waits.
+
+        Raises: KeyboardInterrupt.
+        """
         waiting, again = list(numbers), list[int]()
         while waiting:
-            running: dict[Future[Result | None], int] = {}
-            broken = False
-            executor = pool.open()
+            executor = self.pool.open()
             try:
-                while (waiting and not broken) or running:
-                    while waiting and not broken and len(running) < (window or len(jobs)):
-                        number = waiting.pop(0)
-                        report(len(running) + 1)
-                        try:
-                            running[executor.submit(work, jobs[number])] = number
-                        except BrokenProcessPool:
-                            waiting.insert(0, number)
-                            broken = True
-                    ready, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in ready:
-                        number = running.pop(future)
-                        error = future.exception()
-                        if error is None:
-                            result = future.result()
-                            if result is None:
-                                raise KeyboardInterrupt
-                            results[number] = result
-                        else:
-                            broken |= isinstance(error, BrokenProcessPool)
-                            reasons[number] = f"{type(error).__name__}: {error}"
-                            again.append(number)
-                    report(len(running))
+                broken = self._until_lost(executor, waiting, again, window)
             except KeyboardInterrupt:
                 if isinstance(executor, Processes):
                     executor.abandon()
@@ -173,16 +153,55 @@ def run_all(
             executor.shutdown(wait=not broken)
         return again
 
-    reasons: dict[int, str] = {}
+    def _until_lost(self, executor: Executor, waiting: list[int], again: list[int], window: int | None) -> bool:
+        """Work off what waits, until a worker is lost: whether one was. What did not succeed goes to ``again``."""
+        running: dict[Future[Result | None], int] = {}
+        broken = False
+        while (waiting and not broken) or running:
+            while waiting and not broken and len(running) < (window or len(self.jobs)):
+                number = waiting.pop(0)
+                self.report(len(running) + 1)
+                try:
+                    running[executor.submit(self.work, self.jobs[number])] = number
+                except BrokenProcessPool:
+                    waiting.insert(0, number)
+                    broken = True
+            ready, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ready:
+                number = running.pop(future)
+                error = future.exception()
+                if error is None:
+                    self._keep(number, future.result())
+                else:
+                    broken |= isinstance(error, BrokenProcessPool)
+                    self.reasons[number] = f"{type(error).__name__}: {error}"
+                    again.append(number)
+            self.report(len(running))
+        return broken
+
+    def _keep(self, number: int, result: Result | None) -> None:
+        if result is None:
+            raise KeyboardInterrupt
+        self.results[number] = result
+
+
+def run_all(
+    work: Callable[[Job], Result | None], jobs: Sequence[Job], pool: Pool, progress: Progress = lambda count: None
+) -> Outcome[Job, Result]:
+    """``work(job)`` for every job; None says that it was interrupted. Never raises for a job that does, nor for Ctrl-C.
+
+    A job that raises, or was running when a worker was killed, is tried once more, and then alone, so that one that
+    kills its worker takes no other with it.
+    """
+    attempts = _Attempts(work, jobs, pool, progress)
     interrupted = False
     try:
-        for number in attempt(attempt(range(len(jobs)), pool.window), 1):
-            failed[number] = reasons[number]
-        report(0)
+        attempts.failed.extend(attempts.attempt(attempts.attempt(range(len(jobs)), pool.window), 1))
+        attempts.report(0)
     except KeyboardInterrupt:
         interrupted = True
     return Outcome(
-        tuple(results[number] for number in sorted(results)),
-        tuple((jobs[number], failed[number]) for number in sorted(failed)),
+        tuple(attempts.results[number] for number in sorted(attempts.results)),
+        tuple((jobs[number], attempts.reasons[number]) for number in sorted(attempts.failed)),
         interrupted,
     )

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from ssm_bounds.experiments.comparison import MEASURED, Compared
-from ssm_bounds.experiments.findings import Finding, Group, groups
+from ssm_bounds.experiments.findings import Finding, Seeds, by_setting
 from ssm_bounds.experiments.pool import Outcome
 from ssm_bounds.experiments.presets import CLASSES, Experiment
 from ssm_bounds.experiments.run import RunConfig
+from ssm_bounds.report.table import Table
 
 
 def markdown(
@@ -59,10 +60,10 @@ def _runs(experiment: Experiment, found: Sequence[Compared], outcome: Outcome[Ru
 
 
 def _settings(found: Sequence[Compared]) -> str:
-    def gap(name: str) -> Callable[[Group], str]:
+    def gap(name: str) -> Callable[[Seeds], str]:
         return lambda group: "{} ({})".format(*map(_short, group.gap(name)))
 
-    columns: dict[str, Callable[[Group], str]] = {
+    columns: dict[str, Callable[[Seeds], str]] = {
         "T": lambda group: str(group.T),
         "initial s_A": lambda group: f"{group.s_A:+g}",
         "seeds": lambda group: str(len(group.records)),
@@ -75,9 +76,9 @@ def _settings(found: Sequence[Compared]) -> str:
         "gap of error": gap("error"),
         "gap of cross-entropy": gap("cross_entropy"),
     }
-    rows = [[column(group) for column in columns.values()] for group in groups(found)]
-    return _table(list(columns), rows) + (
-        "\n\nFinal s_A: mean over the seeds that trained. Errors: medians. Gaps: test minus training, mean (standard "
+    rows = [[column(group) for column in columns.values()] for group in by_setting(found)]
+    return Table(list(columns), rows, "r" * len(columns)).markdown() + (
+        "\nFinal s_A: mean over the seeds that trained. Errors: medians. Gaps: test minus training, mean (standard "
         "deviation) over the seeds where it is finite."
     )
 
@@ -85,7 +86,7 @@ def _settings(found: Sequence[Compared]) -> str:
 def _comparison(found: Sequence[Compared]) -> str:
     names = list(dict.fromkeys(bound.name for each in found for bound in each.bounds))
     rows = []
-    for group in groups(found):
+    for group in by_setting(found):
         keys = {record.config.key for record in group.records}
         inside = [each for each in found if each.record.config.key in keys]
         cells = [str(group.T), f"{group.s_A:+g}"]
@@ -97,9 +98,10 @@ def _comparison(found: Sequence[Compared]) -> str:
             values = [bound.upper for each in inside for bound in each.bounds if bound.name == name]
             cells.append(_short(_median(values)))
         rows.append(cells)
-    table = _table(["T", "initial s_A", *(f"largest gap: {name}" for name in MEASURED.values()), *names], rows)
+    header = ["T", "initial s_A", *(f"largest gap: {name}" for name in MEASURED.values()), *names]
+    table = Table(header, rows, "r" * len(header)).markdown()
     text = (
-        f"{table}\n\nBounds: medians over the seeds, inf where a rung does not apply, each at confidence "
+        f"{table}\nBounds: medians over the seeds, inf where a rung does not apply, each at confidence "
         f"{1 - float(found[0].record.config.delta):.0%} by itself; 1 is the range of what they bound, and more says "
         "nothing. scale and margin, with and without groups, pay for constants that were chosen after the training; "
         "published, repaired and sharp are conditional on constants fixed before it. Rungs called scale, and those "
@@ -137,8 +139,3 @@ def _nan_last(value: float) -> float:
 
 def _short(value: float) -> str:
     return "" if math.isnan(value) else f"{0.0 if abs(value) < 1e-12 else value:.4g}"  # sums of gaps cancel
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---:"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

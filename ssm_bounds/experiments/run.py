@@ -17,8 +17,7 @@ import torch
 
 from ssm_bounds.bounds.values import Sample, require
 from ssm_bounds.experiments.certified import Certifier
-from ssm_bounds.models.files import checkpoint
-from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.files import atomic, checkpoint
 from ssm_bounds.models.selective_ssm.evaluate import Scores, score
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.imdb import imdb
@@ -286,8 +285,7 @@ def run(
     result, record = fit(config, out, resume=True, every=every, progress=progress)
     if record.status != "interrupted":
         write_model(out, result, record)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(record.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        atomic.write(path, (json.dumps(record.as_dict(), indent=2, allow_nan=False) + "\n").encode())
     return record
 
 

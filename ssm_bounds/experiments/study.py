@@ -15,8 +15,8 @@ from ssm_bounds.experiments.pool import Outcome, Pool, Progress, run_all
 from ssm_bounds.experiments.presets import Experiment
 from ssm_bounds.experiments.report import markdown
 from ssm_bounds.experiments.run import RunConfig, read_record
-from ssm_bounds.experiments.table import write_table
-from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.files import atomic
+from ssm_bounds.report.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def study(experiment: Experiment, folder: Path, pool: Pool, progress: Progress =
     if not found:
         return Study(experiment, found, outcome, None)
     finding = judge(experiment, found)
-    write_table(folder / "table.csv", found)
+    # one row a trained model, one column a variable
+    _write(folder / "table.csv", Table.of_records([each.row() for each in found]).csv())
     figures = draw(experiment, found, folder)
     _write(folder / "report.md", markdown(experiment, found, finding, outcome, figures))
     return Study(experiment, found, outcome, finding)
@@ -70,5 +71,4 @@ def _order(each: Compared) -> tuple[int, float, int]:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    atomic.write(path, text.encode("utf-8"))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ssm_bounds.bounds.evaluate.typeset import markdown_row
 from ssm_bounds.report.document import schema
+from ssm_bounds.report.table import Table
 
 
 def json_page() -> str:
@@ -26,9 +26,8 @@ def json_page() -> str:
     ]
     sections = {"the document": found, **found["$defs"]}
     for name in ("the document", "certificate", "headline", "rung", "tally"):
-        lines += ["", f"## {name[0].upper()}{name[1:]}", "", markdown_row(("key", "type", "meaning"))]
-        lines.append(markdown_row(["---"] * 3))
-        lines += [markdown_row(row) for row in _rows(sections[name]["properties"])]
+        table = Table(("key", "type", "meaning"), list(_rows(sections[name]["properties"])))
+        lines += ["", f"## {name[0].upper()}{name[1:]}", "", *table.markdown().splitlines()]
     lines += ["", "## Words", ""]
     lines += [f"- **{name}**: {found['$defs'][name]['description']}" for name in ("verdict", "kind", "number")]
     return "\n".join(lines) + "\n"

@@ -5,18 +5,19 @@ What comes from a file, its name included, is printed as one line of printable c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.evaluate.typeset import markdown_row, tex
+from ssm_bounds.bounds.evaluate.typeset import tex
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import Row, outcome, rows
+from ssm_bounds.report.table import Table, labelled
 
 SEVERAL = "each certificate holds by itself; that all of them hold at once is not claimed"
 _COLUMNS = ("rung", "value", "kind", "risk", "verdict", "why")
@@ -64,8 +65,12 @@ def _cells(row: Row, *, risks: bool) -> tuple[str, ...]:
     return (row.rung, row.value, row.kind, *([row.risk] if risks else []), verdict, printable(row.why))
 
 
-def _columns(*, risks: bool) -> tuple[str, ...]:
-    return tuple(column for column in _COLUMNS if risks or column != "risk")
+def _rungs(certificate: Certificate) -> Table:
+    """The ladder as a table; the column of risks where there are training rows."""
+    risks = certificate.train is not None
+    header = [column for column in _COLUMNS if risks or column != "risk"]
+    body = [_cells(row, risks=risks) for row in rows(certificate)]
+    return Table(header, body, "lrlrlw" if risks else "lrllw", _WHY_WIDTH)
 
 
 def table(certificates: Sequence[Certificate], console: Console) -> None:
@@ -81,47 +86,15 @@ def _ladder(certificate: Certificate, console: Console) -> None:
     for verdict, sentence in _headlines(certificate):
         style = "dim" if "vacuous" in verdict else _STYLES[verdict]
         console.print(f"[{style}]{verdict}[/]  {escape(sentence)}", highlight=False)
-    grid = Table(box=None, pad_edge=False, header_style="dim")
-    risks = certificate.train is not None
-    for column in _columns(risks=risks):
-        grid.add_column(column, justify="right" if column in ("value", "risk") else "left", no_wrap=column != "why")
-    shown = [_cells(row, risks=risks) for row in rows(certificate)]
-    least = _WHY_WIDTH + sum(
-        2 + max(map(len, column)) for column in list(zip(_columns(risks=risks), *shown, strict=True))[:-1]
-    )
-    if console.width < least:
-        grid.width = least
-    for row, cells in zip(rows(certificate), shown, strict=True):
-        style = "dim" if row.vacuous else _STYLES[row.verdict]
-        grid.add_row(*map(escape, cells), style=style)
-    console.print(grid, crop=False, soft_wrap=True)
+    styles = ["dim" if row.vacuous else _STYLES[row.verdict] for row in rows(certificate)]
+    _rungs(certificate).show(console, styles)
     labelled(_beside(certificate), console)
 
 
-def labelled(lines: Iterable[tuple[str, str]], console: Console) -> None:
-    """Print labels in a column of their own, beside what they stand for."""
-    grid = Table(box=None, pad_edge=False, show_header=False)
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column()
-    for label, text in lines:
-        grid.add_row(label, escape(text))
-    console.print(grid)
-
-
 def _overview(certificates: Sequence[Certificate], console: Console) -> None:
-    grid = Table(box=None, pad_edge=False, header_style="dim")
     header, body = _overview_cells(certificates)
-    header = [name.replace("-", "-\n") for name in header]
-    grid.add_column(header[0], overflow="fold")
-    for column in header[1:]:
-        grid.add_column(column, justify="left" if column == "verdict" else "right", no_wrap=True)
-    for cells in body:
-        grid.add_row(*map(escape, cells))
-    columns = list(zip(header, *body, strict=True))[1:]
-    least = _PATH_WIDTH + sum(2 + max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
-    if console.width < least:  # let the terminal wrap the lines: a number cut short would be another number
-        grid.width = least
-    console.print(grid, crop=False, soft_wrap=True)
+    align = ["f", *("l" if column == "verdict" else "r" for column in header[1:])]
+    Table([name.replace("-", "-\n") for name in header], body, "".join(align), _PATH_WIDTH).show(console)
     for path, lines in _below(certificates):
         console.print(escape(path), style="bold", highlight=False, soft_wrap=True)
         for line in lines:
@@ -160,21 +133,15 @@ def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], lis
 
 def markdown(certificates: Sequence[Certificate]) -> str:
     """One section per checkpoint, or one table for several."""
-    row = markdown_row
     if len(certificates) > 1:
-        header, body = _overview_cells(certificates)
-        overview = [row(header), row(["---"] * len(header)), *map(row, body)]
         below = [line for path, lines in _below(certificates) for line in ("", f"**{path}**", "", *_bullets(lines))]
-        return "\n".join([*overview, *below]) + "\n"
+        return Table(*_overview_cells(certificates)).markdown() + "\n".join(below) + "\n"
     lines = []
     for certificate in certificates:
-        risks = certificate.train is not None
-        columns = _columns(risks=risks)
         lines += [f"## {_title(certificate)}", ""]
         lines += [f"**{verdict}**: {sentence}\n" for verdict, sentence in _headlines(certificate)]
-        lines += [row(columns), row(["---"] * len(columns))]
-        lines += [row(_cells(each, risks=risks)) for each in rows(certificate)]
-        lines += ["", *(f"- **{label}**: {text}" for label, text in _beside(certificate))]
+        lines += [replace(_rungs(certificate), align="").markdown()]
+        lines += [f"- **{label}**: {text}" for label, text in _beside(certificate)]
     return "\n".join(lines) + "\n"
 
 
@@ -185,20 +152,6 @@ def _bullets(lines: Sequence[str]) -> list[str]:
 def latex(certificates: Sequence[Certificate]) -> str:
     """Standalone tabular environments (booktabs), one per checkpoint, or one for several."""
 
-    def tabular(spec: str, header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-        lines = [" & ".join(map(tex, cells)) + r" \\" for cells in body]
-        return "\n".join(
-            [
-                rf"\begin{{tabular}}{{{spec}}}",
-                r"\toprule",
-                " & ".join(map(tex, header)) + r" \\",
-                r"\midrule",
-                *lines,
-                r"\bottomrule",
-                r"\end{tabular}",
-            ]
-        )
-
     if len(certificates) > 1:
         header, body = _overview_cells(certificates)
         notes = [
@@ -206,18 +159,14 @@ def latex(certificates: Sequence[Certificate]) -> str:
             for path, lines in _below(certificates)
             for note in (rf"\par\textbf{{{tex(path)}}}", *(rf"\par {tex(line)}" for line in lines))
         ]
-        return "\n".join([tabular("l" + "r" * (len(header) - 1), header, body), *notes]) + "\n"
+        return Table(header, body, "l" + "r" * (len(header) - 1)).latex() + "\n".join(notes) + "\n"
     parts = []
     for certificate in certificates:
-        risks = certificate.train is not None
-        columns = _columns(risks=risks)
         parts.append("% " + _title(certificate))
         parts += [
             rf"\par\textbf{{{tex(verdict)}}} {tex(sentence)}\par" for verdict, sentence in _headlines(certificate)
         ]
-        spec = "lrl" + ("r" if risks else "") + "lp{8cm}"
-        parts.append(tabular(spec, columns, [_cells(each, risks=risks) for each in rows(certificate)]))
-        parts.append(r"\begin{description}")
+        parts.append(_rungs(certificate).latex() + r"\begin{description}")
         parts += [rf"\item[{tex(label)}] {tex(text)}" for label, text in _beside(certificate)]
         parts.append(r"\end{description}")
     return "\n".join(parts) + "\n"

@@ -77,6 +77,13 @@ def test_arrows_go_down(path):
     assert found - {here} <= BELOW[here]
 
 
+def test_only_the_top_floor_prints():
+    for path in FILES:
+        if path.relative_to(ROOT).parts[0] != "ssm_bounds":
+            packages = {name.split(".")[0] for name in imports(path.read_text(encoding="utf-8"))}
+            assert not packages & {"rich", "click"}, path
+
+
 def test_every_room_of_the_ground_floor_has_its_arrows():
     rooms = {".".join(module(path).split(".")[1:3]) for path in FILES if path.parts[len(ROOT.parts)] == "bounds"}
     assert rooms - {"bounds.__init__"} == {name for name in BELOW if name.startswith("bounds.")}

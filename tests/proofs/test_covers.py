@@ -39,9 +39,6 @@ x, y = sympy.symbols("x y", real=True)
 zero = sympy.Integer(0)
 
 
-# --- the rules -------------------------------------------------------------------------------------------------------
-
-
 class TestMonotone:
     def test_exponential(self):
         assert Monotone(h, zero).decide(Ge(exp(h) - 1 - h, 0), (Ge(exp(h) - 1, 0),)).holds
@@ -164,9 +161,6 @@ def test_mutation_of_what_the_mean_value_theorem_decides():
     facts = tuple(step.claim for step in statement.derivation if step.name in last.using)
     assert last.by.decide(last.claim, facts).holds
     assert not last.by.decide(Le(last.claim.lts, Rational(97, 100) * last.claim.gts), facts).holds
-
-
-# --- where tight statements are attained -----------------------------------------------------------------------------
 
 
 def value(expression: sympy.Expr, **point: object) -> float:
@@ -363,8 +357,6 @@ def test_tight_statements_are_attained(label):
     assert 0.99 <= ATTAINED[label]() <= 1 + 1e-9
 
 
-# --- how far the others are from what they bound --------------------------------------------------------------------
-
 INTERVAL = math.log(4)  # exact: [-1, 1] at eps = 1/4
 
 
@@ -459,7 +451,7 @@ def test_capacity_of_linear_attention_is_proportional_to_length():
 
 
 def test_the_split_costs_what_selection_charges():
-    """theory.md 7: weights of both fine cells are those of the coarse ones over K, ln K each."""
+    """theory 7: weights of both fine cells are those of the coarse ones over K, ln K each."""
     s_A, M = selection.abscissa_cells(Fraction(1, 10))[0], selection.positive_cell("M", 3)
     fine = selection.refined_cells(s_A, M, 100, Fraction(1, 10), Fraction(3))
     K = math.ceil(Fraction(s_A.value) * Fraction(M.value) * 100 / 4)

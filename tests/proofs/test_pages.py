@@ -28,7 +28,7 @@ def test_the_committed_page_is_what_the_objects_print(name):
 
 
 def test_no_page_is_left_over(tmp_path):
-    pages.write(tmp_path / "docs")
+    pages.write_pages(tmp_path / "docs")
     printed = {path.name for path in (tmp_path / "docs").iterdir()} | {"json.md"}
     assert printed == {path.name for path in (ROOT / "docs").glob("*.md")} - {"experiments.md", "how-to-add.md"}
 
@@ -89,7 +89,7 @@ def test_no_character_of_a_text_is_markup():
 
 
 def test_every_symbol_stands_under_one_heading():
-    groups = pages.groups()
+    groups = pages.by_heading()
     listed = [pair for entries in groups.values() for pair in entries.items()]
     assert sorted(str(entry.symbol) for _, entry in listed) == sorted(NOTATION) and all(groups.values())
     assert "B_q" in groups["Radii of the class"] and "R_2" in groups["Derived constants"]

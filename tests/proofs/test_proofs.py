@@ -116,7 +116,7 @@ class TestSolvers:
         assert not Identity().decide(Eq((x + y) ** 2, x**2 + y**2), ()).holds
 
     def test_induction_finds_the_reversed_sign_of_s_2(self):
-        """Two summaries print the last sign of S_2 reversed (theory.md 2)."""
+        """Two summaries print the last sign of S_2 reversed (theory 2)."""
         total = sympy.Sum(t * x**t, (t, 0, T - 1))
         closed = x * (1 - x**T) / (1 - x) ** 2
         assert Induction(T, 1).decide(Eq(total, closed - T * x**T / (1 - x)), ()).holds

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 
 from ssm_bounds.bounds.evaluate.decimals import number
-from ssm_bounds.bounds.explain import elasticity, growth
+from ssm_bounds.bounds.explain import elasticity
+from ssm_bounds.bounds.explain.growth import derive
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
 from ssm_bounds.certificate import certify
 from ssm_bounds.question import Question, ask
+from ssm_bounds.report import growth
 from ssm_bounds.report.document import document
 from tests import rungs as ladder
 from tests.bounds.selection.test_selection import MODEL
@@ -116,7 +118,7 @@ def explained(name: str) -> dict[str, Any]:
 
 
 def grown() -> str:
-    return hashlib.sha256(growth.markdown(growth.derive()).encode()).hexdigest()
+    return hashlib.sha256(growth.markdown(derive()).encode()).hexdigest()
 
 
 @pytest.fixture(scope="module")

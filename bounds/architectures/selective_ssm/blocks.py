@@ -51,7 +51,7 @@ def group_terms(groups: DecayGroups) -> dict[str, tuple[Block, Group]]:
 
 
 def blocks_of(constants: ClassConstants) -> tuple[Block, ...]:
-    """The blocks of a class: under a cap on M the gate is one (theory.md 3.3)."""
+    """The blocks of a class: under a cap on M the gate is one (theory 3.3)."""
     return SELECTIVE_SSM.of(
         gate=constants.gate == "softplus", joint=constants.M is not None, embedding=constants.V is not None
     )
@@ -88,7 +88,7 @@ def coefficient_formulas(
 @functools.lru_cache(maxsize=512)
 def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "repaired"]) -> Mapping[str, Enclosure]:
     if constants.groups is not None:
-        require(chain == "sharp", "decay groups belong to the sharp chain (theory.md 5.2)")
+        require(chain == "sharp", "decay groups belong to the sharp chain (theory 5.2)")
         one = replace(constants, groups=None)
         terms = {
             name: _coefficients(replace(one, s_A=group.s_A), T, chain)[block.coefficient]
@@ -97,9 +97,7 @@ def _coefficients(constants: ClassConstants, T: int, chain: Literal["sharp", "re
         shared = _coefficients(one, T, chain)  # the gate and the embedding act through every group at once
         divided = {block.coefficient for block, _ in group_terms(constants.groups).values()}
         return terms | {name: value for name, value in shared.items() if name not in divided}
-    require(
-        chain == "sharp" or constants.norms == "spectral", "the repaired chain (theory.md 5.5) is in spectral norms"
-    )
+    require(chain == "sharp" or constants.norms == "spectral", "the repaired chain (theory 5.5) is in spectral norms")
     return enclose_all(coefficient_formulas(constants, chain), assignment(constants, T))
 
 
@@ -116,8 +114,8 @@ def _count(expression: sympy.Expr, d: int, N: int, k: int, V: int | None) -> int
 def covers(constants: ClassConstants) -> dict[str, EntropyBound]:
     """Covers with centres inside, block by block, in the metrics of the table.
 
-    With vocabulary norms W_B, W_C and W are covered in those (theory.md 5.3); with decay groups a group's term is that
-    of the packing of the whole matrix, and the box of A is one for each group (theory.md 5.2).
+    With vocabulary norms W_B, W_C and W are covered in those (theory 5.3); with decay groups a group's term is that
+    of the packing of the whole matrix, and the box of A is one for each group (theory 5.2).
     """
     return {name: cover for name, _, cover in _covers(constants, blocks_of(constants))}
 
@@ -142,7 +140,7 @@ def _covers(constants: ClassConstants, blocks: Iterable[Block]) -> Iterator[tupl
 
 
 def _cover(block: Block, metric: str, entries: int, values: Mapping[sympy.Symbol, Any]) -> EntropyBound:
-    """The minimum with Maurey's cover when the class constrains the l1 norm (theory.md 3.1, 3.3, 3.5)."""
+    """The minimum with Maurey's cover when the class constrains the l1 norm (theory 3.1, 3.3, 3.5)."""
     l1_radius = None if block.l1 is None else values[block.l1]
     lemma = block.lemma(sparse=l1_radius is not None)
     found: EntropyBound = lemma(entries, rational(block.radius, values), metric)
@@ -152,7 +150,7 @@ def _cover(block: Block, metric: str, entries: int, values: Mapping[sympy.Symbol
 
 
 def output_entropy(constants: ClassConstants, beta: Mapping[str, Enclosure]) -> Product:
-    """``H(eps)``: bound of the log covering number of the outputs (theory.md 3.4 over the blocks of 5.1 or 5.5)."""
+    """``H(eps)``: bound of the log covering number of the outputs (theory 3.4 over the blocks of 5.1 or 5.5)."""
     return Product(images(constants, beta, blocks_of(constants)))
 
 

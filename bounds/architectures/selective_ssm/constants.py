@@ -21,14 +21,14 @@ _VOCABULARY = ("v_B", "v_C", "v_w")
 
 @dataclass(frozen=True, slots=True)
 class MeasuredConstants:
-    """Constants of one trained model (theory.md 1). ``B_*`` spectral or l2 norms, ``M_*`` entrywise l1 norms.
+    """Constants of one trained model (theory 1). ``B_*`` spectral or l2 norms, ``M_*`` entrywise l1 norms.
 
     Shapes: d channels, N states per channel, k outputs, V embedding rows (None: real-valued inputs).
     Every radius is an upper bound of the true norm; ``s_A`` = max a_jn and ``p`` are exact and keep their sign.
     ``B_A`` = max |a_jn|, ``M_A`` = sum |a_jn|. ``logit_max``: upper bound of ``max_v p + q.e_v`` over the
     embedding rows (None without an embedding). With ``gate="none"`` (Delta = 1) p, B_q and M_q are 0.
     ``decays``: the entries a_jn themselves, d rows of N, exact (None: only their maximum is known). ``v_*``: upper
-    bounds of the vocabulary constants of theory.md 5.3 (None where they were not measured).
+    bounds of the vocabulary constants of theory 5.3 (None where they were not measured).
     Raises: DomainError.
     """
 
@@ -84,7 +84,7 @@ class MeasuredConstants:
 
 @dataclass(frozen=True, slots=True)
 class DecayGroups:
-    """Groups of the entries of A, of the rows of W_B and W_C, of the columns of W (theory.md 5.2).
+    """Groups of the entries of A, of the rows of W_B and W_C, of the columns of W (theory 5.2).
 
     The class of A is the box ``-B_A <= a_jn <= least bound of the three groups that j, n lie in``; which items a group
     holds is fixed with the class and, beyond their number, matters to no cover.
@@ -97,13 +97,13 @@ class DecayGroups:
 
 @dataclass(frozen=True, slots=True)
 class ClassConstants:
-    """Radii of a class of selective SSMs (theory.md 1): what a bound certifies holds for every member.
+    """Radii of a class of selective SSMs (theory 1): what a bound certifies holds for every member.
 
     ``M_*``: entrywise l1 radii, None where the class does not constrain them. ``V``: rows of the embedding when it
     is a block of the class (5.4), else None. ``M``: cap on every gate Delta_t (a joint constraint on p and q, or on
     their values over a fixed vocabulary); None: the gates are bounded by softplus(p_hi + B_q B_u).
     ``groups``: decay groups (None: one group at s_A, the largest decay of the class in any case).
-    ``norms``: what B_B, B_C and B_w bound. "vocabulary": no spectral norm, but v_B, v_C and v_w of theory.md 5.3 over
+    ``norms``: what B_B, B_C and B_w bound. "vocabulary": no spectral norm, but v_B, v_C and v_w of theory 5.3 over
     the rows of a fixed embedding, ``max_v |W_B e_v|``, ``max_v |W_C e_v|`` and ``max_v sup_{|a|=1} |(W^T a) o e_v|_1``.
     Raises: DomainError.
     """
@@ -144,13 +144,13 @@ class ClassConstants:
         require(self.norms in ("spectral", "vocabulary"), f"norms: 'spectral' or 'vocabulary', got {self.norms!r}")
         require(
             self.norms == "spectral" or (plain and self.V is None),
-            "vocabulary norms (theory.md 5.3) need a fixed embedding, and no l1 radius of A, W_B, W_C or W",
+            "vocabulary norms (theory 5.3) need a fixed embedding, and no l1 radius of A, W_B, W_C or W",
         )
         if self.groups is not None:
             self._check_groups(self.groups, plain)
 
     def _check_groups(self, groups: DecayGroups, plain: bool) -> None:
-        require(plain, "decay groups (theory.md 5.2) are covered by volume: no l1 radius of A, W_B, W_C or W")
+        require(plain, "decay groups (theory 5.2) are covered by volume: no l1 radius of A, W_B, W_C or W")
         for name, items in (("A", self.d * self.N), ("rows", self.N), ("columns", self.d)):
             found: tuple[Group, ...] = getattr(groups, name)
             held = sum(group.items for group in found)

@@ -1,4 +1,4 @@
-"""The classes of selective SSMs that are fixed before the data: which constants have cells (theory.md 7)."""
+"""The classes of selective SSMs that are fixed before the data: which constants have cells (theory 7)."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def selected_classes(
     in the class it is ``B_w B_B B_C B_u^3/g``), ``v_product`` is ``v_w v_B v_C/g``.
 
     ``groups``: another family, for ``selective_ssm.groups`` to split, without the option of l1 radii; for vocabulary
-    inputs it bounds the constants of theory.md 5.3 and no spectral norm: after the same rescaling v_B = v_C = 1, and
+    inputs it bounds the constants of theory 5.3 and no spectral norm: after the same rescaling v_B = v_C = 1, and
     ``v_w v_B v_C/g`` is the only cell of the three.
     """
     norms: Norms = "vocabulary" if groups and vocabulary else "spectral"
@@ -129,9 +129,9 @@ def _class(
 
 
 def vocabulary_constants(measured: MeasuredConstants) -> tuple[Scalar, Scalar, Scalar]:
-    """v_w, v_B, v_C of theory.md 5.3. Raises: DomainError where they were not measured."""
+    """v_w, v_B, v_C of theory 5.3. Raises: DomainError where they were not measured."""
     if measured.v_w is None or measured.v_B is None or measured.v_C is None:
-        raise DomainError("vocabulary constants (theory.md 5.3) need an embedding, and to be measured over its rows")
+        raise DomainError("vocabulary constants (theory 5.3) need an embedding, and to be measured over its rows")
     return measured.v_w, measured.v_B, measured.v_C
 
 

@@ -1,4 +1,4 @@
-"""Decay groups chosen after the data (theory.md 5.2): which split of the entries of A, of the rows, of the columns.
+"""Decay groups chosen after the data (theory 5.2): which split of the entries of A, of the rows, of the columns.
 
 A dynamic programme over sorted decays proposes splits; any proposal is valid, since its labels and the cell of each
 group's bound are paid for. So the programme may work in float64 and with a smooth stand-in for the covers.
@@ -65,7 +65,7 @@ def _levels(decays: Sequence[Scalar], top: Cell) -> _Levels:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One of the matrices that an item belongs to: entries per item, ``ln(g/eps)`` at each level (theory.md 3.4)."""
+    """One of the matrices that an item belongs to: entries per item, ``ln(g/eps)`` at each level (theory 3.4)."""
 
     size: int
     log_scale: Floats
@@ -138,7 +138,7 @@ def one_group(shell: SelectedClass, measured: MeasuredConstants) -> SelectedClas
 def split(shell: SelectedClass, measured: MeasuredConstants, sample: Sample, eps: float) -> SelectedClass:
     """The class with the decay groups that the dynamic programme proposes at the output radius ``eps``.
 
-    ``shell``: a class of ``selective_ssm.family.selected_classes`` with ``groups=True``. Source: theory.md 5.2, 7.
+    ``shell``: a class of ``selective_ssm.family.selected_classes`` with ``groups=True``. Source: theory 5.2, 7.
     """
     top = next(cell for cell in shell.cells if cell.name == "s_A")
     labels: dict[Item, tuple[int, ...]] = {}

@@ -1,4 +1,4 @@
-"""The Rademacher complexity of the ball class from both sides (theory.md 9): exact on a constant input, and Dudley."""
+"""The Rademacher complexity of the ball class from both sides (theory 9): exact on a constant input, and Dudley."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ssm_bounds.bounds.gaps.chaining import dudley
 from ssm_bounds.bounds.values import Sample, Scalar, require
 
 ABSOLUTE_SUM: Expr = sym.m * binomial(sym.m - 1, floor((sym.m - 1) / Integer(2))) / Integer(2) ** (sym.m - 1)
-"""``E |sigma_1 + ... + sigma_m|`` over independent signs (theory.md 9.1)."""
+"""``E |sigma_1 + ... + sigma_m|`` over independent signs (theory 9.1)."""
 
 LARGEST: Expr = sym.kappa * sym.R_1
-"""Z: the largest |z| over the class and its inputs (theory.md 5.1)."""
+"""Z: the largest |z| over the class and its inputs (theory 5.1)."""
 
 BLOCKS: dict[str, Block] = {
     block.key: block for block in SELECTIVE_SSM.under("sharp") if block.part in ("core", "joint gate")
@@ -36,7 +36,7 @@ RATIOS: dict[str, Expr] = {
     key: block.radius * expand(block.beta["sharp"].xreplace(_KAPPA) / LARGEST.xreplace(_KAPPA))
     for key, block in BLOCKS.items()
 }
-"""``r_i beta_i/Z`` of each block: how far the output moves over the block's radius, in units of Z (theory.md 9.2)."""
+"""``r_i beta_i/Z`` of each block: how far the output moves over the block's radius, in units of Z (theory 9.2)."""
 
 
 def absolute_sum(m: int) -> Fraction:
@@ -50,7 +50,7 @@ def absolute_sum(m: int) -> Fraction:
 
 
 def largest_output(constants: ClassConstants, T: int) -> Enclosure:
-    """``Z = kappa R_1``, which no |z| of the class exceeds. Units: output. Source: theory.md 5.1."""
+    """``Z = kappa R_1``, which no |z| of the class exceeds. Units: output. Source: theory 5.1."""
     return enclose(LARGEST, assignment(constants, T))
 
 
@@ -59,7 +59,7 @@ def ball_class(constants: ClassConstants, sample: Sample) -> Enclosure:
 
     Every upper bound for the class that holds for all inputs is at least this. Units: output.
     Raises: DomainError for more than one output, and where a constraint keeps Z from being attained: a cap on the
-    gates, an l1 radius that binds. Source: theory.md 9.1.
+    gates, an l1 radius that binds. Source: theory 9.1.
     """
     _require_ball_class(constants)
     _require_attained(constants)
@@ -74,7 +74,7 @@ def ball_class_upper(constants: ClassConstants, sample: Sample) -> Enclosure:
 
     Enclosed by ``gaps.chaining.dudley``, at an alpha that is no worse than 0 (up to its tolerance), with
     near-optimal shares eta_i. Constraints beyond the balls (l1 radii) only shrink the class. Units: output.
-    Raises: DomainError. Source: theory.md 9.2.
+    Raises: DomainError. Source: theory 9.2.
     """
     _require_ball_class(constants)
     Z = largest_output(constants, sample.T)
@@ -87,7 +87,7 @@ def ball_class_upper(constants: ClassConstants, sample: Sample) -> Enclosure:
 def scaled_entropy(constants: ClassConstants, T: int) -> Product:
     """``sum_i n_i ln(1 + 2 r_i beta_i/(eta_i Z x))``: log covering number of the outputs z/Z at radius x.
 
-    Raises: DomainError where the gates are 0, so that Z = 0. Source: theory.md 9.2.
+    Raises: DomainError where the gates are 0, so that Z = 0. Source: theory 9.2.
     """
     blocks = {key: block for key, block in BLOCKS.items() if constants.gate != "none" or block.part != "joint gate"}
     ratios = enclose_all({key: RATIOS[key] for key in blocks}, assignment(constants, T))

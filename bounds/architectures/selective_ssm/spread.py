@@ -1,4 +1,4 @@
-"""How far a random perturbation moves the output: theory.md 5.1 block by block, with its second-order terms, for 8.3.
+"""How far a random perturbation moves the output: theory 5.1 block by block, with its second-order terms, for 8.3.
 
 Perturb every group b of n_b parameters of theta by independent N(0, sigma_b^2): rows of W_B and W_C, entries of A,
 columns of W, and q, p, E (``embedding``). The output z, or the difference of two outputs, moves by D.
@@ -46,7 +46,7 @@ from ssm_bounds.bounds.values import Scalar
 
 Numbers = Any  # float64 arrays in a search, object arrays of balls in a certificate
 
-# theory.md 4.4 with g = x^2 e^{-lambda x}; for s_A >= 0 a left Riemann sum of an increasing function
+# theory 4.4 with g = x^2 e^{-lambda x}; for s_A >= 0 a left Riemann sum of an increasing function
 _x = sym.lambda_ * sym.L
 R_3 = Piecewise(
     (sym.phi * (2 - sympy.exp(-_x) * (_x**2 + 2 * _x + 2)) / sym.lambda_**3, sym.s_A < 0),
@@ -57,7 +57,7 @@ R_3 = Piecewise(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Point:
+class Center:
     """What the spread depends on besides the widths: suprema, |a| (d,N), and how many rows of W are in z (1 or 2)."""
 
     at: Suprema
@@ -87,7 +87,7 @@ class Moved(NamedTuple):
 
 
 def spread(
-    point: Point, width: Mapping[str, Numbers], reach: Mapping[str, Any], near: Numbers, far: Numbers
+    center: Center, width: Mapping[str, Numbers], reach: Mapping[str, Any], near: Numbers, far: Numbers
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
     """V_1; the variances of W_B (N,), W_C (N,) and W (d,) by group; the remainder by entries of A (d,N).
 
@@ -95,40 +95,40 @@ def spread(
     each but W. ``near``, ``far``: R_1, R_2, R_3 (3,d,N) at theta and at the moved decays and gates.
     """
     h = {name: r * width[name] for name, r in reach.items()}
-    return spread_of(point, width, h, near, slopes(point, near), moved(point, h["embedding"]), far)
+    return spread_of(center, width, h, near, slopes(center, near), moved(center, h["embedding"]), far)
 
 
-def slopes(point: Point, near: Numbers) -> Slopes:
+def slopes(center: Center, near: Numbers) -> Slopes:
     """What :func:`spread` needs of theta alone."""
-    x, a = point.at, point.a
+    x, a = center.at, center.a
     R_1, R_2, _ = near
     read = x.omega[:, None] * R_1
-    gates = total(x.omega[:, None] * x.c * x.eb * (R_1 + a * R_2))
+    gates = total(x.omega[:, None] * x.image_C * x.channel_image_B * (R_1 + a * R_2))
     rows = (
-        total(read * x.c * x.b)
-        + total(x.c * x.rows_B * total(x.omega[:, None] * x.e[:, None] * R_1, axis=0))
-        + total(x.rows_C * np.minimum(total(read * x.eb, axis=0), x.web * R_1.max(0)))
-        + gates * x.q
+        total(read * x.image_C * x.image_B)
+        + total(x.image_C * x.rows_B * total(x.omega[:, None] * x.channel[:, None] * R_1, axis=0))
+        + total(x.rows_C * np.minimum(total(read * x.channel_image_B, axis=0), x.readout_l1_image_B * R_1.max(0)))
+        + gates * x.q_l2
     )
     return Slopes(gates, rows)
 
 
-def moved(point: Point, h_E: Numbers) -> Moved:
+def moved(center: Center, h_E: Numbers) -> Moved:
     """What :func:`spread` needs of the move of the embedding alone."""
-    x = point.at
-    e, u = x.e + h_E, x.u + h_E
-    b, c = x.b + x.rows_B * h_E, x.c + x.rows_C * h_E
-    eb = x.eb + h_E * x.b + h_E * e[:, None] * x.rows_B
-    eu = x.eu + h_E * x.u + h_E * e
-    weu = x.weu + h_E * (x.we + x.w * u)
-    web = x.web + h_E * (x.w * b + x.we * x.rows_B)
+    x = center.at
+    e, u = x.channel + h_E, x.input_l2 + h_E
+    b, c = x.image_B + x.rows_B * h_E, x.image_C + x.rows_C * h_E
+    eb = x.channel_image_B + h_E * x.image_B + h_E * e[:, None] * x.rows_B
+    eu = x.channel_input_l2 + h_E * x.input_l2 + h_E * e
+    weu = x.readout_l1_input_l2 + h_E * (x.readout_l1 + x.omega_l2 * u)
+    web = x.readout_l1_image_B + h_E * (x.omega_l2 * b + x.readout_l1 * x.rows_B)
     slope = h_E * (b * c + e[:, None] * x.rows_B * c + eb * x.rows_C)
     curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
     return Moved(u, c, eb, eu, weu, web, eb * c, slope, curve)
 
 
 def spread_of(
-    point: Point,
+    center: Center,
     width: Mapping[str, Numbers],
     h: Mapping[str, Numbers],
     near: Numbers,
@@ -137,19 +137,19 @@ def spread_of(
     far: Numbers,
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
     """:func:`spread` from its parts; ``h``: the most that each group moves."""
-    x, a = point.at, point.a
+    x, a = center.at, center.a
     h_A, h_E, h_q = h["A"], h["embedding"], h["q"]
     gates, rows = at_theta
     u, c, eb, eu, weu, web, product, slope, curve = after
 
     # the linear part, at theta
-    decay = width["A"] * x.omega[:, None] * x.c * x.eb * near[1]
-    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.u))
+    decay = width["A"] * x.omega[:, None] * x.image_C * x.channel_image_B * near[1]
+    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.input_l2))
     first = first + _square(width["embedding"] * rows)
 
     # the remainder
     F_1, F_2, F_3 = far
-    rate, bend = h["p"] + h_q * (x.u + 2 * h_E) + x.q * h_E, 2 * h_q * h_E
+    rate, bend = h["p"] + h_q * (x.input_l2 + 2 * h_E) + x.q_l2 * h_E, 2 * h_q * h_E
     square = _square(rate) + bend
     H = h_A + (a + h_A) * rate
     K = 2 * h_A * rate + (a + h_A) * square
@@ -163,7 +163,7 @@ def spread_of(
     eb, web = eb + h["W_B"] * eu[:, None], web + h["W_B"] * weu
     per_C = u * np.minimum(total(read * eb, axis=0), web * top)
     per_w = total((c + h["W_C"] * u) * F_1 * eb, axis=1)
-    later = _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), point.rows * _square(width["W"] * per_w)
+    later = _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), center.rows * _square(width["W"] * per_w)
     return first, later, remainder
 
 

@@ -41,19 +41,19 @@ def softplus(logit: Expr) -> Expr:
 
 
 def geometric(ratio: Expr, terms: Expr) -> Expr:
-    """``sum_{t < terms} ratio^t``. Source: theory.md 2 (S_1)."""
+    """``sum_{t < terms} ratio^t``. Source: theory 2 (S_1)."""
     return Piecewise((terms, Eq(ratio, 1)), ((1 - ratio**terms) / (1 - ratio), True))
 
 
 def weighted_geometric(ratio: Expr, terms: Expr) -> Expr:
-    """``sum_{t < terms} t ratio^t``, T(T-1)/2 at ratio 1. Source: theory.md 2 (S_2)."""
+    """``sum_{t < terms} t ratio^t``, T(T-1)/2 at ratio 1. Source: theory 2 (S_2)."""
     closed = ratio * (1 - ratio**terms) / (1 - ratio) ** 2 - terms * ratio**terms / (1 - ratio)
     # one term is exactly 0, which no finite precision would enclose to a relative width
     return Piecewise((Integer(0), Eq(terms, 1)), (terms * (terms - 1) / 2, Eq(ratio, 1)), (closed, True))
 
 
 step = exp(s_A * M)
-# phi * lowergamma(2, lambda L) / lambda^2, with the incomplete gamma function written out (theory.md 4.5)
+# phi * lowergamma(2, lambda L) / lambda^2, with the incomplete gamma function written out (theory 4.5)
 _riemann = phi * (1 - exp(-lambda_ * L) * (1 + lambda_ * L)) / lambda_**2
 _plateau = M**2 * T * (T - 1) / 2
 
@@ -72,14 +72,14 @@ DEFINITIONS: dict[Symbol, Expr] = {
         (_plateau, Eq(s_A, 0)),
         (M**2 * weighted_geometric(step, T), True),
     ),
-    # min(R_1 + |s_A| R_2, (1 + |s_A| M/2) R_1) for s_A <= 0 (theory.md 5.1; proofs: 5.1-gate)
+    # min(R_1 + |s_A| R_2, (1 + |s_A| M/2) R_1) for s_A <= 0 (theory 5.1; proofs: 5.1-gate)
     R_g: Piecewise((R_1 + Abs(s_A) * Min(R_2, M * R_1 / 2), s_A <= 0), (R_1 + s_A * R_2, True)),
 }
-"""What each derived symbol stands for in the classes of theory.md 1; a class may override M (its cap) or both gates."""
+"""What each derived symbol stands for in the classes of theory 1; a class may override M (its cap) or both gates."""
 
 RHO: dict[Literal["published", "repaired"], Expr] = {
-    # theory.md 2: printed with the smallest gate whatever the sign of s_A, which E.3 (b) refutes for s_A > 0
+    # theory 2: printed with the smallest gate whatever the sign of s_A, which E.3 (b) refutes for s_A > 0
     "published": exp(s_A * Delta_min),
-    # theory.md 5.5
+    # theory 5.5
     "repaired": Piecewise((exp(s_A * Delta_min), s_A < 0), (exp(s_A * M), True)),
 }

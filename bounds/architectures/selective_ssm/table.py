@@ -1,6 +1,6 @@
 """The paper's model as one table: blocks, sizes, radii, covers, coefficients, names.
 
-Written without the divisions of theory.md (kappa R_1/B_B is B_w B_C B_u^3 R_1), so that a zero norm is no special case.
+Written without the theory's divisions (kappa R_1/B_B is B_w B_C B_u^3 R_1), so that a zero norm is no special case.
 Metrics: A in the entrywise maximum; W_B, W_C, W spectral, under *vocabulary* in the seminorms that v_B, v_C, v_w bound;
 the gate in the largest move of a logit; the embedding in the largest l2 move of a row.
 """
@@ -44,10 +44,10 @@ from ssm_bounds.bounds.notation import (
 )
 
 PUBLISHED_STATE: Expr = M * B_B * B_u**2 * S_1
-"""theory.md 2, E.4: B_x."""
+"""theory 2, E.4: B_x."""
 
 SEMINORMS = {B_B: v_B, B_C: v_C, B_w: v_w}
-"""What bounds W_B, W_C, W in the place of their spectral norms in a class of vocabulary norms (theory.md 5.3)."""
+"""What bounds W_B, W_C, W in the place of their spectral norms in a class of vocabulary norms (theory 5.3)."""
 
 _size, _half = d * N, (p_hi - p_lo) / 2
 _gate: dict[Theorem, Expr] = {
@@ -103,5 +103,5 @@ SELECTIVE_SSM = Architecture(
     },
     coefficients=("A", "B", "C", "g", "w", "e"),
 )  # fmt: skip
-"""theory.md 5.1, 5.3 to 5.5 and 2. With decay groups (5.2) a group's coefficient is that of its block with the group's
+"""theory 5.1, 5.3 to 5.5 and 2. With decay groups (5.2) a group's coefficient is that of its block with the group's
 bound as s_A. *repaired* with its rho (``sums.RHO``); *published* is our reading of the printed chain."""

@@ -1,4 +1,4 @@
-"""The search for the widths of a posterior (theory.md 8.3): float64, and free, as any widths may be certified."""
+"""The search for the widths of a posterior (theory 8.3): float64, and free, as any widths may be certified."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.architectures.selective_ssm.spread import Point, drift, moved, slopes, spread_of
+from ssm_bounds.bounds.architectures.selective_ssm.spread import Center, drift, moved, slopes, spread_of
 from ssm_bounds.bounds.evaluate.elementary import exp, exp_of, expm1, log, softplus_of, total
 
 Array = NDArray[np.float64]
@@ -18,7 +18,7 @@ _SURE = 1e-9  # what grows by this factor grows beyond its rounding
 
 
 def moments(a: Array, M: float | Array, T: int) -> Array:
-    """About R_1, R_2 and R_3 (3,d,N) of theory.md 4.5 for the search; the certificate encloses the formulas.
+    """About R_1, R_2 and R_3 (3,d,N) of theory 4.5 for the search; the certificate encloses the formulas.
 
     Several at once: a (n,d,N) and M (n,1,1) give (3,n,d,N).
     """
@@ -73,7 +73,7 @@ def _both_sides(value: Callable[[float], float], most: float, slope: float) -> t
 
 
 def fit_widths(
-    point: Point,
+    center: Center,
     A: Array,
     T: int,
     counts: Mapping[str, int],
@@ -89,27 +89,27 @@ def fit_widths(
     In ln sigma the problem is convex; where it is solved, n_b is proportional to the elasticity of the left side in
     sigma_b.
     """
-    x = point.at
+    x = center.at
 
     def gate(drift: float) -> float:
         return 1.0 if x.logit is None else softplus_of(float(x.logit) + drift)
 
     near = moments(A, gate(0.0), T)
-    at_theta = slopes(point, near)
+    at_theta = slopes(center, near)
     slope = 1.2
-    still = None if "embedding" in counts else moved(point, np.zeros(()))
+    still = None if "embedding" in counts else moved(center, np.zeros(()))
 
     def reached(width: Mapping[str, Array]) -> tuple[dict[str, Array], float]:
         """The most that each group moves, and the largest gate then."""
         h = {name: r * width[name] for name, r in reach.items()}
-        return h, gate(float(drift(x.u, x.q, h)))
+        return h, gate(float(drift(x.input_l2, x.q_l2, h)))
 
     def evaluate(
         width: Mapping[str, Array], h: Mapping[str, Array], far: Array
     ) -> tuple[Array, float, tuple[Array, Array, Array], Array]:
         """Left side, sqrt(V), and variances and remainder by group."""
-        after = moved(point, h["embedding"]) if still is None else still
-        first, later, remainder = spread_of(point, width, h, near, at_theta, after, far)
+        after = moved(center, h["embedding"]) if still is None else still
+        first, later, remainder = spread_of(center, width, h, near, at_theta, after, far)
         deviation = math.sqrt(first + sum(map(total, later)) + 1e-300)
         return total(remainder) + quantile * deviation, deviation, later, remainder
 
@@ -129,13 +129,13 @@ def fit_widths(
         (base, deviation, (by_B, by_C, by_w), remainder), grown, *others = found_at
         F = far[0, 0]
         rate = (far[0, -1] / F - 1) / 0.001
-        more_B, more_C = h["W_B"] * x.eu[:, None], h["W_C"] * x.u
-        eb, c = x.eb + more_B + 1e-300, x.c + more_C + 1e-300
-        share = [x.omega[:, None] * F * x.eu[:, None], x.omega[:, None] * F * eb, c * F * eb]
+        more_B, more_C = h["W_B"] * x.channel_input_l2[:, None], h["W_C"] * x.input_l2
+        eb, c = x.channel_image_B + more_B + 1e-300, x.image_C + more_C + 1e-300
+        share = [x.omega[:, None] * F * x.channel_input_l2[:, None], x.omega[:, None] * F * eb, c * F * eb]
         sums = [np.expand_dims(total(part, axis), axis) for part, axis in zip(share, (0, 0, 1), strict=True)]
         share = [part / (held + 1e-300) for part, held in zip(share, sums, strict=True)]
         for_B, for_C, for_w = by_B * share[0], by_C * share[1], by_w[:, None] * share[2]
-        own = np.square(x.omega[:, None] * x.c * x.eb * near[1] * width["A"])
+        own = np.square(x.omega[:, None] * x.image_C * x.channel_image_B * near[1] * width["A"])
         variance = {
             "A": own + rate * (for_B + for_C + for_w),
             "W_B": by_B + total((for_C + for_w) * more_B / eb, axis=0),

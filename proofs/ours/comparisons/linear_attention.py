@@ -5,7 +5,7 @@ from sympy import Derivative, Eq, Limit, Rational, Sum, exp
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.covers.entropy import allocation
-from ssm_bounds.bounds.explain.growth import LINEAR
+from ssm_bounds.bounds.explain.measurands import LINEAR
 from ssm_bounds.proofs.solvers import Identity, Induction
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 

@@ -225,7 +225,7 @@ STATEMENT = Statement(
         ),
         *block_by_block(SHARP),
     ),
-    not_claimed=("Nothing for a full matrix A (see 5.5) or a step size per channel (theory.md 11).",),
+    not_claimed=("Nothing for a full matrix A (see 5.5) or a step size per channel (theory 11).",),
     adversary=Adversary(
         pair_sizes(("A", 2, 1, 1, True), ("A", 4, 2, 2, False), ("qp", 3, 1, 1, False), ("ABCqpW", 5, 2, 2, True)),
         pair_arrays,

@@ -1,1 +1,1 @@
-"""The paper's statements, one file each, with the machine's verdict on each as read (theory.md 2)."""
+"""The paper's statements, one file each, with the machine's verdict on each as read (theory 2)."""

@@ -6,7 +6,7 @@ import sympy
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose
-from ssm_bounds.bounds.explain.growth import PUBLISHED_CAPACITY, PUBLISHED_DEFINITIONS
+from ssm_bounds.bounds.explain.measurands import PUBLISHED_CAPACITY, PUBLISHED_DEFINITIONS
 from ssm_bounds.proofs.statement import Counterexample, Kind, Statement, Verdict
 
 h = sympy.Symbol("h", positive=True)
@@ -56,7 +56,7 @@ STATEMENT = Statement(
     recorded=Verdict.REPAIRED,
     hypotheses=(sympy.Lt(sym.s_A, 0), sympy.Ge(h, 1)),
     prose=(
-        "C_F(T, B_u) = gamma^{3/2} over the blocks of theory.md 2, C_F(oo, B_u) its supremum over T; rho as printed, "
+        "C_F(T, B_u) = gamma^{3/2} over the blocks of theory 2, C_F(oo, B_u) its supremum over T; rho as printed, "
         "(1 + e^{p - B_q B_u})^{s_A}; M and every norm of a parameter held fixed",
         "growth as B_u^4 is read as: a factor h in B_u costs at most h^4, which is exact for a sum of powers up to 4",
     ),

@@ -9,6 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.models.files import atomic
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, without the yellow that vanishes on paper."""
@@ -41,7 +42,7 @@ def rendered(figure: Figure, form: str) -> bytes:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a .png, .pdf or .svg. Raises: DomainError (another suffix), OSError."""
-    path.write_bytes(rendered(figure, form_of(path)))
+    atomic.write(path, rendered(figure, form_of(path)))
 
 
 def svg(figure: Figure) -> str:

@@ -1,4 +1,4 @@
-"""Where the printed closed form of the Dudley integral holds, and where it turns negative (theory.md 2, D.4)."""
+"""Where the printed closed form of the Dudley integral holds, and where it turns negative (theory 2, D.4)."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _legend(figure: Figure, handles: list[Line2D], family: str | None, values: l
 
 
 def sums(table: pd.DataFrame, x: str = "s_A", family: str | None = None) -> Figure:
-    """R_1 and R_2 (theory.md 4.5) against ``x``, through s_A = 0: a line style for each, a colour for each ``family``.
+    """R_1 and R_2 (theory 4.5) against ``x``, through s_A = 0: a line style for each, a colour for each ``family``.
 
     ``table``: of ``bounds.sweeps.sharp_constants``. Raises: DomainError as :func:`against`.
     """

@@ -225,9 +225,6 @@ def test_the_small_kappa_must_not_be_divided_by_spectral_norms():
         assert 0.98 * allowed < moved <= allowed * NOISE
 
 
-# --- covers
-
-
 def test_the_packing_number_is_that_of_the_volumes():
     """In one dimension each: W in a disc of radius 1, groups of one entry, against a greedy packing of the disc."""
     constants = ClassConstants(
@@ -275,9 +272,6 @@ def test_decays_must_agree_with_the_constants():
     for wrong in (entries[:3], ((-0.1, -2.0),) * 4, ((-0.2, -2.0, -3.0),) * 4, ((-0.1, -2.0, -4.0),) * 4):
         with pytest.raises(DomainError, match="decays"):
             replace(MODEL, decays=wrong)
-
-
-# --- splits and their price
 
 
 @pytest.mark.parametrize(("ordered", "items"), [(True, 5), (False, 4)])
@@ -394,5 +388,5 @@ def test_many_entries_are_thinned_to_levels():
 
 
 def test_vocabulary_constants_must_be_measured():
-    with pytest.raises(DomainError, match=r"theory.md 5\.3"):
+    with pytest.raises(DomainError, match=r"theory 5\.3"):
         shells(slow_model(), vocabulary=True)

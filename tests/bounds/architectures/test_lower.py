@@ -160,7 +160,7 @@ def test_zero_class():
 
 @pytest.mark.parametrize("file", ["imdb_T500_m25000_seed1", "majority_T200_m1000_seed1", "listops_T100_m1000_seed1"])
 def test_slack_on_trained_models(shared, file):
-    """theory.md 9.2: a factor 240 to 510 on the examples, with k = 1 (T of each file's name)."""
+    """theory 9.2: a factor 240 to 510 on the examples, with k = 1 (T of each file's name)."""
     measured = measure(read(shared / "checkpoints" / f"{file}.pth").weights, gate="softplus", vocabulary=False)
     constants = replace(measured_class(measured, embedding_in_class=False, vocabulary=False), k=1)
     sample = Sample(MANY, int(file.split("_")[1][1:]))

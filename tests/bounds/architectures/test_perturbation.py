@@ -74,7 +74,7 @@ def test_output_moves_at_most_as_bounded(seed, sizes, s_A, step, chain):
     assert moved <= bound(radii(model, other, B_u), T, movement(model, other, B_u), chain) * NOISE + 1e-12
 
 
-# The scalar model on a constant input at every radius attains each coefficient of 5.1 (theory.md 9.1).
+# The scalar model on a constant input at every radius attains each coefficient of 5.1 (theory 9.1).
 # Small gates make softplus' (Delta) / Delta, the only loss of the gate term, close to 1.
 SCALAR = Model(
     A=np.array([[0.02]]), W_B=np.array([[1.3]]), W_C=np.array([[0.7]]), q=np.array([1.0]), p=-7.0, W=np.array([[2.0]])

@@ -106,7 +106,7 @@ def coded(draw):
 
 
 def mass_again(code: Code, integers) -> Fraction:
-    """The prior mass written out from theory.md 8.1 and the docstrings, letter by letter."""
+    """The prior mass written out from theory 8.1 and the docstrings, letter by letter."""
     parts = [z.ravel().tolist() for z in integers.values()]
     groups = [[z for part in parts for z in part]] if code.scheme.pool == "model" else parts
     mass = Fraction(1, 36) * Fraction(1, 10) ** len(code.steps)

@@ -1,4 +1,4 @@
-"""Conformance of every covering bound (style.md habit 13), and the combinators."""
+"""Conformance of every covering bound, and the combinators."""
 
 from __future__ import annotations
 

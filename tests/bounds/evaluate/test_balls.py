@@ -66,7 +66,7 @@ def test_sums_match_exact_sums(ratio, T):
 
 
 def test_published_closed_form_sign():
-    """Two summaries print the last sign of S_2 reversed; it would diverge at rho = 1 (theory.md 2)."""
+    """Two summaries print the last sign of S_2 reversed; it would diverge at rho = 1 (theory 2)."""
     near = enclose(DEFINITIONS[sym.S_2], {sym.rho: Fraction(10**12 - 1, 10**12), sym.T: 500})
     assert abs(near.float_upper() - 500 * 499 / 2) < 1e-4
 
@@ -105,7 +105,7 @@ def test_second_sum_is_attained_or_approached(s_A, M, T, ratio):
 
 
 def test_second_sum_slack_is_bounded():
-    """theory.md 4.5 records a loss of 2.9 at T = 2, lambda M = 2: constant gates reach e^{-2} M^2."""
+    """theory 4.5 records a loss of 2.9 at T = 2, lambda M = 2: constant gates reach e^{-2} M^2."""
     _, attained = oracle.gate_sums(np.full(2, 2.0), -1.0)
     assert 1 < enclose(sym.R_2, sums_at(-1.0, 2.0, 2)).float_upper() / attained < 8
 

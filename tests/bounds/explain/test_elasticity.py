@@ -54,9 +54,6 @@ def decays(d: int = 4, N: int = 3, slow: float = -0.3, fast: float = -3.0) -> li
     return rows
 
 
-# --- the relaxed bound again, from theory.md and in mpmath ---------------------------------------------------------
-
-
 def R_1(s: mpf, M: mpf, T: mpf) -> mpf:
     return M * T if s == 0 else M * mp.expm1(s * M * T) / mp.expm1(s * M)
 
@@ -322,9 +319,6 @@ def test_a_wrong_derivative_is_seen(monkeypatch, x):
     assert error > 1e-4
 
 
-# --- kinks and edges --------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["scale", "margin"])
 def test_the_slope_at_zero_is_the_left_one(name):
     setting = replace(SETTING, measured=replace(MODEL, s_A=0.0))
@@ -412,14 +406,11 @@ def test_unknown_constant():
         found.row("B_x")
 
 
-# --- what must coincide, and signs ------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", RUNGS)
 @pytest.mark.parametrize("case", CASES)
 class TestEverywhere:
     def test_rescalings(self, case, name):
-        """theory.md 7: (W, W_B, W_C) -> (a W, b W_B, W_C/(ab)), W -> W/g, (E, q, W_B, W_C, W) -> (E/t, t q, ...)."""
+        """theory 7: (W, W_B, W_C) -> (a W, b W_B, W_C/(ab)), W -> W/g, (E, q, W_B, W_C, W) -> (E/t, t q, ...)."""
         setting = CASES[case]
         rows = {row.constant: row for row in elasticities(setting, RUNGS[name](setting)).rows}
         at = {constant: float(row.elasticity.upper) for constant, row in rows.items()}
@@ -478,9 +469,6 @@ def test_a_block_matters_by_its_share_of_the_radius():
     assert float(found.row("B_A").elasticity.upper) == pytest.approx(expected, rel=1e-13)
     for name, share in found.rung.argument.entropy.shares.items():
         assert float(share) == pytest.approx(float(found.shares[name].upper), rel=1e-4)
-
-
-# --- the certificate recomputed ---------------------------------------------------------------------------------
 
 
 class TestMoves:
@@ -591,9 +579,6 @@ def test_reading_names_the_rung_and_the_best_norm():
 def test_reading_says_when_all_stays_vacuous():
     setting = replace(SETTING, sample=Sample(20, 50))
     assert elasticity.reading(explain(setting, climbed(setting))).endswith("(vacuous all the same)")
-
-
-# --- figure and command -----------------------------------------------------------------------------------------
 
 
 def test_bars_are_the_elasticities():

@@ -18,8 +18,9 @@ from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstan
 from ssm_bounds.bounds.evaluate import asymptotics
 from ssm_bounds.bounds.evaluate.asymptotics import GrowthError
 from ssm_bounds.bounds.evaluate.balls import enclose
-from ssm_bounds.bounds.explain import growth as g
-from ssm_bounds.bounds.explain.growth import BOUNDS, DIRECTIONS, Cell, Regime
+from ssm_bounds.bounds.explain import estimate, growth, measurands
+from ssm_bounds.bounds.explain.growth import ConfirmedGrowth
+from ssm_bounds.bounds.explain.measurands import DIRECTIONS, MEASURANDS, Regime
 from ssm_bounds.cli import main
 from ssm_bounds.proofs.ours.comparisons import linear_attention as t10
 from ssm_bounds.proofs.papers.honarpisheh2025 import table_1
@@ -30,8 +31,8 @@ POSITIVE = sympy.Symbol("x", positive=True)
 
 
 @pytest.fixture(scope="module")
-def cells() -> dict[tuple[str, str, str, Regime], Cell]:
-    return {(c.bound.name, c.bound.measure.split()[0], c.direction.name, c.regime): c for c in g.derive()}
+def cells() -> dict[tuple[str, str, str, Regime], ConfirmedGrowth]:
+    return {(c.bound.name, c.bound.measure.split()[0], c.direction.name, c.regime): c for c in growth.derive()}
 
 
 def powers(cells, name, measure, direction, regime):
@@ -42,8 +43,8 @@ class TestTable:
     def test_every_entry_is_confirmed_by_the_numbers(self, cells):
         for cell in cells.values():
             limit, number = cell.growth, cell.estimate
-            assert abs(number.exponent - float(limit.exponent)) <= g.TOLERANCE
-            assert abs(number.log_power - float(limit.log_power)) <= g.TOLERANCE
+            assert abs(number.exponent - float(limit.exponent)) <= growth.TOLERANCE
+            assert abs(number.log_power - float(limit.log_power)) <= growth.TOLERANCE
             assert number.rate == pytest.approx(cell.rate_value(), rel=0.01, abs=1e-3)
             assert limit.exponent.is_Rational and (2 * limit.exponent).is_Integer
 
@@ -67,7 +68,7 @@ class TestTable:
         assert powers(cells, "sharp", "capacity", ENDLESS, Regime.DECAY) == (0, 5, 0)
         assert powers(cells, "margin", "bound", ENDLESS, Regime.DECAY) == (0, 0, HALF)
 
-    @pytest.mark.parametrize("bound", BOUNDS[:7], ids=lambda bound: f"{bound.name} {bound.measure}")
+    @pytest.mark.parametrize("bound", MEASURANDS[:7], ids=lambda bound: f"{bound.name} {bound.measure}")
     def test_length(self, cells, bound):
         name, measure = bound.name, bound.measure.split()[0]
         assert cells[name, measure, "T", Regime.DECAY].text() == "bounded"
@@ -122,15 +123,15 @@ class TestMutations:
     def test_an_estimate_made_anew_for_a_wrong_growth_is_refused_too(self, cells):
         cell = cells["published", "capacity", "T", Regime.NEUTRAL]
         wrong = replace(cell.growth, exponent=Integer(1))
-        anew = g.estimate(cell.bound, cell.direction, cell.regime, wrong)
+        anew = estimate.estimate(cell.bound, cell.direction, cell.regime, wrong)
         with pytest.raises(GrowthError):
             replace(cell, growth=wrong, estimate=anew)
 
     def test_a_changed_bound_changes_the_table(self):
         """Without the factor N d of D.2 no d^(1/2) is left."""
         third = Rational(1, 3)  # the only power of d outside a logarithm
-        expression = BOUNDS[0].expression.replace(lambda e: e == sym.d**third, lambda e: Integer(1))
-        (cell,) = g.derive([replace(BOUNDS[0], expression=expression)], [D], [Regime.DECAY])
+        expression = MEASURANDS[0].expression.replace(lambda e: e == sym.d**third, lambda e: Integer(1))
+        (cell,) = growth.derive([replace(MEASURANDS[0], expression=expression)], [D], [Regime.DECAY])
         assert cell.growth.powers == (0, 0, HALF)
 
 
@@ -168,7 +169,7 @@ class TestCalculus:
 
 def constants(T_: int, **changes: object) -> ClassConstants:
     """The class at ``growth.POINT``."""
-    at = {symbol.name: value for symbol, value in (g.POINT | g._AT[Regime.DECAY]).items()}
+    at = {symbol.name: value for symbol, value in (estimate.POINT | estimate._AT[Regime.DECAY]).items()}
     names = "d N k B_u B_B M_B B_C M_C B_q M_q p_lo p_hi B_A M_A B_w M_w"
     fields = {name: at[name] for name in names.split()}
     return ClassConstants(**{**fields, "V": None, "gate": "softplus", "s_A": Fraction(-1, 2), **changes})
@@ -181,8 +182,8 @@ class TestAgainstTheLadder:
         at = constants(length)
         entropy = output_entropy(at, coefficients(at, length))
         equal = replace(entropy, shares={name: Fraction(1, 6) for name in entropy.blocks})
-        values = {**g.POINT, **g.DEFINITIONS, sym.s_A: Rational(-1, 2), sym.T: length}
-        symbolic = enclose(g.entropy(g._SHARP, maurey=True), values)
+        values = {**estimate.POINT, **measurands.DEFINITIONS, sym.s_A: Rational(-1, 2), sym.T: length}
+        symbolic = enclose(measurands.entropy(measurands._SHARP, maurey=True), values)
         coded = equal.log_covering(Fraction(1, 100))
         assert symbolic.lower <= coded.upper and coded.lower <= symbolic.upper
 
@@ -205,7 +206,7 @@ class TestAgainstTheLadder:
     def test_the_length_is_back_at_fixed_T(self):
         """rho -> 1: S_2 -> T(T-1)/2, for every T."""
         n, rho = sympy.Symbol("n", positive=True, integer=True), sympy.Symbol("rho", positive=True)
-        closed = g.DEFINITIONS[sym.S_2].args[-1][0].subs({sym.rho: rho, sym.T: n + 1})
+        closed = measurands.DEFINITIONS[sym.S_2].args[-1][0].subs({sym.rho: rho, sym.T: n + 1})
         assert sympy.simplify(sympy.limit(closed, rho, 1) - n * (n + 1) / 2) == 0
 
 
@@ -215,11 +216,13 @@ class TestStatements:
         left, right = table_1.STATEMENT.counterexample.sides(table_1.claim)
         assert left.lower > 10**7 * right.upper
         point = table_1.POINT | {sym.rho: Fraction(9, 10), sym.T: table_1.LENGTH}
-        frozen = enclose(g.PUBLISHED_CAPACITY, point | {sym.B_u: table_1.FACTOR * table_1.B_U})
-        allowed = enclose(table_1.FACTOR**4 * g.PUBLISHED_CAPACITY, point | table_1.ENDLESS | {sym.B_u: table_1.B_U})
+        frozen = enclose(measurands.PUBLISHED_CAPACITY, point | {sym.B_u: table_1.FACTOR * table_1.B_U})
+        allowed = enclose(
+            table_1.FACTOR**4 * measurands.PUBLISHED_CAPACITY, point | table_1.ENDLESS | {sym.B_u: table_1.B_U}
+        )
         assert frozen.upper <= allowed.lower
         # and not by much: 3 % less than a fourth power of the block q alone would fail
-        alone = g.PUBLISHED_ALPHA["q"] ** HALF * g.PUBLISHED["q"]
+        alone = measurands.PUBLISHED_ALPHA["q"] ** HALF * measurands.PUBLISHED["q"]
         q = [enclose(alone, point | {sym.B_u: b}) for b in (table_1.B_U, table_1.FACTOR * table_1.B_U)]
         assert q[1].float_lower() > 0.97 * table_1.FACTOR**4 * q[0].float_upper()
 
@@ -231,13 +234,16 @@ class TestStatements:
         assert share.float_lower() > 1 - 1e-6 and share.float_upper() < 1
 
     def test_linear_attention_is_the_limit_of_the_neutral_class(self):
-        assert sympy.limit(g.LINEAR["B"].subs(sym.R_1, t10.x) / t10.x, t10.x, oo) == g.LINEAR["B"] / sym.R_1
+        assert (
+            sympy.limit(measurands.LINEAR["B"].subs(sym.R_1, t10.x) / t10.x, t10.x, oo)
+            == measurands.LINEAR["B"] / sym.R_1
+        )
 
 
 class TestCommand:
     @pytest.fixture(autouse=True)
     def _once(self, cells, monkeypatch):
-        monkeypatch.setattr(g, "derive", lambda: tuple(cells.values()))
+        monkeypatch.setattr(growth, "derive", lambda: tuple(cells.values()))
 
     def run(self, *arguments: str) -> str:
         result = CliRunner().invoke(main, ["growth", *arguments])
@@ -262,6 +268,6 @@ class TestCommand:
         def contradicted() -> None:
             raise GrowthError("published, capacity: the limits say B_u^4, the numbers 5")
 
-        monkeypatch.setattr(g, "derive", contradicted)
+        monkeypatch.setattr(growth, "derive", contradicted)
         result = CliRunner().invoke(main, ["growth"])
         assert result.exit_code == 2 and result.stderr.count("\n") == 1

@@ -43,7 +43,7 @@ def imdb(shared):
 
 
 class TestImdb:
-    """theory.md 6.5 and the numbers to reach: m = 25000, T = 500, ramp, margin 1, ball, embedding fixed."""
+    """theory 6.5 and the numbers to reach: m = 25000, T = 500, ramp, margin 1, ball, embedding fixed."""
 
     def test_published_does_not_apply_and_is_negative(self, imdb):
         found = imdb[1]["published"]
@@ -75,7 +75,7 @@ class TestImdb:
         assert ladder.margin_groups(setting, setting.delta / 4).value.upper > best.value.upper
 
     def test_two_decay_groups_before_any_price(self, imdb):
-        """theory.md 6.5: about 0.264 with one slow entry, row and column (a box of A by ceilings adds a little)."""
+        """theory 6.5: about 0.264 with one slow entry, row and column (a box of A by ceilings adds a little)."""
         setting, _ = imdb
         labels = {name: tuple(int(s < -0.01) for s in decays) for name, decays in item_decays(setting.measured).items()}
         splits = [Split(name, found, 2, name == "rows") for name, found in labels.items()]
@@ -86,7 +86,7 @@ class TestImdb:
         assert math.sqrt((H + math.log(20)) / 50000) == pytest.approx(0.264, abs=0.0015)
 
     def test_vocabulary_constants(self, imdb):
-        """theory.md 5.3 on top of 5.2: kappa falls from 5700 to 1160."""
+        """theory 5.3 on top of 5.2: kappa falls from 5700 to 1160."""
         found = ladder.margin_groups(replace(imdb[0], vocabulary=True))
         assert found.argument.selected.constants.norms == "vocabulary"
         assert found.value.upper < 0.252 < imdb[1]["margin-groups"].value.upper
@@ -103,7 +103,7 @@ class TestImdb:
 
 
 def test_sharp_dudley_bounds_the_exact_complexity():
-    """theory.md 9: on the constant input of norm B_u the ball class has Rad = Z E|sum sigma|/m, Z = kappa R_1."""
+    """theory 9: on the constant input of norm B_u the ball class has Rad = Z E|sum sigma|/m, Z = kappa R_1."""
     for s_A in (-0.1, 0.0, 0.05):
         constants = replace(SETTING, measured=replace(MODEL, s_A=s_A)).measured_class()
         m, T = 1000, 50

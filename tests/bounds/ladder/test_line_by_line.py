@@ -1,4 +1,4 @@
-"""theory.md written out a second time, in plain floats, against every part of a rung.
+"""theory written out a second time, in plain floats, against every part of a rung.
 
 Nothing here calls the formulas under test: radii, dimensions, coefficients, weights and the final inequalities are
 spelled out from the text, so that a changed constant, a forgotten term or an unpaid cell shows.
@@ -47,12 +47,12 @@ CLASSES = {
 
 
 def slopes(s_A: float, M: float, R_1: float, R_2: float) -> float:
-    """R_g of theory.md 5.1."""
+    """R_g of theory 5.1."""
     return R_1 + s_A * R_2 if s_A > 0 else min(R_1 - s_A * R_2, (1 - s_A * M / 2) * R_1)
 
 
 def sums(c: ClassConstants) -> tuple[float, float, float]:
-    """M, R_1 and R_2 of theory.md 4.5."""
+    """M, R_1 and R_2 of theory 4.5."""
     M = 1.0 if c.gate == "none" else c.M if c.M is not None else math.log1p(math.exp(c.p_hi + c.B_q * c.B_u))
     s = float(c.s_A)
     if s == 0:
@@ -68,7 +68,7 @@ def sums(c: ClassConstants) -> tuple[float, float, float]:
 
 
 def betas(c: ClassConstants) -> dict[str, float]:
-    """theory.md 5.1 and 5.4."""
+    """theory 5.1 and 5.4."""
     M, R_1, R_2 = sums(c)
     kappa = c.B_w * c.B_B * c.B_C * c.B_u**3
     gate = kappa * slopes(c.s_A, M, R_1, R_2)
@@ -92,7 +92,7 @@ def maurey(n: int, radius: float, eps: float) -> float:
 
 
 def expected_blocks(c: ClassConstants, eps: dict[str, float]) -> dict[str, float]:
-    """theory.md 3.1 to 3.3, block by block, at a radius of each block's own metric."""
+    """theory 3.1 to 3.3, block by block, at a radius of each block's own metric."""
     nd, half = c.N * c.d, (c.B_A + c.s_A) / 2
 
     def least(volumetric: float, n: int, radius: float | None, at: float) -> float:
@@ -136,7 +136,7 @@ GROUPED = {
 
 
 def grouped_betas(c: ClassConstants) -> dict[str, float]:
-    """theory.md 5.2 and 5.3, term by term."""
+    """theory 5.2 and 5.3, term by term."""
     groups = c.groups or DecayGroups((Group(12, c.s_A),), (Group(3, c.s_A),), (Group(4, c.s_A),))
     words = c.norms == "vocabulary"  # B_B, B_C, B_w are then v_B, v_C, v_w
     kappa = c.B_w * c.B_B * c.B_C * (1 if words else c.B_u**3)
@@ -155,7 +155,7 @@ def grouped_betas(c: ClassConstants) -> dict[str, float]:
 
 
 def grouped_blocks(c: ClassConstants, eps: dict[str, float]) -> dict[str, float]:
-    """theory.md 5.2: the box of A; prod_g (1 + 2B/eps_g)^{n_g} for W_B, W_C, W."""
+    """theory 5.2: the box of A; prod_g (1 + 2B/eps_g)^{n_g} for W_B, W_C, W."""
     groups = c.groups or DecayGroups((Group(12, c.s_A),), (Group(3, c.s_A),), (Group(4, c.s_A),))
     found = {n: v for n, v in expected_blocks(c, dict.fromkeys("ABCw", 1.0) | eps).items() if n in "gpqe"}
     for block, part, entries, radius in (("A", groups.A, 1, None), ("B", groups.rows, 4, c.B_B),
@@ -223,7 +223,7 @@ def index(x: float) -> int:
 @pytest.mark.parametrize("s_A", [-0.1, 0.0, 0.05, 1.7])
 @pytest.mark.parametrize("trained", [False, True])
 def test_every_cell_is_paid(s_A, trained):
-    """theory.md 7, constant by constant; 4 options; s_A, M split K-fold for s_A > 0 under a cap."""
+    """theory 7, constant by constant; 4 options; s_A, M split K-fold for s_A > 0 under a cap."""
     model, g = replace(MODEL, s_A=s_A), 0.3
     t = MODEL.B_u if trained else 1.0
     for selected in classes(model, margin=g, embedding_in_class=trained):
@@ -259,7 +259,7 @@ ENTRIES = ((-2.0, -0.1, -1.5), (-3.0, -0.9, -1.1), (-2.5, -0.95, -1.3), (-2.2, -
 
 @pytest.mark.parametrize("words", [False, True])
 def test_every_cell_and_split_is_paid_with_groups(words):
-    """theory.md 5.2, 5.3, 7: one product, a cell for each bound but the first (s_A), the splits, 2 options."""
+    """theory 5.2, 5.3, 7: one product, a cell for each bound but the first (s_A), the splits, 2 options."""
     model, g = replace(MODEL, decays=ENTRIES, v_B=2.5, v_C=1.5, v_w=4.0), 0.3
     shells = list(
         selected_classes(model, Sample(m, T), margin=g, embedding_in_class=False, vocabulary=words, groups=True)
@@ -350,7 +350,7 @@ def test_chained_rungs_add_two_complexities_and_a_deviation():
 
 
 def test_published_chain():
-    """theory.md 2: the table of alphas and betas, gamma, C_F, the closed form and 3c sqrt(ln(2/delta)/(2m))."""
+    """theory 2: the table of alphas and betas, gamma, C_F, the closed form and 3c sqrt(ln(2/delta)/(2m))."""
     setting = SETTINGS["ten outputs"]
     d, N, k, s, M_A, B_A, B_u, B_B, B_C, M_B, M_C, M_q, B_q, p, B_w, M_w = (
         4, 3, 10, -0.1, 20.0, 3.0, 1.5, 2.0, 1.2, 5.0, 4.0, 1.0, 0.7, -1.3, 3.0, 4.0

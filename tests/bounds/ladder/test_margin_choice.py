@@ -75,7 +75,7 @@ def test_the_rung_that_wins_decides():
     assert chosen == float(bound.g)
     assert bound.risk.float_upper() < 0.7 * min(risks(SETTING, MARGINS, chosen, 3))
     assert choose_margin(replace(SETTING, margin=7), MARGINS, family) == chosen
-    hopeless = replace(family, drafts=(), others={})
+    hopeless = replace(family, drafts=())
     assert choose_margin(SETTING, MARGINS, hopeless) == choose_margin(SETTING, MARGINS)
 
 

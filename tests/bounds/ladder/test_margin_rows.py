@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes with the training margins (theory.md 8.3): a second writing, draws from Q, no worse risk."""
+"""Margin PAC-Bayes with the training margins (theory 8.3): a second writing, draws from Q, no worse risk."""
 
 from __future__ import annotations
 
@@ -37,9 +37,6 @@ from tests.bounds.ladder.test_pac_bayes import (
 
 def one(mu: float, g: Fraction) -> Rows:
     return Rows.of(np.array([mu]), g)
-
-
-# --- the mean of the tails ---------------------------------------------------------------------------------------
 
 
 @given(
@@ -107,9 +104,6 @@ def test_no_margin_falls_on_the_small_side():
     assert mean_tail(replace(q, variance=Enclosure.point(math.inf)), g, one(1e300, g)) == 1
 
 
-# --- draws from Q ------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("weights", "g", "least"),
     [(positive(), 1e-7, 0.4), (positive(a=-0.3, bias=0.0), 1, 0), (random_weights(5, V=3, k=3), 1, 0)],
@@ -160,9 +154,6 @@ def test_the_sample_step():
     by_count = float(q.by_count(int((margin <= float(g)).sum()), len(margin)))
     assert 0.1 < low <= found + 4 * math.sqrt(found / draws / len(x))
     assert found < 0.95 * by_count
-
-
-# --- the risk ----------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 10**6), st.sampled_from([1, 3]), st.sampled_from([0.25, 1, 3]), st.sampled_from([60, 4000]))
@@ -259,9 +250,6 @@ def test_trouble_is_infinite():
 def test_bad_margins_are_refused(family, margins):
     with pytest.raises(DomainError, match="margins of 100 rows"):
         with_margins(family, 100, 0.05, margins)
-
-
-# --- references --------------------------------------------------------------------------------------------------
 
 
 def test_majority(shared):

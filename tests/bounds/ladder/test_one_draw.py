@@ -1,4 +1,4 @@
-"""One draw (theory.md 8.2): the log ratio and xi(m) against exact and 50-digit values, and the failure rate."""
+"""One draw (theory 8.2): the log ratio and xi(m) against exact and 50-digit values, and the failure rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Margin PAC-Bayes (theory.md 8.3): a second writing, the perturbation bounds against true models, references."""
+"""Margin PAC-Bayes (theory 8.3): a second writing, the perturbation bounds against true models, references."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from ssm_bounds.bounds.architectures.selective_ssm import widths
-from ssm_bounds.bounds.architectures.selective_ssm.spread import Point, drift, largest_gate, spread, upper_sums
+from ssm_bounds.bounds.architectures.selective_ssm.spread import Center, drift, largest_gate, spread, upper_sums
 from ssm_bounds.bounds.architectures.selective_ssm.suprema import rescaled, suprema
 from ssm_bounds.bounds.architectures.selective_ssm.widths import moments as rough_moments
 from ssm_bounds.bounds.evaluate.balls import Enclosure, bits
@@ -75,9 +75,6 @@ def gradients(theta: dict[str, torch.Tensor], x: torch.Tensor) -> dict[str, torc
 
 def all_sequences(V: int, T: int) -> torch.Tensor:
     return torch.tensor(list(itertools.product(range(V), repeat=T)))
-
-
-# --- a second writing --------------------------------------------------------------------------------------------
 
 
 def moments(a, M, T):
@@ -220,10 +217,7 @@ def test_a_second_writing(k, in_class, seed, g):
         assert float(risk) == pytest.approx(bound.risk.float_upper(), rel=1e-9)
 
 
-# --- true models -------------------------------------------------------------------------------------------------
-
-
-def point_of(weights: Weights, T: int, *, width=None, reach=None):
+def spread_arguments(weights: Weights, T: int, *, width=None, reach=None):
     """Everything that ``_spread`` takes, in float64, at given widths and reaches (0 where not given)."""
     x = suprema(weights, gate="softplus")
     shapes = {"A": weights.A.shape, "W_B": (weights.N,), "W_C": (weights.N,), "W": (weights.d,)}
@@ -231,18 +225,18 @@ def point_of(weights: Weights, T: int, *, width=None, reach=None):
     reach = {name: 0.0 for name in BLOCKS if name != "W"} | (reach or {})
     h = {name: r * width[name] for name, r in reach.items()}
     sums = []
-    for A, move in ((weights.A, 0.0), (weights.A + h["A"], float(drift(x.u, x.q, h)))):
+    for A, move in ((weights.A, 0.0), (weights.A + h["A"], float(drift(x.input_l2, x.q_l2, h)))):
         decays = list(map(Fraction, A.ravel().tolist()))
         gates = largest_gate(x, Fraction(move))
         sums.append(upper_sums(decays, gates, T, A.shape).astype(float))
-    return Point(x, np.abs(weights.A), 1 if weights.k == 1 else 2), width, reach, *sums
+    return Center(x, np.abs(weights.A), 1 if weights.k == 1 else 2), width, reach, *sums
 
 
 @pytest.mark.parametrize("block", ["A", "q", "p", "embedding", "W_B", "W_C", "W"])
 def test_the_variance_is_attained_by_one_positive_channel(block):
     weights, T = positive(), 40
-    unit = np.ones(point_of(weights, T)[1][block].shape)
-    first, later, _ = spread(*point_of(weights, T, width={block: unit}))
+    unit = np.ones(spread_arguments(weights, T)[1][block].shape)
+    first, later, _ = spread(*spread_arguments(weights, T, width={block: unit}))
     theta = tensors(weights)
     theta[block].requires_grad_()
     outputs(theta, torch.zeros((1, T), dtype=torch.long)).sum().backward()
@@ -259,10 +253,10 @@ def test_the_variance_over_all_inputs(seed):
     x = all_sequences(3, T)
     theta = tensors(weights)
     by_block = gradients(theta, x)
-    shapes = point_of(weights, T)[1]
+    shapes = spread_arguments(weights, T)[1]
     for name in theta:
         width = {name: np.ones(shapes[name].shape)}
-        first, later, _ = spread(*point_of(weights, T, width=width))
+        first, later, _ = spread(*spread_arguments(weights, T, width=width))
         bound = float(first + sum(part.sum() for part in later))
         truth = float((by_block[name].flatten(1) ** 2).sum(1).max())
         assert truth <= bound * (1 + 1e-12)
@@ -276,9 +270,9 @@ def test_the_remainder_is_attained_by_one_positive_channel(moved):
     """Half the second derivative along a small move upwards, at the caps, every term of rho by itself and in pairs."""
     weights, T, h = positive(), 300, 1e-7
     size = {"A": 30 * h, "p": 1 * h, "q": 2 * h, "embedding": 0.5 * h}
-    shapes = point_of(weights, T)[1]
+    shapes = spread_arguments(weights, T)[1]
     width = {name: np.full(shapes[name].shape, size[name]) for name in moved}
-    remainder = spread(*point_of(weights, T, width=width, reach=dict.fromkeys(moved, 1.0)))[2].sum()
+    remainder = spread(*spread_arguments(weights, T, width=width, reach=dict.fromkeys(moved, 1.0)))[2].sum()
     with mpmath.workdps(50):
         at = {name: mpf(float(np.ravel(getattr(weights, name))[0])) for name in BLOCKS}
         step = {name: mpf(size[name]) if name in moved else mpf(0) for name in BLOCKS}
@@ -298,10 +292,10 @@ def test_the_remainder_is_attained_by_one_positive_channel(moved):
 def test_first_move_at_the_caps(seed, size):
     """|D_1 - linear part| <= rho for moves of full length in random directions, on every sequence."""
     weights, T = random_weights(seed, V=3, bias=0.5), 4
-    shapes = point_of(weights, T)[1]
+    shapes = spread_arguments(weights, T)[1]
     rng = np.random.default_rng(seed)
     width = {name: size * np.exp(rng.normal(size=shapes[name].shape)) for name in MOVES}
-    remainder = spread(*point_of(weights, T, width=width, reach=dict.fromkeys(MOVES, 1.0)))[2].sum()
+    remainder = spread(*spread_arguments(weights, T, width=width, reach=dict.fromkeys(MOVES, 1.0)))[2].sum()
     theta, x = tensors(weights), all_sequences(3, T)
     slopes, before = gradients(theta, x), outputs(theta, x)[:, 0]
     for _ in range(20):
@@ -319,11 +313,11 @@ def test_first_move_at_the_caps(seed, size):
 def test_later_moves_at_the_caps(seed, k, size):
     """The variance of D_B, D_C and D_w given earlier moves of full length, for every pair of outputs."""
     weights, T = random_weights(seed, V=3, k=k), 4
-    shapes = point_of(weights, T)[1]
+    shapes = spread_arguments(weights, T)[1]
     rng = np.random.default_rng(seed)
     width = {name: size * np.exp(rng.normal(size=shapes[name].shape)) for name in BLOCKS}
     reach = {name: 1.0 for name in BLOCKS if name != "W"}
-    _, later, _ = spread(*point_of(weights, T, width=width, reach=reach))
+    _, later, _ = spread(*spread_arguments(weights, T, width=width, reach=reach))
     theta, x = tensors(weights), all_sequences(3, T)
     pairs = list(itertools.permutations(range(k), 2)) if k > 1 else [(0, 0)]
     for _ in range(3):
@@ -444,9 +438,6 @@ def test_the_margin_step():
     assert (1 - tau) * risk - slack <= float(low.mean()) <= margin_errors + tau + slack
 
 
-# --- parts -------------------------------------------------------------------------------------------------------
-
-
 @given(st.floats(-5, 2), st.floats(0.01, 2), st.integers(1, 60), st.integers(0, 10**6))
 @settings(max_examples=60)
 def test_third_sum_over_gate_sequences(a, M, T, seed):
@@ -499,16 +490,17 @@ def test_suprema_over_a_vocabulary(seed, k):
     omega = [max(abs(r[j] - s[j]) for r in W for s in W) if k > 1 else abs(W[0][j]) for j in range(weights.d)]
     mass = [dot(omega, map(abs, e)) for e in E]
     truth = {
-        "eb": [[max(abs(e[j] * dot(b, e)) for e in E) for b in B] for j in range(weights.d)],
-        "b": [max(abs(dot(b, e)) for e in E) for b in B],
-        "web": [max(m * abs(dot(b, e)) for m, e in zip(mass, E, strict=True)) for b in B],
-        "we": max(mass),
+        "channel_image_B": [[max(abs(e[j] * dot(b, e)) for e in E) for b in B] for j in range(weights.d)],
+        "image_B": [max(abs(dot(b, e)) for e in E) for b in B],
+        "readout_l1_image_B": [max(m * abs(dot(b, e)) for m, e in zip(mass, E, strict=True)) for b in B],
+        "readout_l1": max(mass),
         "logit": max(Fraction(weights.p) + dot(q, e) for e in E),
     }
     for name, exact in truth.items():
         for ours, value in zip(np.ravel(getattr(x, name)).tolist(), np.ravel(exact), strict=True):
             assert value <= Fraction(ours) <= value + Fraction(1, 10**12) * (1 + abs(value)), name
-    for name, exact in {"u": max(dot(e, e) for e in E), "q": dot(q, q), "w": dot(omega, omega)}.items():
+    norms = {"input_l2": max(dot(e, e) for e in E), "q_l2": dot(q, q), "omega_l2": dot(omega, omega)}
+    for name, exact in norms.items():
         assert exact <= Fraction(getattr(x, name)) ** 2 <= exact * (1 + Fraction(1, 10**12)), name
 
 
@@ -520,7 +512,7 @@ def test_suprema_survive_cancellation():
         B, e = weights.W_B.copy(), weights.embedding[0]
         B[:, -1] = -(B[:, :-1] @ e[:-1]) / e[-1]
         x = suprema(replace(weights, W_B=B), gate="softplus")
-        for row, ours in zip(B.tolist(), x.b.tolist(), strict=True):
+        for row, ours in zip(B.tolist(), x.image_B.tolist(), strict=True):
             exact = abs(sum(Fraction(s) * Fraction(t) for s, t in zip(row, e.tolist(), strict=True)))
             assert exact <= Fraction(ours) < Fraction(1, 10**12)
 
@@ -538,14 +530,22 @@ def test_suprema_over_a_ball(seed):
     u = 2 * np.concatenate([u / np.linalg.norm(u, axis=1, keepdims=True), aim[None] / np.linalg.norm(aim)])
     b, mass = u @ weights.W_B.T, np.abs(weights.W[0] * u).sum(1)
     size = np.linalg.norm(u, axis=1)
-    truth = {"e": np.abs(u).max(0), "b": np.abs(b).max(0), "c": np.abs(u @ weights.W_C.T).max(0), "we": mass.max()}
-    truth |= {"weu": (mass * size).max(), "web": (mass[:, None] * np.abs(b)).max(0)}
-    truth |= {"eb": np.abs(u[:, :, None] * b[:, None]).max(0), "eu": (np.abs(u) * size[:, None]).max(0)}
+    truth = {
+        "channel": np.abs(u).max(0),
+        "image_B": np.abs(b).max(0),
+        "image_C": np.abs(u @ weights.W_C.T).max(0),
+        "readout_l1": mass.max(),
+    }
+    truth |= {"readout_l1_input_l2": (mass * size).max(), "readout_l1_image_B": (mass[:, None] * np.abs(b)).max(0)}
+    truth |= {
+        "channel_image_B": np.abs(u[:, :, None] * b[:, None]).max(0),
+        "channel_input_l2": (np.abs(u) * size[:, None]).max(0),
+    }
     truth |= {"logit": (u @ weights.q).max() + weights.p}
     for name, value in truth.items():
         assert (value <= getattr(x, name) + 1e-12).all(), name
-    assert truth["eb"][j, n] == pytest.approx(x.eb[j, n], rel=1e-9)
-    assert truth["we"] > 0.9 * x.we and (truth["web"] > 0.4 * x.web).all()
+    assert truth["channel_image_B"][j, n] == pytest.approx(x.channel_image_B[j, n], rel=1e-9)
+    assert truth["readout_l1"] > 0.9 * x.readout_l1 and (truth["readout_l1_image_B"] > 0.4 * x.readout_l1_image_B).all()
 
 
 @given(st.integers(0, 10**6), st.booleans())
@@ -665,9 +665,6 @@ def test_real_valued_inputs_need_a_bound():
     ):
         with pytest.raises(DomainError):
             mpb.fit(weights, gate="softplus", T=9, g=1, **arguments)
-
-
-# --- references --------------------------------------------------------------------------------------------------
 
 
 def test_imdb(shared):

@@ -1,4 +1,4 @@
-"""Grids and prices of theory.md 7."""
+"""Grids and prices of theory 7."""
 
 from __future__ import annotations
 

@@ -101,9 +101,6 @@ def assert_same(first, second):
         assert one is None or np.array_equal(np.signbit(one), np.signbit(other)), name
 
 
-# ---- what is read
-
-
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("model", NAMES)
 def test_values_are_read_exactly(tmp_path, model, container):
@@ -231,8 +228,6 @@ def test_nothing_imports_torch_before_a_torch_file_is_read(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-# ---- what is written
-
 METADATA = Metadata("imdb", 25000, 500, "softplus", "code", "trained", {"note": "two\nlines", "seed": "1"})
 
 values = st.one_of(st.floats(-1e300, 1e300), st.floats(width=32, allow_nan=False, allow_infinity=False))
@@ -332,9 +327,6 @@ def test_foreign_metadata_is_kept_as_extra(tmp_path):
 
 def test_torch_files_say_nothing_about_their_origin(tmp_path):
     assert checkpoint.read(saved(tmp_path, packed(state_dict()))).metadata == Metadata()
-
-
-# ---- what is refused: one line that names the file and the tensor
 
 
 class Payload:
@@ -626,9 +618,6 @@ def test_no_damage_gives_anything_but_weights_or_one_line(tmp_path_factory, data
     except CheckpointError as error:
         assert str(error).startswith(f"{path}: ")
         assert str(error).isprintable()
-
-
-# ---- Weights
 
 
 @pytest.mark.parametrize(

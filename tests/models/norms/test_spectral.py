@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.models.norms import enclosure
 from ssm_bounds.models.norms import spectral as module
 from ssm_bounds.models.norms.exact import exponent, integers, square
 from ssm_bounds.models.norms.spectral import is_spectral_bound, spectral
@@ -66,9 +67,6 @@ def hidden(size):
     return Q * [2.0, *[1.0] * (size - 1)], 2 * length
 
 
-# ---- the least number of 24 bits, by an oracle that shares nothing with the code
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_the_least_of_the_grid_above_the_exact_norm(seed):
     rng = np.random.default_rng(seed)
@@ -109,9 +107,6 @@ def test_the_grid_starts_above_64_rows_and_columns():
     assert spectral(W[:, :65]) == up(spectral(W[:, :65]))
 
 
-# ---- equality counts where it is plain
-
-
 @pytest.mark.parametrize("size", [65, 81])
 def test_a_norm_on_the_grid_is_found(size):
     Q, length = reflection(size)
@@ -142,7 +137,7 @@ def test_a_norm_on_the_grid_without_a_plain_proof_comes_out_one_step_higher(monk
     assert is_spectral_bound(norm * (1 + 2.0**-52), matrix)
     assert spectral(matrix) == next_above(norm) <= norm * (1 + 2.0**-22)
     for seed in range(3):
-        monkeypatch.setattr(module, "_times", noisy(seed))
+        monkeypatch.setattr(enclosure, "_times", noisy(seed))
         assert spectral(matrix) == next_above(norm)
     tried, in_balls = [], module._in_balls
     monkeypatch.setattr(module, "_in_balls", lambda rest, bits: tried.append(bits) or in_balls(rest, bits))
@@ -158,9 +153,6 @@ def test_what_is_left_undecided_is_not_a_bound(monkeypatch):
     monkeypatch.setattr(module, "_in_balls", lambda rest, precision: 0)
     assert not is_spectral_bound(root * (1 + 1e-9), matrix)
     assert is_spectral_bound(10.0, matrix)  # plainly
-
-
-# ---- nothing depends on LAPACK or BLAS
 
 
 def in_order(x, y, order=None):
@@ -206,10 +198,10 @@ def samples():
 def test_another_blas_gives_the_same_norm(times, monkeypatch):
     matrices = samples()
     norms = [spectral(matrix) for matrix in matrices]
-    ends = [module._enclosure(np.ldexp(matrix, -exponent(matrix))) for matrix in matrices]
-    monkeypatch.setattr(module, "_times", times)
+    ends = [enclosure.enclosure(np.ldexp(matrix, -exponent(matrix))) for matrix in matrices]
+    monkeypatch.setattr(enclosure, "_times", times)
     assert norms == [spectral(matrix) for matrix in matrices]
-    assert ends != [module._enclosure(np.ldexp(matrix, -exponent(matrix))) for matrix in matrices]
+    assert ends != [enclosure.enclosure(np.ldexp(matrix, -exponent(matrix))) for matrix in matrices]
 
 
 @pytest.mark.parametrize("off", [1e-15, 1e-9, 1e-3, 0.3])
@@ -255,9 +247,6 @@ def test_order_and_signs_change_nothing():
         assert spectral((W * signs)[rows][:, columns]) == spectral(W)
 
 
-# ---- ranges
-
-
 @pytest.mark.parametrize("power", [-1000, -500, -3, 1, 500, 1000])
 def test_powers_of_two_commute(power):
     for matrix in samples()[:3]:
@@ -292,9 +281,6 @@ def test_of_nothing_the_norm_is_nothing():
     assert spectral(np.zeros((65, 70))) == 0
 
 
-# ---- what the constants stand for: products in the worst order reach the proven error
-
-
 def swallowed(n, m, first=1.0):
     """Rows (1, c, ..., c), all alike, whose small products a sum from the left loses: each is half a last bit of 1."""
     return np.repeat(np.array([[first, *[2.0**-26.5 * (1 - 1e-12)] * (m - 1)]]), n, axis=0)
@@ -305,9 +291,9 @@ def rank_one_square(rows):
 
 
 def test_the_error_of_a_gram_matrix_is_reached(monkeypatch):
-    monkeypatch.setattr(module, "_times", in_order)
+    monkeypatch.setattr(enclosure, "_times", in_order)
     x = swallowed(4, 1000)
-    gram, error = module._gram(x)
+    gram, error = enclosure._gram(x)
     off = 4 * abs(square(x[0]) - Fraction(gram[0, 0]))  # all entries are off by as much, all to one side
     assert (gram == gram[0, 0]).all()
     assert error * Fraction(97, 100) < off < error
@@ -315,21 +301,21 @@ def test_the_error_of_a_gram_matrix_is_reached(monkeypatch):
 
 def test_the_error_of_a_gram_matrix_counts(monkeypatch):
     """Everything else is exact here: 4 I - gram, for the gram of ones, is the square of 2 I - gram/2."""
-    monkeypatch.setattr(module, "_times", in_order)
+    monkeypatch.setattr(enclosure, "_times", in_order)
     x = swallowed(4, 1000)
-    gram, error = module._gram(x)
-    above = module._above(gram, error, 4.0, 2 * np.eye(4) - gram / 2)
+    gram, error = enclosure._gram(x)
+    above = enclosure._above(gram, error, 4.0, 2 * np.eye(4) - gram / 2)
     assert above - error < rank_one_square(x) <= above
 
 
 def test_the_error_of_a_root_is_reached(monkeypatch):
     """Half the proven error makes a product indefinite that is not: one square is lost and the others rounded up."""
-    monkeypatch.setattr(module, "_times", in_order)
+    monkeypatch.setattr(enclosure, "_times", in_order)
     root = np.ones((2, 1001))
     root[:, 1:] = 2.0**-26.5 * np.array([[1 - 1e-12], [1 + 3e-12]])
-    product, error = module._gram(root)
+    product, error = enclosure._gram(root)
     gram = 4 * np.eye(2) - product  # exactly
-    above = module._above(gram, Fraction(0), 4.0, root)
+    above = enclosure._above(gram, Fraction(0), 4.0, root)
 
     def is_above(value):
         (a, b), (_, d) = [[Fraction(x) for x in row] for row in gram.tolist()]
@@ -341,11 +327,11 @@ def test_the_error_of_a_root_is_reached(monkeypatch):
 
 def test_the_error_of_a_lower_bound_is_reached(monkeypatch):
     """Products a little more than half a last bit are each rounded up to one."""
-    monkeypatch.setattr(module, "_times", in_order)
+    monkeypatch.setattr(enclosure, "_times", in_order)
     v = np.array([1.0, *[2.0**-26.5 * (1 + 1e-12)] * 999])
     matrix = np.repeat(v[:, None], 5, axis=1)
     quotient = square(np.array([1.0])) * 5 * square(v)  # |v^T W|^2/|v|^2, and the squared norm
-    below = module._below(matrix, v, math.fsum([5.0]))
+    below = enclosure._below(matrix, v, math.fsum([5.0]))
     computed = square(in_order(v[None], matrix)) / square(v)
     assert below < quotient < computed
     assert (computed - quotient) / (computed - below) > Fraction(97, 100)
@@ -353,32 +339,32 @@ def test_the_error_of_a_lower_bound_is_reached(monkeypatch):
 
 def test_a_vector_that_underflows_bounds_nothing():
     v, matrix = np.array([5e-324, 0.0]), np.full((2, 3), 0.75)  # 0.75 of it is rounded up to itself
-    assert module._below(matrix, v, 3.375) < 3 * Fraction(0.75) ** 2
+    assert enclosure._below(matrix, v, 3.375) < 3 * Fraction(0.75) ** 2
 
 
 def test_the_enclosure_needs_its_constant(monkeypatch):
     """The same matrix with more than 64 rows: a thousandth of the constant no longer covers what the sum loses."""
-    monkeypatch.setattr(module, "_times", in_order)
+    monkeypatch.setattr(enclosure, "_times", in_order)
     matrix = swallowed(65, 2000, first=1 - 2.0**-53)
     true = rank_one_square(matrix)
-    low, high = module._enclosure(matrix)
+    low, high = enclosure.enclosure(matrix)
     assert low <= true <= high
-    monkeypatch.setattr(module, "_UNIT", module._UNIT / 1000)
-    assert not module._enclosure(matrix)[1] >= true
+    monkeypatch.setattr(enclosure, "_UNIT", enclosure._UNIT / 1000)
+    assert not enclosure.enclosure(matrix)[1] >= true
 
 
 def test_any_root_bounds_from_above():
     rng = np.random.default_rng(6)
     matrix = whole(rng, 65, 65) / 16
-    gram, error = module._gram(matrix)
+    gram, error = enclosure._gram(matrix)
     exact = characteristic(matrix)
     for shift in (0.0, 1.0, 50.0, 200.0):
-        above = module._above(gram, error, shift, rng.standard_normal((65, 65)))
+        above = enclosure._above(gram, error, shift, rng.standard_normal((65, 65)))
         assert is_bound(module.sqrt_up(above), *exact)
 
 
 def test_the_enclosure_is_narrow():
     for n in (65, 200):
         W = np.random.default_rng(n).uniform(-1, 1, (n, n))
-        low, high = module._enclosure(W)
+        low, high = enclosure.enclosure(W)
         assert low < high < low * (1 + 4 * n * n * Fraction(1, 2**53))

@@ -1,4 +1,4 @@
-"""The fixed program and the posterior search of theory.md 8.2."""
+"""The fixed program and the posterior search of theory 8.2."""
 
 from __future__ import annotations
 

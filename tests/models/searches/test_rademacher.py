@@ -32,7 +32,7 @@ CASES = [
 
 
 def constant(constants, m, T):
-    """The constant input B_u e_1 of theory.md 9.1."""
+    """The constant input B_u e_1 of theory 9.1."""
     u = np.zeros((m, T, constants.d))
     u[..., 0] = constants.B_u
     return u

@@ -86,9 +86,6 @@ def model(**changes):
     return Weights(**({name: rng.standard_normal(shape) for name, shape in shapes.items()} | {"p": -1.0} | changes))
 
 
-# ---- sums and l2 norms: the least float64 above the exact value
-
-
 @given(st.lists(any_float, min_size=1, max_size=20))
 @example([1.0, 2.0**-60])
 @example([1.0, 2.0**-53, 2.0**-53])
@@ -117,9 +114,6 @@ def test_norms_beyond_float64_are_refused():
         norms.entrywise_l1(np.array([1.7e308, 1.7e308]))
     with pytest.raises(DomainError, match="largest float64"):
         norms.spectral(np.full((2, 2), 1.7e308))
-
-
-# ---- spectral norm
 
 
 small = st.integers(-4, 4).map(float)
@@ -230,9 +224,6 @@ def test_blocks_that_cannot_be_solved_are_not_verified():
     whole = flint.arb_mat([row + [0] * 3 for row in block.tolist()] + [[0] * 3 + row for row in block.tolist()])
     assert spectral._definiteness(whole) == 0
     assert spectral._definiteness(flint.arb_mat([[1, 2], [2, 3]])) == -1
-
-
-# ---- the embedding: largest row norm, largest logit
 
 
 @settings(deadline=None)
@@ -359,9 +350,6 @@ def test_equal_rows_are_summed_exactly_only_once(monkeypatch):
     rows = np.random.default_rng(4).standard_normal((50, 3)) * [1, 0, 1] + [0, 5, 0]
     assert norms.max_logit(rows, np.array([0.0, 0.5, 0.0]), 1.0) == 3.5
     assert len(counted) == 1 + 2
-
-
-# ---- measure
 
 
 def test_measure_names_every_constant():

@@ -1,4 +1,4 @@
-"""The proven radius of the program's margins, against the model of theory.md 1 in ball arithmetic."""
+"""The proven radius of the program's margins, against the model of theory 1 in ball arithmetic."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dot(a, b) -> arb:
 
 
 def exact_logits(weights: Weights, u: np.ndarray, *, gate: str, convention: str) -> list[arb]:
-    """theory.md 1 for one sequence u (T,d), one number at a time."""
+    """theory 1 for one sequence u (T,d), one number at a time."""
     d, N = weights.A.shape
     x = [[arb(0)] * N for _ in range(d)]
     balls = [[arb(float(value)) for value in row] for row in u]

@@ -34,7 +34,7 @@ def inputs(b=3, t=7, d=3, n=2, s_A=-0.1, seed=0, dtype=torch.float64, grad=False
 
 
 def loop(u, A, W_B, W_C, q, p, *, gate, convention):
-    """theory.md 1 for one sequence, token by token, as each convention is written there."""
+    """theory 1 for one sequence, token by token, as each convention is written there."""
     x = np.zeros_like(A)
     for token in u:
         y = x @ (W_C @ token)  # eq. (7) reads before it updates

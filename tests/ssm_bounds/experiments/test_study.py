@@ -21,7 +21,7 @@ from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
 from ssm_bounds.experiments import study as studies
 from ssm_bounds.experiments.comparison import Bound, compare
-from ssm_bounds.experiments.findings import groups, judge, slopes
+from ssm_bounds.experiments.findings import by_setting, judge, slopes
 from ssm_bounds.experiments.pool import Inline, Pool, local
 from ssm_bounds.experiments.presets import CLASSES, NAMES, PRESETS, experiment
 from ssm_bounds.experiments.report import markdown
@@ -251,14 +251,14 @@ def test_the_unstable_report_finds_the_turn(tmp_path_factory, done, losses, fina
         found.append(altered(moved, loss=losses[record.T], final_s_A=final_s_A))
     finding = judge(asked, found)
     assert finding.agreement == agreement and any(line.startswith(said) for line in finding.measured)
-    assert [group.trained for group in groups(found)] == [float(losses[T] < math.log(2)) for T in (4, 6, 9)]
+    assert [group.trained for group in by_setting(found)] == [float(losses[T] < math.log(2)) for T in (4, 6, 9)]
     assert "2 of 2 seeds trained, s_A from +0.1 to" in markdown(asked, found, finding, done[1].outcome)
 
 
 def test_a_sweep_compares_both_sides_of_zero(tmp_path):
     asked = tiny("sweep-abscissa", lengths=(5,), seeds=1)
     found = study(asked, tmp_path, SERIAL)
-    assert [group.s_A for group in groups(found.found)] == [-0.1, 0.1]
+    assert [group.s_A for group in by_setting(found.found)] == [-0.1, 0.1]
     assert "s_A = +0.1, T = 5: " in (tmp_path / "report.md").read_text()
     stable, unstable = found.found
     down = judge(asked, [altered(stable, loss=0.1), altered(unstable, loss=0.1, final_s_A=0.01)])

@@ -319,9 +319,6 @@ class TestCommand:
             assert run(command, "--format", "html").exit_code == 2
 
 
-# --- formulas ----------------------------------------------------------------------------------------------------
-
-
 _GREEK = {"epsilon": "ε", "delta": "δ", "lambda": "λ", "kappa": "κ", "phi": "φ", "rho": "ρ", "tau": "τ", "xi": "ξ",
           "beta": "β", "alpha": "α"}  # fmt: skip
 SHOWN = {
@@ -381,9 +378,6 @@ def test_the_formula_of_every_leaf_of_a_trace_is_found(sure):
         lemmas = [step for step in leaves if step.source in ("theory.md 3.1", "theory.md 3.2", "theory.md 5.2")]
         assert all(step.rule.split("): ", 1)[-1] in COVERS for step in lemmas)
     assert COVERS[covering.Volume.rule] is covering.Volume.formula
-
-
-# --- what costs what ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", SETTINGS)

@@ -1,4 +1,4 @@
-"""Prints what was found of the statements: as rows, Markdown or a LaTeX document."""
+"""Text forms of what was found of the statements: rows for people, Markdown, a LaTeX document."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import sympy
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from ssm_bounds.bounds.evaluate.typeset import tex
 from ssm_bounds.proofs.check import Entry
 from ssm_bounds.proofs.statement import Verdict
+from ssm_bounds.report.table import Table
 
 _STYLES = {Verdict.REFUTED: "red", Verdict.REPAIRED: "yellow", Verdict.CHECKED: "dim"}
 
@@ -19,19 +18,26 @@ _STYLES = {Verdict.REFUTED: "red", Verdict.REPAIRED: "yellow", Verdict.CHECKED: 
 def table(entries: Sequence[Entry], console: Console) -> None:
     """One line a statement."""
     header = ("label", "statement", "verdict", "worst ratio", "seconds", "method")
-    grid = Table(box=None, pad_edge=False, header_style="dim")
-    for column in header:
-        grid.add_column(column, justify="right" if column in ("worst ratio", "seconds") else "left", no_wrap=True)
-    body = []
-    for entry in entries:
-        s = entry.statement
-        repaired = f" by {s.repaired_by}" if entry.verdict is Verdict.REPAIRED else ""
-        found = (f"{entry.verdict}{repaired}", entry.worst_ratio, f"{entry.seconds:.1f}", entry.method)
-        body.append((s.label, s.title, *found))
-        grid.add_row(*map(escape, body[-1]), style=_STYLES.get(entry.verdict, "green"))
-    # a narrow terminal wraps whole lines; columns a few letters wide would be worse
-    grid.width = max(console.width, sum(2 + max(map(len, column)) for column in zip(header, *body, strict=True)))
-    console.print(grid, crop=False, soft_wrap=True)
+    rows = [
+        (
+            entry.statement.label,
+            entry.statement.title,
+            _verdict(entry),
+            entry.worst_ratio,
+            _seconds(entry),
+            entry.method,
+        )
+        for entry in entries
+    ]
+    Table(header, rows, "lllrrl").show(console, [_STYLES.get(entry.verdict, "green") for entry in entries])
+
+
+def _verdict(entry: Entry) -> str:
+    return f"{entry.verdict} by {entry.statement.repaired_by}" if entry.verdict is Verdict.REPAIRED else entry.verdict
+
+
+def _seconds(entry: Entry) -> str:
+    return f"{entry.seconds:.1f}"
 
 
 def _searched(entry: Entry) -> tuple[str, ...]:
@@ -41,12 +47,13 @@ def _searched(entry: Entry) -> tuple[str, ...]:
 
 
 def markdown(entries: Sequence[Entry]) -> str:
-    lines = ["| label | statement | verdict | method | worst ratio | seconds |", "|" + " --- |" * 6]
+    header = ("label", "statement", "verdict", "method", "worst ratio", "seconds")
+    rows = []
     for entry in entries:
         s = entry.statement
-        repaired = f" (by {s.repaired_by})" if entry.verdict is Verdict.REPAIRED else ""
-        found = (f"{entry.verdict}{repaired}", entry.method, entry.worst_ratio, f"{entry.seconds:.1f}")
-        lines.append(f"| {' | '.join((s.label, s.title, *found))} |")
+        verdict = f"{entry.verdict} (by {s.repaired_by})" if entry.verdict is Verdict.REPAIRED else entry.verdict
+        rows.append((s.label, s.title, verdict, entry.method, entry.worst_ratio, _seconds(entry)))
+    lines = Table(header, rows).markdown().splitlines()
     for entry in entries:
         s = entry.statement
         lines += ["", f"### {s.label}: {s.title}", "", f"$${sympy.latex(s.claim)}$$", "", f"Source: {s.source}."]
