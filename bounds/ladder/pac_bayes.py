@@ -25,7 +25,7 @@ the data, and of bounds at several g and Q the smallest holds.
 **tau** = ``erfc((g/2 - rho)/sqrt(2V)) + P(not G)``, proved in ``selective_ssm.spread``; in tau_g the first term counts
 k - 1 times. An event of G fails with probability ``P(|N(0, I_n)| > r)``.
 
-**Not claimed.** Anything about the program in floating center; an embedding left out of Q must be fixed before the data.
+**Not claimed.** Anything about the program in floating point; an embedding left out of Q must be fixed before the data.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Mamba1:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatedNorm:
-    """The norm of Mamba-2 before out_proj, over ``groups`` of channels; ``before_gate``: it norms y, not y o SiLU(z)."""
+    """The norm of Mamba-2 before out_proj, over ``groups`` of channels; ``before_gate``: of y alone."""
 
     gamma: Array  # (d,)
     eps: float
