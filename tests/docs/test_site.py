@@ -268,7 +268,7 @@ def test_a_page_opens_in_silence(page, site, name, title):
 def test_the_search_works_on_files(page, site):
     page.goto((site / "index.html").as_uri())
     page.locator("input.md-search__input").fill("Riemann")
-    page.locator(".md-search-result__item").first.wait_for()
+    page.locator(".md-search-result__item").first.wait_for(timeout=120_000)
     assert "theory/04-exponentials.html" in " ".join(
         link.get_attribute("href") for link in page.locator("a.md-search-result__link").all()
     )
