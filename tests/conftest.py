@@ -35,3 +35,17 @@ def one_name_for_every_module():
     """From the checkout the bare names would import as well, and there would be two of every class."""
     yield
     assert not {name for name in sys.modules if name.split(".")[0] in ("bounds", "models", "proofs")}
+
+
+PARTS = {"test_wheel.py": "wheel", "test_site.py": "site", "test_notebooks.py": "notebooks", "tests/proofs/": "proofs"}
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Seconds of the parts that CI's budget is planned by. Cores work at once: they add up to more than went by."""
+    spent = dict.fromkeys((*PARTS.values(), "others"), 0.0)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if duration := getattr(report, "duration", 0):
+                part = next((name for place, name in PARTS.items() if place in report.nodeid), "others")
+                spent[part] += duration
+    terminalreporter.write_line("seconds of tests: " + ", ".join(f"{name} {spent[name]:.0f}" for name in spent))

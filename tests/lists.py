@@ -7,6 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.architectures.stack import stack
 from ssm_bounds.bounds.codes.symbols import ALPHABETS
 from ssm_bounds.bounds.ladder import registry
 from ssm_bounds.models.files import checkpoint
@@ -25,7 +26,8 @@ def template(name: str) -> ModuleType:
     return module
 
 
-ARCHITECTURES = (SELECTIVE_SSM, template("architecture").ARCHITECTURE)
+LINEAR = template("architecture").ARCHITECTURE
+ARCHITECTURES = (SELECTIVE_SSM, LINEAR, stack([LINEAR, LINEAR]))
 BOUNDS = (*registry.BOUNDS, template("bound").BOUND)
 CODES = (*(code for codes in ALPHABETS.values() for code in codes), template("code").CODE)
 FORMATS = (*checkpoint.FORMATS, template("format").FORMAT)

@@ -55,10 +55,20 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """From vectors to vectors: the l2 radius of what goes in, that of what comes out, and how fast it moves with it."""
+
+    input: Symbol
+    output: Expr
+    lipschitz: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """Blocks in the order of a product of covers. ``items``: how many each kind of decay group divides.
 
     ``sources``: where each theorem is proved. ``coefficients``: the keys of beta, in the order of the JSON document.
+    ``flow``: of a layer that another one can follow; None for one whose output is read at the last token alone.
     """
 
     name: str
@@ -66,6 +76,7 @@ class Architecture:
     items: Mapping[Item, Expr]
     sources: Mapping[Theorem, str]
     coefficients: tuple[str, ...]
+    flow: Flow | None = None
 
     def block(self, key: str) -> Block:
         """The block of a cost, or of a coefficient: that of the gate as a whole."""

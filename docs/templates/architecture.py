@@ -1,6 +1,6 @@
 """A linear model, ``z = W u`` with |u|_2 <= B_u, as a table: a start for ``bounds/architectures/NAME.py``."""
 
-from ssm_bounds.bounds.architectures.block import Architecture, Block
+from ssm_bounds.bounds.architectures.block import Architecture, Block, Flow
 from ssm_bounds.bounds.covers.lemmas import Volume
 from ssm_bounds.bounds.notation import B_u, B_w, d, k
 
@@ -13,4 +13,6 @@ ARCHITECTURE = Architecture(
     items={},
     sources={"sharp": "theory.md 5.1"},
     coefficients=("w",),
+    # what makes it a layer of a stack: radius in, radius out, Lipschitz constant
+    flow=Flow(B_u, B_w * B_u, B_w),
 )

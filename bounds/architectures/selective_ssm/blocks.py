@@ -11,16 +11,16 @@ import sympy
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.block import Block, Theorem
+from ssm_bounds.bounds.architectures.entropy import OUTPUT, cover
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants, DecayGroups
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, RHO
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM, SEMINORMS
-from ssm_bounds.bounds.covers.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection
-from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume, Maurey
+from ssm_bounds.bounds.covers.entropy import EntropyBound, LipschitzImage, Product
+from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume
 from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose_all, rational
 from ssm_bounds.bounds.selection.splits import Group
 from ssm_bounds.bounds.values import field_names, require
 
-OUTPUT = "output, sup over inputs, l2"
 _NAMES = tuple(name for name in field_names(ClassConstants) if name in sym.NOTATION)
 
 
@@ -117,7 +117,7 @@ def covers(constants: ClassConstants) -> dict[str, EntropyBound]:
     With vocabulary norms W_B, W_C and W are covered in those (theory 5.3); with decay groups a group's term is that
     of the packing of the whole matrix, and the box of A is one for each group (theory 5.2).
     """
-    return {name: cover for name, _, cover in _covers(constants, blocks_of(constants))}
+    return {name: found for name, _, found in _covers(constants, blocks_of(constants))}
 
 
 def _covers(constants: ClassConstants, blocks: Iterable[Block]) -> Iterator[tuple[str, Block, EntropyBound]]:
@@ -127,7 +127,7 @@ def _covers(constants: ClassConstants, blocks: Iterable[Block]) -> Iterator[tupl
     for block in blocks:
         metric = constants.norms if block.metric == "spectral" else block.metric
         if block.item is None or constants.groups is None:
-            yield block.key, block, _cover(block, metric, count(block.entries, constants), values)
+            yield block.key, block, cover(block, metric, count(block.entries, constants), values)
             continue
         per_item = count(SELECTIVE_SSM.per_item(block), constants)
         for name, (divided, group) in terms.items():
@@ -137,16 +137,6 @@ def _covers(constants: ClassConstants, blocks: Iterable[Block]) -> Iterator[tupl
                 # own: it then needs no more midpoints
                 lemma = Box if block.cover is Box else GroupVolume
                 yield name, block, lemma(group.items * per_item, rational(block.radius, at), metric)
-
-
-def _cover(block: Block, metric: str, entries: int, values: Mapping[sympy.Symbol, Any]) -> EntropyBound:
-    """The minimum with Maurey's cover when the class constrains the l1 norm (theory 3.1, 3.3, 3.5)."""
-    l1_radius = None if block.l1 is None else values[block.l1]
-    lemma = block.lemma(sparse=l1_radius is not None)
-    found: EntropyBound = lemma(entries, rational(block.radius, values), metric)
-    if l1_radius is not None:
-        found = Minimum((found, Projection(Maurey(entries, l1_radius), block.metric)))
-    return found if block.seen == 1 else LipschitzImage(found, Enclosure.point(rational(block.seen, values)), "logit")
 
 
 def output_entropy(constants: ClassConstants, beta: Mapping[str, Enclosure]) -> Product:
@@ -159,6 +149,6 @@ def images(
 ) -> dict[str, LipschitzImage]:
     """The same, block by block, of some of the blocks."""
     return {
-        name: LipschitzImage(cover, beta[name if name in beta else block.coefficient], OUTPUT)
-        for name, block, cover in _covers(constants, blocks)
+        name: LipschitzImage(found, beta[name if name in beta else block.coefficient], OUTPUT)
+        for name, block, found in _covers(constants, blocks)
     }
