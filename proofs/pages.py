@@ -19,6 +19,7 @@ from ssm_bounds.bounds import notation
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.bounds.notation import NOTATION, Notation
 from ssm_bounds.proofs.check import statements
+from ssm_bounds.proofs.papers import papers
 from ssm_bounds.proofs.solvers import Assumed, Axiom
 from ssm_bounds.proofs.statement import Statement, Verdict
 
@@ -49,9 +50,11 @@ def ledger(known: Mapping[str, Statement]) -> str:
         _MADE,
         "# Ledger",
         "",
-        "Every statement of `proofs/`: ours, and those of the paper as we read them (labels `paper:...`). "
+        "Every statement of `proofs/`: ours, and those of papers as we read them (labels `paper:...`). "
         "`ssm-bounds verify LABEL` decides one again; with `--format markdown` it prints the derivation. "
         "What is not claimed: [not-claimed.md](not-claimed.md). Letters: [notation.md](notation.md).",
+        "",
+        *(f"- `{paper.key}`: {plain(str(paper))}" for paper in papers()),
         "",
         *_table(("verdict", "statements", "meaning"), [(v, str(counts[v]), _MEANING[v]) for v in Verdict if counts[v]]),
         "",

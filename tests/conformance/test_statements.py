@@ -7,6 +7,7 @@ import re
 import pytest
 
 from ssm_bounds.proofs import chapters, check
+from ssm_bounds.proofs.papers import papers
 from ssm_bounds.proofs.statement import Verdict
 from tests.conftest import ROOT
 from tests.lists import STATEMENTS, template
@@ -25,6 +26,13 @@ class TestEach:
         refuted = statement.recorded in (Verdict.REFUTED, Verdict.REPAIRED)
         assert (statement.counterexample is not None) is refuted
         assert bool(statement.derivation) is not refuted
+
+
+def test_every_folder_of_a_paper_says_which():
+    folders = {path.name for path in (ROOT / "proofs" / "papers").iterdir() if (path / "__init__.py").is_file()}
+    assert {paper.key for paper in papers()} == folders
+    for paper in papers():
+        assert re.fullmatch(r"\d{4}\.\d{5}", paper.arxiv) and paper.version >= 1 and paper.title
 
 
 def test_the_template_is_proved():
