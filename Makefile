@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check lint types bench notebooks notebooks-run pages docs clean
+.PHONY: certify test check lint types links bench notebooks notebooks-run pages docs clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -19,8 +19,13 @@ lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/.ready
+types: .venv/.ready links
 	$(BIN)/mypy
+
+# mypy cannot follow how an editable install maps folders: links can
+links: .venv/.ready
+	mkdir -p .venv/typing/ssm_bounds
+	ln -sfn $(foreach part,$(wildcard ssm_bounds/*) bounds models proofs,$(CURDIR)/$(part)) .venv/typing/ssm_bounds/
 
 bench: .venv/.ready
 	$(BIN)/python -m pytest tests/benchmarks -q -s
@@ -44,8 +49,6 @@ docs: .venv/.ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	mkdir -p .venv/typing/ssm_bounds  # mypy cannot follow how an editable install maps folders: links can
-	ln -sfn $(foreach part,$(wildcard ssm_bounds/*) bounds models proofs,$(CURDIR)/$(part)) .venv/typing/ssm_bounds/
 	touch $@
 
 clean:
