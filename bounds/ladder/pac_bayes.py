@@ -51,7 +51,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.spread import (
     upper_sums,
 )
 from ssm_bounds.bounds.architectures.selective_ssm.suprema import Parameters, Suprema, rescaled, sum_of_squares, suprema
-from ssm_bounds.bounds.architectures.selective_ssm.widths import fit_widths
+from ssm_bounds.bounds.architectures.selective_ssm.widths import Constraint, fit_widths
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
 from ssm_bounds.bounds.evaluate.elementary import LN2, log, log2_of, log_of, total
@@ -342,33 +342,46 @@ def fit(
 
 def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
     """A Q for each of ``TAILS``; ``events``: the share of a tail that pays for them."""
-    blocks, counts, g = family.blocks, family.counts, float(family.g)
-    A = blocks["A"]
+    A, counts, g = family.blocks["A"], family.counts, float(family.g)
     groups = {"A": A.shape, "W_B": A.shape[1:], "W_C": A.shape[1:], "W": A.shape[:1], "q": (), "p": (), "embedding": ()}
-    scale = {name: g if name == "W" else 1.0 for name in blocks}
-    entries = {name: block.size for name, block in blocks.items()}
-    most = dict.fromkeys(groups, 0.0)
-    for name, square in family.squares.items():
-        j, _ = _index(square / (scale[name] * scale[name]), entries[name], 0.0)
-        most[name] = scale[name] * math.sqrt(2.0**j)
+    most = dict.fromkeys(groups, 0.0) | _prior_deviations(family)
     width = {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
     for i, tail in enumerate(TAILS):
         share = events * tail / sum(width[name].size for name in counts)
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
-        rounds = 8 if i else _ROUNDS
-        width = fit_widths(family.center, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
+        constraint = Constraint(family.center, A, family.T, counts, g / 2, quantile(tail), reach, most)
+        width = fit_widths(constraint, width, 8 if i else _ROUNDS)
         if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
             return
-        cost = 0.0
-        for name, n in counts.items():
-            square, moved = (
-                family.squares[name] / (scale[name] * scale[name]),
-                n * float(total(width[name] * width[name])) / (scale[name] * scale[name]),
-            )
-            j, weight = _index(square, entries[name], moved)
-            cost += entries[name] * (j * LN2 - 1) / 2 - n * float(total(log(width[name] / scale[name])))
-            cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
-        yield Draft(width, reach, (1 + events) * tail, max(cost, 0.0))
+        yield Draft(width, reach, (1 + events) * tail, max(_cost(family, width), 0.0))
+
+
+def _unit(family: Family, name: str) -> float:
+    """In which a block is measured by the prior: g for W."""
+    return float(family.g) if name == "W" else 1.0
+
+
+def _prior_deviations(family: Family) -> dict[str, float]:
+    """s of each block, in units of its entries, of least cost at the parameters alone."""
+    found = {}
+    for name, square in family.squares.items():
+        unit = _unit(family, name)
+        j, _ = _index(square / (unit * unit), family.blocks[name].size, 0.0)
+        found[name] = unit * math.sqrt(2.0**j)
+    return found
+
+
+def _cost(family: Family, width: Mapping[str, Array]) -> float:
+    """About ``KL(Q || P) + ln(1/pi)`` in nats."""
+    cost = 0.0
+    for name, n in family.counts.items():
+        unit, entries = _unit(family, name), family.blocks[name].size
+        square = family.squares[name] / (unit * unit)
+        moved = n * float(total(width[name] * width[name])) / (unit * unit)
+        j, weight = _index(square, entries, moved)
+        cost += entries * (j * LN2 - 1) / 2 - n * float(total(log(width[name] / unit)))
+        cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
+    return cost
 
 
 def _certify(family: Family, draft: Draft) -> Posterior:
