@@ -232,12 +232,14 @@ def _about(family: Family, m: int, delta: Scalar, margins: Array, saved: dict[in
     return dict(zip(saved, found.tolist(), strict=True))
 
 
+@functools.lru_cache(maxsize=64)
 def _moved(family: Family, j: int) -> Family:
-    """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account."""
-    if j not in family.others:
-        moved = replace(family, g=Fraction(_margin(j)), drafts=(), certified={}, others={})
-        family.others[j] = replace(moved, drafts=Drafts(drafts(moved, events=_EVENTS)))
-    return family.others[j]
+    """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account.
+
+    The cache keeps the last 64 alive, with their drafts and the families they come from, whose blocks they share.
+    """
+    moved = replace(family, g=Fraction(_margin(j)), drafts=())
+    return replace(moved, drafts=Drafts(drafts(moved, events=_EVENTS)))
 
 
 def _margin(j: int) -> float:

@@ -33,7 +33,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -51,7 +51,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.spread import (
     upper_sums,
 )
 from ssm_bounds.bounds.architectures.selective_ssm.suprema import Parameters, Suprema, rescaled, sum_of_squares, suprema
-from ssm_bounds.bounds.architectures.selective_ssm.widths import fit_widths
+from ssm_bounds.bounds.architectures.selective_ssm.widths import Constraint, fit_widths
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
 from ssm_bounds.bounds.evaluate.elementary import LN2, log, log2_of, log_of, total
@@ -65,7 +65,6 @@ Array = NDArray[np.float64]
 TAILS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)
 """Tail probabilities for which a Q is fitted; any Q may be used, so these are free."""
 _EVENTS = 0.1  # share of the tail that pays for the events
-_LARGEST_INDEX = 2000
 LEAST_MARGIN = 2.0**-300
 _ROUNDS = 40
 LEFT = 2.0  # nats by which the search for widths may end above the best: it ends where a step gains less than 0.1
@@ -242,8 +241,6 @@ class Family:
     T: int
     g: Fraction
     drafts: Sequence[Draft] = ()
-    certified: dict[int, Posterior] = field(default_factory=dict)
-    others: dict[int, Family] = field(default_factory=dict)  # at other margins, of ladder.margin_rows
 
     def at(self, m: int, delta: Scalar, margin_errors: int | None = None) -> MarginPacBayes:
         """The bounds with Q chosen for each: a float64 estimate says which, and that one is certified.
@@ -278,10 +275,8 @@ class Family:
     def posterior(self, estimates: list[float]) -> Posterior:
         """The Q of the draft with the least of these estimates, certified."""
         best = min(range(len(estimates)), key=estimates.__getitem__)
-        if best not in self.certified:
-            with np.errstate(all="ignore"):
-                self.certified[best] = _certify(self, self.drafts[best])
-        return self.certified[best]
+        with np.errstate(all="ignore"):
+            return _certify(self, self.drafts[best])
 
 
 def rung(
@@ -342,53 +337,65 @@ def fit(
 
 def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
     """A Q for each of ``TAILS``; ``events``: the share of a tail that pays for them."""
-    blocks, counts, g = family.blocks, family.counts, float(family.g)
-    A = blocks["A"]
+    A, counts, g = family.blocks["A"], family.counts, float(family.g)
     groups = {"A": A.shape, "W_B": A.shape[1:], "W_C": A.shape[1:], "W": A.shape[:1], "q": (), "p": (), "embedding": ()}
-    scale = {name: g if name == "W" else 1.0 for name in blocks}
-    entries = {name: block.size for name, block in blocks.items()}
-    most = dict.fromkeys(groups, 0.0)
-    for name, square in family.squares.items():
-        j, _ = _index(square / (scale[name] * scale[name]), entries[name], 0.0)
-        most[name] = scale[name] * math.sqrt(2.0**j)
+    most = dict.fromkeys(groups, 0.0) | _prior_deviations(family)
     width = {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
     for i, tail in enumerate(TAILS):
         share = events * tail / sum(width[name].size for name in counts)
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
-        rounds = 8 if i else _ROUNDS
-        width = fit_widths(family.center, A, family.T, counts, g / 2, quantile(tail), reach, width, most, rounds)
+        constraint = Constraint(family.center, A, family.T, counts, g / 2, quantile(tail), reach, most)
+        width = fit_widths(constraint, width, 8 if i else _ROUNDS)
         if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
             return
-        cost = 0.0
-        for name, n in counts.items():
-            square, moved = (
-                family.squares[name] / (scale[name] * scale[name]),
-                n * float(total(width[name] * width[name])) / (scale[name] * scale[name]),
-            )
-            j, weight = _index(square, entries[name], moved)
-            cost += entries[name] * (j * LN2 - 1) / 2 - n * float(total(log(width[name] / scale[name])))
-            cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
-        yield Draft(width, reach, (1 + events) * tail, max(cost, 0.0))
+        yield Draft(width, reach, (1 + events) * tail, max(_cost(family, width), 0.0))
 
 
+def _unit(family: Family, name: str) -> float:
+    """In which a block is measured by the prior: g for W."""
+    return float(family.g) if name == "W" else 1.0
+
+
+def _prior_deviations(family: Family) -> dict[str, float]:
+    """s of each block, in units of its entries, of least cost at the parameters alone."""
+    found = {}
+    for name, square in family.squares.items():
+        unit = _unit(family, name)
+        j, _ = _index(square / (unit * unit), family.blocks[name].size, 0.0)
+        found[name] = unit * math.sqrt(2.0**j)
+    return found
+
+
+def _cost(family: Family, width: Mapping[str, Array]) -> float:
+    """About ``KL(Q || P) + ln(1/pi)`` in nats."""
+    cost = 0.0
+    for name, n in family.counts.items():
+        unit, entries = _unit(family, name), family.blocks[name].size
+        square = family.squares[name] / (unit * unit)
+        moved = n * float(total(width[name] * width[name])) / (unit * unit)
+        j, weight = _index(square, entries, moved)
+        cost += entries * (j * LN2 - 1) / 2 - n * float(total(log(width[name] / unit)))
+        cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
+    return cost
+
+
+@functools.lru_cache(maxsize=32)
 def _certify(family: Family, draft: Draft) -> Posterior:
-    """Every number of a posterior in ball arithmetic, its widths and reaches as they are."""
-    center, blocks, counts, squares, T, g = (
-        family.center,
-        family.blocks,
-        family.counts,
-        family.squares,
-        family.T,
-        family.g,
-    )
-    A, x, width, reach = blocks["A"], center.at, draft.width, draft.reach
+    """Every number of a posterior in ball arithmetic, its widths and reaches as they are.
+
+    A family and a draft are equal to themselves alone. The cache keeps the last 32 pairs alive: the family holds
+    constants, drafts and the blocks in the class (an embedding, V d numbers, only where it is one), no training data.
+    """
+    center, blocks, counts, g = family.center, family.blocks, family.counts, family.g
+    A, sup, width, reach = blocks["A"], center.at, draft.width, draft.reach
     h = {name: Fraction(r) * Fraction(float(width[name])) for name, r in reach.items() if not width[name].shape}
     pairs = zip(A.ravel().tolist(), width["A"].ravel().tolist(), strict=True)
     moved = [Fraction(a) + Fraction(reach["A"]) * Fraction(sigma) for a, sigma in pairs]
-    near = upper_sums(list(map(Fraction, A.ravel().tolist())), largest_gate(x, Fraction(0)), T, A.shape)
-    far = upper_sums(moved, largest_gate(x, drift(Fraction(x.input_l2), Fraction(x.q_l2), h)), T, A.shape)
+    near = upper_sums(list(map(Fraction, A.ravel().tolist())), largest_gate(sup, Fraction(0)), family.T, A.shape)
+    M = largest_gate(sup, drift(Fraction(sup.input_l2), Fraction(sup.q_l2), h))
+    far = upper_sums(moved, M, family.T, A.shape)
     with bits(START_BITS):
-        exact_center = Center(exactly(x), balls(center.a), center.rows)
+        exact_center = Center(exactly(sup), balls(center.a), center.rows)
         exact_width = {name: balls(value) for name, value in width.items()}
         first, later, by_entry = spread(exact_center, exact_width, {n: arb(r) for n, r in reach.items()}, near, far)
         variance, remainder = first + sum(map(total, later)) + arb(2) ** -2000, total(by_entry)
@@ -400,11 +407,11 @@ def _certify(family: Family, draft: Draft) -> Posterior:
             sigmas, entries = width[name].ravel(), blocks[name].size
             size = exact(g) if name == "W" else arb(1)
             unit, own = float(size) * float(size), n * float(total(sigmas * sigmas))
-            j, pi = _index(squares[name] / unit, entries, own / unit)
+            j, pi = _index(family.squares[name] / unit, entries, own / unit)
             s2 = arb(2) ** j * size**2
             logs = sum((arb(s).log() for s in sigmas.tolist()), arb(0))
             moves = sum((arb(s) ** 2 for s in sigmas.tolist()), arb(0))
-            nats[name] = (s2.log() - 1) * entries / 2 - n * logs + (n * moves + arb(squares[name])) / (2 * s2)
+            nats[name] = (s2.log() - 1) * entries / 2 - n * logs + (n * moves + arb(family.squares[name])) / (2 * s2)
             scales[name], weight = j, weight * pi
         price = -exact(weight).log()
         return Posterior(

@@ -73,14 +73,18 @@ class Slopes(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """The suprema after the first move, which depend on what the embedding moved alone."""
+    """The suprema after the first move that depend on what the embedding moved alone, named as in :class:`Suprema`.
 
-    u: Numbers
-    c: Numbers
-    eb: Numbers
-    eu: Numbers
-    weu: Numbers
-    web: Numbers
+    ``product``, ``slope``, ``curve`` (d,N): of u_j (W_B u)_n (W_C u_T)_n its supremum, its first derivative along the
+    move and its second.
+    """
+
+    input_l2: Numbers
+    image_C: Numbers
+    channel_image_B: Numbers
+    channel_input_l2: Numbers
+    readout_l1_input_l2: Numbers
+    readout_l1_image_B: Numbers
     product: Numbers
     slope: Numbers
     curve: Numbers
@@ -100,31 +104,37 @@ def spread(
 
 def slopes(center: Center, near: Numbers) -> Slopes:
     """What :func:`spread` needs of theta alone."""
-    x, a = center.at, center.a
-    R_1, R_2, _ = near
-    read = x.omega[:, None] * R_1
-    gates = total(x.omega[:, None] * x.image_C * x.channel_image_B * (R_1 + a * R_2))
+    sup, (R_1, R_2, _) = center.at, near
+    read = sup.omega[:, None] * R_1
+    gates = total(sup.omega[:, None] * sup.image_C * sup.channel_image_B * (R_1 + center.a * R_2))
     rows = (
-        total(read * x.image_C * x.image_B)
-        + total(x.image_C * x.rows_B * total(x.omega[:, None] * x.channel[:, None] * R_1, axis=0))
-        + total(x.rows_C * np.minimum(total(read * x.channel_image_B, axis=0), x.readout_l1_image_B * R_1.max(0)))
-        + gates * x.q_l2
+        total(read * sup.image_C * sup.image_B)
+        + total(sup.image_C * sup.rows_B * total(sup.omega[:, None] * sup.channel[:, None] * R_1, axis=0))
+        + total(sup.rows_C * _readout(read, R_1.max(0), sup.channel_image_B, sup.readout_l1_image_B))
+        + gates * sup.q_l2
     )
     return Slopes(gates, rows)
 
 
 def moved(center: Center, h_E: Numbers) -> Moved:
     """What :func:`spread` needs of the move of the embedding alone."""
-    x = center.at
-    e, u = x.channel + h_E, x.input_l2 + h_E
-    b, c = x.image_B + x.rows_B * h_E, x.image_C + x.rows_C * h_E
-    eb = x.channel_image_B + h_E * x.image_B + h_E * e[:, None] * x.rows_B
-    eu = x.channel_input_l2 + h_E * x.input_l2 + h_E * e
-    weu = x.readout_l1_input_l2 + h_E * (x.readout_l1 + x.omega_l2 * u)
-    web = x.readout_l1_image_B + h_E * (x.omega_l2 * b + x.readout_l1 * x.rows_B)
-    slope = h_E * (b * c + e[:, None] * x.rows_B * c + eb * x.rows_C)
-    curve = 2 * _square(h_E) * (x.rows_B * c + b * x.rows_C + e[:, None] * x.rows_B * x.rows_C)
-    return Moved(u, c, eb, eu, weu, web, eb * c, slope, curve)
+    sup = center.at
+    channel, input_l2 = sup.channel + h_E, sup.input_l2 + h_E
+    image_B, image_C = sup.image_B + sup.rows_B * h_E, sup.image_C + sup.rows_C * h_E
+    channel_image_B = sup.channel_image_B + h_E * sup.image_B + h_E * channel[:, None] * sup.rows_B
+    slope = h_E * (image_B * image_C + channel[:, None] * sup.rows_B * image_C + channel_image_B * sup.rows_C)
+    curve = sup.rows_B * image_C + image_B * sup.rows_C + channel[:, None] * sup.rows_B * sup.rows_C
+    return Moved(
+        input_l2=input_l2,
+        image_C=image_C,
+        channel_image_B=channel_image_B,
+        channel_input_l2=sup.channel_input_l2 + h_E * sup.input_l2 + h_E * channel,
+        readout_l1_input_l2=sup.readout_l1_input_l2 + h_E * (sup.readout_l1 + sup.omega_l2 * input_l2),
+        readout_l1_image_B=sup.readout_l1_image_B + h_E * (sup.omega_l2 * image_B + sup.readout_l1 * sup.rows_B),
+        product=channel_image_B * image_C,
+        slope=slope,
+        curve=2 * _square(h_E) * curve,
+    )
 
 
 def spread_of(
@@ -137,43 +147,58 @@ def spread_of(
     far: Numbers,
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
     """:func:`spread` from its parts; ``h``: the most that each group moves."""
-    x, a = center.at, center.a
+    later = _later(center, width, h, after, far[0])
+    return _first(center, width, near[1], at_theta), later, _remainder(center, h, after, far)
+
+
+def _first(center: Center, width: Mapping[str, Numbers], R_2: Numbers, at_theta: Slopes) -> Numbers:
+    """V_1: the variance of the part that is linear in (A, p, q, E), at theta."""
+    sup = center.at
+    decay = width["A"] * sup.omega[:, None] * sup.image_C * sup.channel_image_B * R_2
+    gates = _square(at_theta.gates) * (_square(width["p"]) + _square(width["q"] * sup.input_l2))
+    return total(_square(decay)) + gates + _square(width["embedding"] * at_theta.rows)
+
+
+def _remainder(center: Center, h: Mapping[str, Numbers], after: Moved, far: Numbers) -> Numbers:
+    """rho by entries of A (d,N)."""
+    sup, a, (F_1, F_2, F_3) = center.at, center.a, far
     h_A, h_E, h_q = h["A"], h["embedding"], h["q"]
-    gates, rows = at_theta
-    u, c, eb, eu, weu, web, product, slope, curve = after
-
-    # the linear part, at theta
-    decay = width["A"] * x.omega[:, None] * x.image_C * x.channel_image_B * near[1]
-    first = total(_square(decay)) + _square(gates) * (_square(width["p"]) + _square(width["q"] * x.input_l2))
-    first = first + _square(width["embedding"] * rows)
-
-    # the remainder
-    F_1, F_2, F_3 = far
-    rate, bend = h["p"] + h_q * (x.input_l2 + 2 * h_E) + x.q_l2 * h_E, 2 * h_q * h_E
+    rate, bend = h["p"] + h_q * (sup.input_l2 + 2 * h_E) + sup.q_l2 * h_E, 2 * h_q * h_E
     square = _square(rate) + bend
     H = h_A + (a + h_A) * rate
     K = 2 * h_A * rate + (a + h_A) * square
-    path = product * (square * F_1 + (2 * rate * H + K) * F_2 + _square(H) * F_3)
-    path = path + 2 * slope * (rate * F_1 + H * F_2) + curve * F_1
-    remainder = x.omega[:, None] * path / 2
+    path = after.product * (square * F_1 + (2 * rate * H + K) * F_2 + _square(H) * F_3)
+    path = path + 2 * after.slope * (rate * F_1 + H * F_2) + after.curve * F_1
+    return sup.omega[:, None] * path / 2
 
-    # W_B, W_C and W, each after those before it
-    read, top = x.omega[:, None] * F_1, F_1.max(0)
-    per_B = c * np.minimum(total(read * eu[:, None], axis=0), weu * top)
-    eb, web = eb + h["W_B"] * eu[:, None], web + h["W_B"] * weu
-    per_C = u * np.minimum(total(read * eb, axis=0), web * top)
-    per_w = total((c + h["W_C"] * u) * F_1 * eb, axis=1)
-    later = _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), center.rows * _square(width["W"] * per_w)
-    return first, later, remainder
+
+def _later(
+    center: Center, width: Mapping[str, Numbers], h: Mapping[str, Numbers], after: Moved, F_1: Numbers
+) -> tuple[Numbers, Numbers, Numbers]:
+    """The variances of W_B, W_C and W, each after those before it."""
+    read, top, input_l2 = center.at.omega[:, None] * F_1, F_1.max(0), after.channel_input_l2[:, None]
+    per_B = after.image_C * _readout(read, top, input_l2, after.readout_l1_input_l2)
+    channel_image_B = after.channel_image_B + h["W_B"] * input_l2
+    readout_l1_image_B = after.readout_l1_image_B + h["W_B"] * after.readout_l1_input_l2
+    per_C = after.input_l2 * _readout(read, top, channel_image_B, readout_l1_image_B)
+    per_w = total((after.image_C + h["W_C"] * after.input_l2) * F_1 * channel_image_B, axis=1)
+    return _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), center.rows * _square(width["W"] * per_w)
+
+
+def _readout(read: Numbers, top: Numbers, channel: Numbers, readout_l1: Numbers) -> Numbers:
+    """``sum_j omega_j R_1 |u_j| f`` (N,) at most, of ``read = omega R_1`` (d,N): each |u_j| f by itself, or R_1 at its
+    largest, ``top`` (N,), and all of ``|omega o u|_1 f``. For f = (W_B u)_n: |h_n|, the factor of (W_C u_T)_n in z.
+    """
+    return np.minimum(total(read * channel, axis=0), readout_l1 * top)
 
 
 def _square(value: Numbers) -> Numbers:
     return value * value  # a power of a single float64 would be the platform's
 
 
-def drift(u: Any, q: Any, h: Mapping[str, Any]) -> Any:
-    """The most that a gate logit moves: u and q are the norms in :class:`Suprema`."""
-    return h["p"] + h["q"] * (u + h["embedding"]) + q * h["embedding"]
+def drift(input_l2: Any, q_l2: Any, h: Mapping[str, Any]) -> Any:
+    """The most that a gate logit moves, from the norms in :class:`Suprema`."""
+    return h["p"] + h["q"] * (input_l2 + h["embedding"]) + q_l2 * h["embedding"]
 
 
 def upper_sums(decays: list[Fraction], M: Scalar, T: int, shape: tuple[int, ...]) -> Numbers:
@@ -185,16 +210,16 @@ def upper_sums(decays: list[Fraction], M: Scalar, T: int, shape: tuple[int, ...]
     return np.stack(rows)
 
 
-def largest_gate(x: Suprema, drift: Fraction) -> Scalar:
-    if x.logit is None:
+def largest_gate(sup: Suprema, drift: Fraction) -> Scalar:
+    if sup.logit is None:
         return 1
-    return float_above(enclose(softplus(sym.p), {sym.p: Fraction(x.logit) + drift}).upper)
+    return float_above(enclose(softplus(sym.p), {sym.p: Fraction(sup.logit) + drift}).upper)
 
 
 balls = np.frompyfunc(arb, 1, 1)
 
 
-def exactly(x: Suprema) -> Suprema:
+def exactly(sup: Suprema) -> Suprema:
     """The same numbers as balls of radius 0."""
-    fields = {name: getattr(x, name) for name in Suprema.__dataclass_fields__ if name != "logit"}
-    return replace(x, **{name: balls(value) for name, value in fields.items()})
+    fields = {name: getattr(sup, name) for name in Suprema.__dataclass_fields__ if name != "logit"}
+    return replace(sup, **{name: balls(value) for name, value in fields.items()})
