@@ -61,7 +61,7 @@ def wealth(losses: Floats, most: Scalar, nats: Enclosure) -> Wealth:
     >>> import numpy as np
     >>> found = wealth(np.zeros(1000), 1, Enclosure.point(30))  # 1 - e^{-(30 + ln 40)/1000}, at lambda = infinity
     >>> found.bet, round(found.value.float_upper(), 6)
-    (None, 0.033129)
+    (None, 0.033128)
     """
     with bits(START_BITS):
         paid = Enclosure.of(nats.ball() + arb(GRID).log())

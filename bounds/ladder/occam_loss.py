@@ -59,7 +59,7 @@ def floor(seen: Fraction, most: Fraction, m: int, nats: Enclosure) -> Enclosure:
     unnoticed with probability ``e^{-L}``. Source: theory 8.5 (c).
 
     >>> round(floor(Fraction(0), Fraction(1), 1000, Enclosure.point(30)).float_upper(), 6)
-    0.029555
+    0.029554
     """
     with bits(START_BITS):
         return Enclosure.of(exact(most) - exact(most - seen) * (-nats.ball() / m).exp())
