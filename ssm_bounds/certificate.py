@@ -77,7 +77,8 @@ class Trivial:
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
     """The answer. ``rungs``: each by itself at delta. ``claims``: those compared for the headline, each at its share;
-    ``compared``: their number, fixed by the options before any verdict. ``setting``: with the margin that was chosen.
+    ``compared``: their number, fixed by the options before any verdict. ``apart``: mean losses, each by itself at
+    delta: they are no error rates, and are compared with nothing. ``setting``: with the margin that was chosen.
     """
 
     question: Question
@@ -90,6 +91,7 @@ class Certificate:
     train: Tally | None = None
     test: Tally | None = None
     trivial: Trivial | None = None
+    apart: tuple[Claim, ...] = ()
 
     def rung(self, name: str) -> Rung:
         return next(rung for rung in self.rungs if rung.name == name)
@@ -142,7 +144,8 @@ def certify(question: Question, *, progress: Progress = silent) -> Certificate:
     number, claims = _claims(question, asked, ran)
     headline, below = _headlines(question, claims, number)
     trivial = None if question.task is None else _trivial(question)
-    return Certificate(question, setting, rungs, claims, number, headline, below, scored, tested, trivial)
+    apart = tuple(_apart(question, ran))
+    return Certificate(question, setting, rungs, claims, number, headline, below, scored, tested, trivial, apart)
 
 
 def of_norms(question: Question) -> tuple[Setting, tuple[Rung, ...]]:
@@ -218,12 +221,21 @@ def _claims(question: Question, asked: Asked, ran: Sequence[Program]) -> tuple[i
     for rung in map(question.resolved, _bounds(compared, asked, share)):
         kind, value = (rung.kind, rung.value) if rung.risk is None else ("risk", rung.risk)
         claims.append(Claim(rung, kind, value, share, question.named))
-    for program in ran:
+    for program in (each for each in ran if each.rung.kind == "risk"):
         own = share / question.models if program.each_model else share
         rung = question.resolved(program.rung)
         elsewhere = rung.of_test and question.shift is not None
         claims.append(Claim(rung, "risk", program.at(own), own, program.subject, program.over, elsewhere))
     return number, tuple(claims)
+
+
+def _apart(question: Question, ran: Sequence[Program]) -> Iterator[Claim]:
+    """What programs claim besides risks, by itself at delta."""
+    for program in ran:
+        if program.rung.kind != "risk":
+            rung = question.resolved(program.rung)
+            if rung.refusal is None:
+                yield Claim(rung, rung.kind, rung.value, question.setting.delta, program.subject, program.over)
 
 
 def _headlines(question: Question, claims: Sequence[Claim], number: int) -> tuple[Headline, Headline | None]:
@@ -256,7 +268,7 @@ def _headline(question: Question, claim: Claim, number: int) -> Headline:
 
 
 def _vacuous(claim: Claim) -> str:
-    bounded = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess"}[claim.kind]
+    bounded = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", "loss": "mean loss"}[claim.kind]
     return (
         f"the smallest {bounded} that can be claimed is {decimal_string(claim.value.upper)}, and none exceeds "
         f"{float(claim.rung.ceiling):g}"
@@ -290,6 +302,8 @@ def sentence(question: Question, claim: Claim) -> str:
             f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its training margins that "
             f"are at most {float(setting.margin)!r} by at most {value}"
         )
+    elif claim.kind == "loss":
+        text = f"the mean {setting.loss.words} of {claim.subject} on new rows {where} is at most {value}"
     else:
         text = f"the error rate of {claim.subject} on new rows {where} is at most {value}"
     if question.models > 1 and tested:

@@ -1,4 +1,4 @@
-"""The rungs about a program as it runs: Occam (theory.md 8.1), one draw (8.2), hold-out (8.4).
+"""The rungs about a program as it runs: Occam (theory.md 8.1, 8.5), one draw (8.2), hold-out (8.4).
 
 Each gives a rung at the delta of the question, and its value at any other, for the comparison with the others.
 """
@@ -19,6 +19,7 @@ from ssm_bounds.bounds.gaps.inversion import binomial_upper
 from ssm_bounds.bounds.gaps.maurer import expected_risk
 from ssm_bounds.bounds.ladder.holdout import holdout
 from ssm_bounds.bounds.ladder.occam import Coded, occam
+from ssm_bounds.bounds.ladder.occam_loss import CodedLoss, certify_mean, occam_loss
 from ssm_bounds.bounds.ladder.one_draw import Draw, Drawn, one_draw
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import require
@@ -56,9 +57,9 @@ def programs(question: Question, test: Tally | None, progress: Progress = silent
     search, recorded, task = question.search, question.checkpoint.metadata, question.task
     if task is not None:
         if search.occam:
-            yield _occam(question, task, progress)
+            yield from _occam(question, task, progress)
         elif recorded.occam is not None:
-            yield _recorded_occam(question, task, recorded.occam)
+            yield from _recorded_occam(question, task, recorded.occam)
         if search.one_draw:
             yield _one_draw(question, task, progress)
         elif recorded.one_draw is not None:
@@ -68,7 +69,7 @@ def programs(question: Question, test: Tally | None, progress: Progress = silent
 
 
 def number(question: Question) -> int:
-    """How many of them there are: known from the options and the file, before anything is computed."""
+    """How many of them claim a risk: known from the options and the file, before anything is computed."""
     search, recorded, task = question.search, question.checkpoint.metadata, question.task
     if task is None:
         return 0
@@ -76,7 +77,7 @@ def number(question: Question) -> int:
     return sum((*asked, task.test is not None))
 
 
-def _occam(question: Question, task: Task, progress: Progress) -> Program:
+def _occam(question: Question, task: Task, progress: Progress) -> Iterator[Program]:
     from ssm_bounds.models.searches import quantise  # torch takes seconds to start
 
     search, delta = question.search, question.setting.delta
@@ -102,36 +103,40 @@ def _occam(question: Question, task: Task, progress: Progress) -> Program:
         save(search.save, data)
     agreement = f"it answers as the given model on {found.agreement} of {found.m} training rows"
     remarks = (agreement, *([found.stopped] if found.stopped else []))
-    return _coded(certified, delta, hashlib.sha256(data).hexdigest(), remarks, searched=True)
+    return _coded(question, certified, hashlib.sha256(data).hexdigest(), remarks, searched=True)
 
 
-def _recorded_occam(question: Question, task: Task, record: Any) -> Program:
+def _recorded_occam(question: Question, task: Task, record: Any) -> Iterator[Program]:
     weights, setting = question.checkpoint.weights, question.setting
     code = rounded.recorded(weights, record, setting.measured.gate)
     certified = rounded.certified(weights, code, task.train, convention=question.convention, delta=setting.delta)
     remarks = ["the code is that of the file"]
     if rounded.recorded_errors(record) not in (None, certified.errors):
         remarks.append(f"the file records {record['errors']} errors, this program counts {certified.errors}")
-    return _coded(certified, setting.delta, question.checkpoint.sha256, tuple(remarks), (Hypothesis.PROGRAM,))
+    return _coded(question, certified, question.checkpoint.sha256, tuple(remarks), (Hypothesis.PROGRAM,))
 
 
 def _coded(
+    question: Question,
     certified: rounded.Certified,
-    delta: Fraction,
     sha256: str,
     remarks: tuple[str, ...],
     rests_on: tuple[Hypothesis, ...] = (),
     *,
     searched: bool = False,
-) -> Program:
-    argument = Coded(
-        certified.errors, certified.m, certified.nats, str(certified.code), certified.ledger, delta, remarks
+) -> Iterator[Program]:
+    """Its risk and, where that is asked for, its mean loss."""
+    delta, loss, subject = question.setting.delta, question.setting.loss, f"the rounded model (sha256 {sha256[:8]}...)"
+    nats, code, ledger = certified.nats, str(certified.code), certified.ledger
+    argument = Coded(certified.errors, certified.m, nats, code, ledger, delta, remarks)
+    yield Program(
+        occam(argument, rests_on, searched=searched), lambda share: replace(argument, delta=share).risk, subject
     )
-    return Program(
-        occam(argument, rests_on, searched=searched),
-        lambda share: replace(argument, delta=share).risk,
-        f"the rounded model (sha256 {sha256[:8]}...)",
-    )
+    if question.search.certify_loss:
+        losses = loss.above(certified.answers.z, certified.answers.y)
+        mean = certify_mean(nats, losses, loss.range, delta)
+        rung = occam_loss(CodedLoss(loss.words, mean, nats, code, ledger, delta), rests_on, searched=searched)
+        yield Program(rung, lambda share: certify_mean(nats, losses, loss.range, share).value, subject)
 
 
 def _one_draw(question: Question, task: Task, progress: Progress) -> Program:

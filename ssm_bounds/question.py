@@ -81,10 +81,11 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Search:
     """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
-    each. ``save``: where the rounded or drawn model goes."""
+    each. ``save``: where the rounded or drawn model goes. ``certify_loss``: the mean loss of the rounded model too."""
 
     occam: bool = False
     one_draw: bool = False
+    certify_loss: bool = False
     budget: float = BUDGET
     seed: int = 0
     save: Path | None = None
@@ -261,6 +262,8 @@ def ask(
         require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
+    if search is not None and search.certify_loss:
+        _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
     known_data = _looked_at(data, test)
     facts = [
         _number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
@@ -297,6 +300,20 @@ def ask(
         notes=_delta_note(checkpoint, level),
     )
     return _with_shift(question, None) if known_data is None else _with_data(question, known_data)
+
+
+def _require_coded(checkpoint: Checkpoint, search: Search, loss: str, *, automatic: bool, with_data: bool) -> None:
+    """What a mean loss is certified of: a model in a code, on rows, by a loss that was there before them."""
+    require(with_data, "--certify-loss needs the training data: give --data FILE")
+    require(
+        search.occam or checkpoint.metadata.occam is not None,
+        "--certify-loss certifies a rounded model in a code, and the file records none: give --occam",
+    )
+    require(
+        not (automatic and loss == "ramp"),
+        "--certify-loss needs a loss that is fixed before the data, and --margin auto chooses the ramp with them: "
+        "give --margin G, or --loss clipped-ce",
+    )
 
 
 def _with_data(question: Question, data: Data) -> Question:

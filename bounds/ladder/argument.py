@@ -34,10 +34,10 @@ def price(nats: Enclosure) -> Cost:
     return Cost("ln(1/pi)", "price", nats, "ln(1/pi)")
 
 
-def confidence(delta: Fraction, *, two_sided: bool = False) -> Cost:
-    """``ln(1/delta)``, or ``ln(2/delta)`` where both sides are bounded."""
-    shown = "ln(2/delta)" if two_sided else "ln(1/delta)"
-    return Cost(shown, "confidence", enclose(log((2 if two_sided else 1) / sym.delta), {sym.delta: delta}), shown)
+def confidence(delta: Fraction, *, halved: bool = False) -> Cost:
+    """``ln(1/delta)``, or ``ln(2/delta)`` where two sides, or two forms, share it."""
+    shown = "ln(2/delta)" if halved else "ln(1/delta)"
+    return Cost(shown, "confidence", enclose(log((2 if halved else 1) / sym.delta), {sym.delta: delta}), shown)
 
 
 def shares(parts: Sequence[Cost]) -> list[float]:

@@ -47,7 +47,12 @@ class Coded(Argument):
         }
 
     def costs(self) -> tuple[Cost, ...]:
-        return (*(_cost(name, nats) for name, _, nats in self.ledger), confidence(self.delta))
+        return (*coded_costs(self.ledger), confidence(self.delta))
+
+
+def coded_costs(ledger: Sequence[tuple[str, int, Enclosure]]) -> tuple[Cost, ...]:
+    """The nats of a code, tensor by tensor."""
+    return tuple(_cost(name, nats) for name, _, nats in ledger)
 
 
 def _cost(name: str, nats: Enclosure) -> Cost:
@@ -69,7 +74,7 @@ def certify(nats: Enclosure, errors: int, m: int, delta: Scalar) -> Enclosure:
     >>> certify(Enclosure.point(30), 20, 1000, 0.05).float_upper() < 0.08
     True
     """
-    return binomial_upper_nats(errors, m, _level(nats, delta))
+    return binomial_upper_nats(errors, m, level(nats, delta))
 
 
 def certify_loss(nats: Enclosure, mean: Fraction, m: int, delta: Scalar, scale: Scalar = 1) -> Enclosure:
@@ -79,14 +84,14 @@ def certify_loss(nats: Enclosure, mean: Fraction, m: int, delta: Scalar, scale: 
     """
     require(m >= 1, f"certify_loss: needs m >= 1, got {m}")
     require(scale > 0, f"certify_loss: needs a range > 0, got {scale}")
-    level, c = _level(nats, delta), Fraction(scale)
+    paid, c = level(nats, delta), Fraction(scale)
     with bits(START_BITS):
-        inverse = kl_inv(Fraction(mean) / c, Enclosure.of(level.ball() / m))
+        inverse = kl_inv(Fraction(mean) / c, Enclosure.of(paid.ball() / m))
         return Enclosure.of(inverse.ball() * exact(c))
 
 
-def _level(nats: Enclosure, delta: Scalar) -> Enclosure:
-    """``nats + ln 1/delta``."""
+def level(nats: Enclosure, delta: Scalar) -> Enclosure:
+    """``nats + ln 1/delta``, L of theory 8.5. Raises: DomainError."""
     require(0 < delta < 1, f"delta: needs a probability strictly between 0 and 1, got {delta}")
     require(bool(nats.lower >= 0), f"nats: a code length is >= 0, got {nats}")
     with bits(START_BITS):

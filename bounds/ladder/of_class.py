@@ -86,7 +86,7 @@ class OfClass(Argument):
         return (
             *(Cost(name, "block", nats, SELECTIVE_SSM.shown(name)) for name, nats in blocks),
             price(self.selected.price),
-            confidence(self.delta, two_sided=self.two_sided),
+            confidence(self.delta, halved=self.two_sided),
         )
 
     def formulas(self) -> tuple[Formula, ...]:

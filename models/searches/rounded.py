@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ssm_bounds.bounds.architectures.selective_ssm.layout import gate_of, layout
 from ssm_bounds.bounds.codes import tensors
 from ssm_bounds.bounds.codes.layout import Layout
 from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.bounds.evaluate.balls import Enclosure
-from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError, Gate, Scalar, require
 from ssm_bounds.models.files.checkpoint import Convention
-from ssm_bounds.models.selective_ssm.tally import answers
+from ssm_bounds.models.selective_ssm.tally import Answers, answers
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.task import Split
 
@@ -87,7 +85,10 @@ def balanced(weights: Weights, gate: Gate = "softplus") -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """What a certificate of rounded weights rests on, and its value: all of it follows from weights, code and data."""
+    """What a certificate of rounded weights rests on, and its value: all of it follows from weights, code and data.
+
+    ``answers``: what the program says on the training rows.
+    """
 
     code: Code
     nats: Enclosure
@@ -95,6 +96,7 @@ class Certified:
     m: int
     risk: Enclosure
     ledger: list[tuple[str, int, Enclosure]]
+    answers: Answers = field(compare=False, repr=False)
 
 
 def certified(
@@ -112,8 +114,9 @@ def certified(
     )
     nats = code.nats(integers)
     # what the word says, not the file: there a zero may be -0
-    wrong = mistakes(assembled(code.decoded(integers)), data, gate=gate_of(code.layout), convention=convention)
-    return Certified(code, nats, wrong, data.m, occam.certify(nats, wrong, data.m, delta), code.ledger(integers))
+    found = answers(assembled(code.decoded(integers)), data, gate=gate_of(code.layout), convention=convention)
+    risk = occam.certify(nats, found.errors, data.m, delta)
+    return Certified(code, nats, found.errors, data.m, risk, code.ledger(integers), found)
 
 
 def record(rounded: Rounded, delta: Scalar) -> dict[str, Any]:
@@ -139,10 +142,3 @@ def mistakes(weights: Weights, data: Split, *, gate: Gate, convention: Conventio
     """Errors of the certified program (``selective_ssm.program``), and rows whose margin is within its proven radius:
     what a certificate may count."""
     return answers(weights, data, gate=gate, convention=convention).errors
-
-
-def mean_loss(z: Array, y: NDArray[np.int64], loss: Loss) -> Fraction:
-    """Exact mean of a bounded loss, one example at a time, so that no value depends on the batch."""
-    values = (loss.values(z[i : i + 1], y[i : i + 1])[0] for i in range(len(y)))
-    total = sum((Fraction(float(v)) if v == v else Fraction(loss.range) for v in values), Fraction(0))
-    return total / len(y)

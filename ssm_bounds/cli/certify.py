@@ -70,6 +70,11 @@ if TYPE_CHECKING:
     help="How many models in all meet these test rows, those of other calls included. Default: those of this call.",
 )
 @click.option("--occam", is_flag=True, help="With --data: round the model and certify the rounded one (theory 8.1).")
+@click.option(
+    "--certify-loss",
+    is_flag=True,
+    help="With --data, and --occam or a rounded model: certify the mean of --loss on new rows too (theory 8.1, 8.5).",
+)
 @click.option("--one-draw", is_flag=True, help="With --data: draw one model from a posterior, certify it (theory 8.2).")
 @click.option(
     "--budget",
@@ -116,6 +121,7 @@ def certify(
       ssm-bounds certify model.pth --T 200 --data data.npz --occam --save rounded.safetensors
       ssm-bounds certify rounded.safetensors --data data.npz      # the same number, without a search
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
+      ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors; pickled code is refused.
 
@@ -166,6 +172,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
     """--occam and --one-draw take one file with its data; --save one model."""
     wanted = [name for name in ("occam", "one_draw") if options[name]]
     flags = " and ".join(f"--{name.replace('_', '-')}" for name in wanted)
+    if options["certify_loss"] and options["data"] is None:
+        raise click.UsageError("--certify-loss needs the training data: give --data FILE")
     if wanted and options["data"] is None:
         raise click.UsageError(f"{flags} needs the training data: give --data FILE")
     if wanted and count > 1:
@@ -180,7 +188,8 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     """What became of each path, in order: a certificate, or why there is none; with a progress bar for many."""
     from ssm_bounds.question import Data, Search, read_data
 
-    search = Search(**{name: options.pop(name) for name in ("occam", "one_draw", "budget", "seed", "save")})
+    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save")
+    search = Search(**{name: options.pop(name) for name in names})
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     if options["data"] is not None:
         stated |= {"data": Data(read_data(options["data"], options["test"])), "test": None}

@@ -22,7 +22,7 @@ from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, share_st
 from ssm_bounds.bounds.ladder.of_class import OfClass, groups_of
 from ssm_bounds.bounds.ladder.rung import Rung, Setting, Verdict, exactly
 from ssm_bounds.bounds.selection.family import SelectedClass
-from ssm_bounds.certificate import Certificate, Headline
+from ssm_bounds.certificate import Certificate, Claim, Headline, sentence
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.question import STANDING
 
@@ -302,6 +302,9 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
         lines.append(
             ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
         )
+    lines += [
+        ("mean loss", f"{_judged(claim)}: {sentence(certificate.question, claim)}") for claim in certificate.apart
+    ]
     for name, tally in (("train", certificate.train), ("test", certificate.test)):
         if tally is not None:
             lines.append((name, _scored(tally, certificate.setting, margins=name == "train")))
@@ -310,6 +313,10 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
         chance, commonest = (share_string(each.numerator, each.denominator) for each in trivial)
         lines.append(("trivial", f"guessing errs on {chance}, the commonest label on {commonest} of the training rows"))
     return lines
+
+
+def _judged(claim: Claim) -> str:
+    return f"{claim.rung.verdict.value}{', vacuous' if claim.rung.vacuous else ''}"
 
 
 def _scored(tally: Tally, setting: Setting, *, margins: bool) -> str:

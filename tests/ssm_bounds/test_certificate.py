@@ -29,7 +29,7 @@ from ssm_bounds.models.tasks.majority import majority
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import number
 from ssm_bounds.question import STANDING, Search
-from ssm_bounds.report.document import document, documents, schema
+from ssm_bounds.report.document import document, documents, outcome, schema
 from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown
 from tests import rungs as ladder
@@ -295,6 +295,29 @@ class TestRungs:
         assert found.rung("margin").verdict is Verdict.CONDITIONAL
         assert found.verdict is Verdict.CERTIFIED and found.headline.rung == "occam"
         assert "the rounded model (sha256 " in found.headline.sentence and "gates" not in found.headline.sentence
+
+    def test_a_mean_loss_is_claimed_apart(self):
+        """At delta, of the program that is written out: no claim of an error rate, and none of those compared."""
+        record = {"m": None, "gate": None, "embedding": "fixed"}
+        search = Search(occam=True, certify_loss=True, budget=1)
+        question = asked(weights(V=2), record, data=majority(200, 6, seed=1), search=search, delta="0.1")
+        found = certify(question)
+        (claimed,) = found.apart
+        rung = found.rung("occam-loss")
+        assert claimed.rung.name == rung.name and claimed.value is rung.value and claimed.share == Fraction(1, 10)
+        assert all(each.rung.kind != "loss" for each in found.claims) and found.compared == number(question) + 3
+        assert rung.rests_on == (Hypothesis.ROWS,) and rung.verdict is Verdict.CERTIFIED
+        text = sentence(found.question, claimed)
+        assert text.startswith(
+            "With probability at least 0.9 over the 200 training rows and the 200 test rows, the mean ramp loss at "
+        )
+        assert "error rate" not in text and f"{claimed.subject} on new rows" in text
+        assert f"CERTIFIED: {text}" in dict(outcome(found))["mean loss"]
+
+    def test_what_a_mean_loss_needs(self):
+        for stated, message in (({"data": toy()}, "give --occam"), ({}, "give --data FILE")):
+            with pytest.raises(DomainError, match=message):
+                asked(W, {"m": 300}, search=Search(certify_loss=True), **stated)
 
     def test_repeated_rows_make_every_rung_of_the_data_conditional(self):
         rng = np.random.default_rng(3)

@@ -41,6 +41,7 @@ KINDS = {
     "excess": "how far the error rate on new sequences may exceed the fraction of training sequences whose margin is "
     "at most g",
     "risk": "the error rate on new sequences itself",
+    "loss": "the mean of a bounded loss on new sequences, in units of the loss: no error rate",
 }
 _OTHER = {
     "M_Delta": ("M", "largest gate of the class and its inputs"),

@@ -14,7 +14,12 @@ from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
-_MARKERS = {"gap": ("o", COLOURS[0]), "excess": ("s", COLOURS[1]), "risk": ("D", COLOURS[2])}
+_MARKERS = {
+    "gap": ("o", COLOURS[0]),
+    "excess": ("s", COLOURS[1]),
+    "risk": ("D", COLOURS[2]),
+    "loss": ("^", COLOURS[3]),
+}
 _WIDEST = 1e9
 
 

@@ -15,7 +15,6 @@ from ssm_bounds.bounds.codes import fit
 from ssm_bounds.bounds.codes.scheme import PLAIN, UNPOOLED
 from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.bounds.evaluate.balls import Enclosure
-from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import checkpoint
@@ -345,16 +344,6 @@ def test_a_token_that_never_occurs_is_zero():
     data = majority(400, 20, seed=1).train  # tokens 0 and 1 of five
     found = quantise.search(random_weights(2, k=1), data, rounds=2, proposals=20, updates=3, budget=60)
     assert found.weights.embedding[:2].any() and not found.weights.embedding[2:].any()
-
-
-def test_mean_loss_is_exact_and_does_not_depend_on_the_batch():
-    data = random_data(2)
-    z = program.run(random_weights(1), data).z
-    order = np.random.default_rng(0).permutation(data.m)
-    for loss in (Ramp(1), ClippedCrossEntropy(3)):
-        mean = rounded.mean_loss(z, data.y, loss)
-        assert mean == rounded.mean_loss(z[order], data.y[order], loss)
-        assert float(mean) == pytest.approx(loss.values(z, data.y).mean(), rel=1e-12)
 
 
 class Simulation:

@@ -467,6 +467,7 @@ class TestSearches:
         ("arguments", "message"),
         [
             (["--occam"], "give --data"),
+            (["--certify-loss"], "needs the training data: give --data"),
             (["--data", "x.npz", "--save", "y"], "goes with one of"),
             (["--data", "x.npz", "--occam", "--one-draw", "--save", "y"], "goes with one of"),
             (["second.pth", "--data", "x.npz", "--occam"], "one checkpoint at a time"),
@@ -475,6 +476,75 @@ class TestSearches:
     def test_what_makes_no_sense(self, arguments, message):
         result = CliRunner().invoke(main, ["certify", "model.pth", *arguments])
         assert result.exit_code == 2 and message in result.stderr
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def coded(cls, trained, tmp_path_factory):
+        """A rounded model, its data, and what the search printed of its mean loss."""
+        model, data = trained
+        saved = tmp_path_factory.mktemp("coded") / "saved.safetensors"
+        options = ["--data", data, "--occam", "--certify-loss", "--budget", 2, "--save", saved]
+        return saved, data, document("certify", model, *options)
+
+    def test_the_mean_loss_stands_beside_the_risk(self, coded):
+        saved, data, searched = coded
+        found = document("certify", saved, "--data", data, "--certify-loss")
+        for each in (searched, found):
+            names = [rung["rung"] for rung in each["rungs"]]
+            assert names.index("occam-loss") == names.index("occam") + 1
+        rung, again = (next(r for r in each["rungs"] if r["rung"] == "occam-loss") for each in (searched, found))
+        assert rung == again and (rung["kind"], rung["sided"], rung["verdict"]) == ("loss", "one", "CERTIFIED")
+        details = rung["details"]
+        assert rung["value"] == min(details["kl"]["upper"], details["wealth"]["upper"]) and rung["risk"] is None
+        assert details["mean"]["upper"] < details["floor"]["lower"] < rung["value"] < 1 == details["range"]
+
+    def test_the_mean_loss_is_compared_with_nothing(self, coded):
+        saved, data, _ = coded
+        without, beside = (document("certify", saved, "--data", data, *more) for more in ([], ["--certify-loss"]))
+        assert without["rungs"] == [rung for rung in beside["rungs"] if rung["rung"] != "occam-loss"]
+        for key in ("headline", "headline_conditional", "compared", "best", "trace", "empirical"):
+            assert without[key] == beside[key]
+
+    @pytest.mark.parametrize("form", ["table", "markdown", "latex", "html"])
+    @pytest.mark.parametrize(
+        ("stated", "words"),
+        [
+            (["--margin", "0.5"], "the mean ramp loss at margin 0.5 of the rounded model (sha256 "),
+            (["--loss", "clipped-ce", "--clip", "3"], "the mean cross-entropy clipped at 3.0 of the rounded model"),
+        ],
+    )
+    def test_every_format_says_whose_mean_loss(self, coded, form, stated, words):
+        saved, data, _ = coded
+        result = run("certify", saved, "--data", data, "--certify-loss", *stated, "--format", form)
+        assert result.exit_code == 0, result.stderr
+        text = " ".join(result.stdout.split())
+        assert "occam-loss" in text and words in text and "With probability at least 0.95 over the 200" in text
+        assert "usefully" in text
+
+    @pytest.mark.parametrize(
+        ("stated", "message"),
+        [
+            ([], "certifies a rounded model in a code, and the file records none: give --occam"),
+            (["--occam", "--margin", "auto"], "--margin auto chooses the ramp with them"),
+            (["--occam", "--loss", "cross-entropy"], "loss 'cross-entropy' is unbounded"),
+            (["--occam", "--loss", "clipped-ce"], "needs the level c"),
+        ],
+    )
+    def test_a_mean_loss_that_cannot_be_certified(self, trained, stated, message):
+        model, data = trained
+        result = run("certify", model, "--data", data, "--certify-loss", *stated)
+        assert result.exit_code == 2 and message in result.stderr and not result.stdout
+        assert result.stderr.count("\n") == 1
+
+    def test_a_clipped_loss_may_stand_beside_a_chosen_margin(self, coded):
+        saved, data, _ = coded
+        options = ["--loss", "clipped-ce", "--clip", "2", "--certify-loss"]
+        values = [
+            next(r["value"] for r in document("certify", saved, "--data", data, *options, *more)["rungs"]
+                 if r["rung"] == "occam-loss")
+            for more in ([], ["--margin", "auto"])
+        ]  # fmt: skip
+        assert values[0] == values[1]
 
     @staticmethod
     def rung(name: str, *arguments: str):
