@@ -52,8 +52,8 @@ Inputs = Literal["ball", "vocabulary"]
 STANDING = (
     "the m training rows are independent and identically distributed, from the distribution whose risk is claimed",
     "loss, margin rule, delta, T, d, N, k, V, inputs, architecture, code family and flags were fixed before the data",
-    "for the rungs that do not run the program (all but occam, one-draw and holdout): it computes the real-arithmetic "
-    "model",
+    "for the rungs that do not run the program (all but occam, occam-loss, one-draw and holdout): it computes the "
+    "real-arithmetic model",
 )
 """What every certificate assumes, whatever its verdict."""
 

@@ -131,7 +131,7 @@ def _rung(rung: Rung) -> dict[str, Any]:
         "lower": number(rung.value.lower, "lower") if claims else None,
         "vacuous": rung.vacuous,
         "comparison": rung.comparison,
-        "reason": "" if isinstance(rung.argument, OfClass) else rung.argument.sentence(),
+        "reason": rung.argument.sentence(),
         "before_selection": _upper(rung.before_selection) if claims else None,
         "details": plain(rung.argument.record()) if claims else {},
     }
