@@ -281,9 +281,11 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         try:
             header = json.loads(file.read(length))
             header.pop("__metadata__", None)
-            entries = sorted(
-                (*entry["data_offsets"], name, entry["dtype"], entry["shape"]) for name, entry in header.items()
-            )
+            entries = []
+            for name, entry in header.items():
+                start, stop = entry["data_offsets"]
+                entries.append((start, stop, name, entry["dtype"], entry["shape"]))
+            entries.sort()
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             raise CheckpointError("is damaged: its header is not that of a safetensors file; copy it again") from None
     tensors, end = {}, 0

@@ -45,6 +45,11 @@ class Place:
 _MIXER = re.compile(
     r"(?P<block>(?P<root>(?:.*\.)?)layers\.(?P<index>\d{1,6})\.(?:mamba_decoder\.)?)(?P<mixer>mixer|mamba)\.A_log"
 )
+_PART = re.compile(
+    r"(?P<mixer>(?:.*\.)?layers\.\d{1,6}\.(?:mamba_decoder\.)?(?:mixer|mamba)\.)"
+    r"(?:D|dt_bias|(?:conv1d|x_proj|dt_proj|in_proj)\.weight)"
+)
+"""What only a mixer of Mamba has."""
 
 
 def places(names: Collection[str]) -> list[Place]:
@@ -60,9 +65,8 @@ def root(names: Collection[str]) -> str | None:
 
 
 def has(names: Collection[str], suffix: str) -> bool:
-    """Whether every mixer has a tensor of this name, and there is a mixer."""
-    found = places(names)
-    return bool(found) and all(place.mixer + suffix in names for place in found)
+    """Whether a mixer has a tensor of this name; that each of them has it is checked when the family is known."""
+    return any(place.mixer + suffix in names for place in places(names))
 
 
 def is_mamba1(names: Collection[str]) -> bool:
@@ -74,13 +78,17 @@ def is_mamba2(names: Collection[str]) -> bool:
 
 
 def require_whole(names: Collection[str]) -> None:
-    """Raise CheckpointError for two stacks of layers, or a number without a layer."""
+    """Raise CheckpointError for two stacks of layers, a number without a layer, a mixer without its decay."""
     found = places(names)
     roots = sorted({match["root"] for name in names if (match := _MIXER.fullmatch(name))})
     if len(roots) > 1 or len({place.index for place in found}) < len(found):
         raise CheckpointError(
             f"holds Mamba layers under {' and '.join(map(quote, roots))}, expected one stack; save one"
         )
+    mixers = {place.mixer for place in found}
+    if halves := sorted(name for name in names if (match := _PART.fullmatch(name)) and match["mixer"] not in mixers):
+        lacking = halves[0].rsplit(".", 2 if halves[0].endswith(".weight") else 1)[0]
+        raise CheckpointError(f"lacks tensor {quote(f'{lacking}.A_log')}, but has {quote(halves[0])}; save it whole")
     pattern = re.compile(re.escape(roots[0]) + r"layers\.(\d{1,6})\.")
     numbers = {int(match[1]) for name in names if (match := pattern.match(name))}
     if missing := sorted(set(range(max(numbers))) - numbers):

@@ -32,6 +32,8 @@ from ssm_bounds.models.files.tensors import MAX_TEXT, Tensors
 from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1, Norm
 
 NAME = "mapped"
+EPS = 1e-5
+"""Where neither the map nor anything else says it; printed as assumed."""
 PARTS = {"in_proj": ("x", "z"), "x_proj": ("dt", "B", "C")}
 OURS = (NAMES - {"A_log"}) | {"A", "norm.weight", "norm.bias"}
 
@@ -147,12 +149,19 @@ def layers(file: Tensors, facts: Facts, mapping: Map) -> list[Reader]:
     for i in numbers:
         ours |= _named(file, mapping, i)
     normed = any(entry.to == "norm.weight" for entry in mapping.entries)
-    if mapping.norm == "rms" and any(entry.to == "norm.bias" for entry in mapping.entries):
-        raise CheckpointError("the map has norm = 'rms' and a norm.bias, which only a LayerNorm has")
-    eps = mapping.eps if mapping.eps is not None or not normed else facts.eps("eps", 1e-5)
+    if any(entry.to == "norm.bias" for entry in mapping.entries) and (mapping.norm == "rms" or not normed):
+        raise CheckpointError(
+            "the map has a norm.bias, which only a LayerNorm has, beside a norm.weight; correct [block]"
+        )
+    if normed and mapping.eps is None:
+        facts.assume(f"eps of the block norm {EPS:g}: the map has none")
     renamed = Tensors(file.path, ours, None)
     found = layers1(
-        renamed, facts, norms=("norm",), eps=eps or 1e-5, mixer=lambda place: _mixer(renamed, place.mixer, mapping)
+        renamed,
+        facts,
+        norms=("norm",),
+        eps=mapping.eps or EPS,
+        mixer=lambda place: _mixer(renamed, place.mixer, mapping),
     )
     before = _common([entry.theirs for entry in mapping.entries]).rstrip("_./")
     names = [before.replace("{i}", str(i)) if "{i}" in before else f"layer {i}" for i in numbers]
