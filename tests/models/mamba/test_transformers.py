@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from ssm_bounds.models.files.formats.blocks import Facts
 from ssm_bounds.models.files.mamba import open_model
 from ssm_bounds.models.mamba.forward import block, mixer
+from tests.models.files.formats.models import FAMILIES as SHAPES
+from tests.models.files.formats.models import random, save
 
 transformers = pytest.importorskip("transformers", reason="the extra [test] brings transformers", exc_type=ImportError)
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of transformers while it is imported
@@ -143,3 +146,51 @@ def test_a_masked_token_changes_no_other(saved):
     assert np.array_equal(mixer(weights, v, mask)[3:], mixer(weights, other, mask)[3:])
     assert not np.allclose(mixer(weights, v)[3:], mixer(weights, v, mask)[3:], atol=1e-9)
     assert math.isfinite(np.abs(mixer(weights, 1e3 * v)).max())
+
+
+HYBRIDS = ("Jamba", "Bamba", "Zamba2", "NemotronH", "GraniteMoeHybrid", "FalconH1")
+
+
+@pytest.mark.parametrize("name", ["Mamba", "FalconMamba", "Mamba2", *HYBRIDS])
+def test_what_is_assumed_is_their_default(tmp_path, monkeypatch, name):
+    """A config may leave out what it did not change; the program then runs with its default, and so do we."""
+    config = getattr(transformers, f"{name}Config")()
+    shapes, stated = SHAPES[config.model_type]
+    kept = {
+        "model_type",
+        "n_groups",
+        "mamba_n_groups",
+        "mamba_ngroups",
+        "state_size",
+        "ssm_state_size",
+        "mamba_d_state",
+    }
+    if name == "FalconH1":
+        kept |= {"mamba_rms_norm"}  # its default is another mixer than the one in the file
+    asked, get = {}, Facts.get
+
+    def noted(facts, key, default, what):
+        asked[key] = default
+        return get(facts, key, default, what)
+
+    monkeypatch.setattr(Facts, "get", noted)
+    folder = save(tmp_path / "model", random(shapes), {key: stated[key] for key in kept & stated.keys()})
+    assert open_model(folder).assumed
+    for key, default in asked.items():
+        theirs = getattr(config, key)
+        assert default == (tuple(theirs) if isinstance(default, tuple) else theirs), key
+
+
+def test_sharded_in_16_bits(tmp_path):
+    """As released models come: bfloat16, several files and an index; every number is kept."""
+    torch.manual_seed(0)
+    config = transformers.Mamba2Config(**(SMALL | FAMILIES["mamba2"][1]))
+    model = transformers.Mamba2ForCausalLM(config).to(torch.bfloat16).eval()
+    model.save_pretrained(tmp_path, max_shard_size="2KB")
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
+    opened = open_model(tmp_path)
+    for layer, part in zip(opened.layers, model.double().backbone.layers, strict=True):
+        rows = part.mixer.in_proj.weight.detach().numpy()
+        ours = layer.mixer
+        assert np.array_equal(np.vstack([ours.R_z, ours.R_x, ours.R_B, ours.R_C, ours.R_dt]), rows)
+        assert np.array_equal(ours.A_log, part.mixer.A_log.detach().numpy())
