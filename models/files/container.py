@@ -27,6 +27,8 @@ MAX_OPCODES = 50_000
 """Longest pickle; a tensor takes about 30. Bounds nesting too: hashing a tuple nested 10^6 deep ends the process."""
 
 
+MAX_PICKLE = 2**26
+"""Largest ``data.pkl``: far fewer opcodes are refused in any case."""
 SAVE = "save it with torch.save(model.state_dict(), path)"
 _LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")  # torch.serialization.MAGIC_NUMBER, pickled
 _NAMES = {
@@ -43,7 +45,8 @@ _NAMES = {
     "Byte": "uint8",
     "Bool": "bool",
 }
-_NUMPY = {element: None if name == "bfloat16" else np.dtype(name) for element, name in _NAMES.items()}
+_NUMPY = {element: np.dtype("uint16" if name == "bfloat16" else name) for element, name in _NAMES.items()}
+"""How the numbers of a storage lie in the file; numpy has no bfloat16, whose bits are kept: ``tensors.widened``."""
 _GLOBALS = {
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
@@ -64,6 +67,7 @@ class Tensor:
     dtype: str
     shape: tuple[int, ...]
     values: Callable[[], np.ndarray]
+    place: object = None  # equal for tensors that are the same numbers in the file
 
 
 def read_bytes(path: Path) -> bytes:
@@ -123,21 +127,30 @@ def _safetensors(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _zip(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        names = [record.filename for record in archive.infolist()]
-        pickles = [name for name in names if name.endswith("/data.pkl")]
-        if any(name.endswith("/constants.pkl") for name in names):
-            raise CheckpointError(f"is a TorchScript program, expected a state dict; {SAVE}")
-        if len(pickles) != 1 or len(set(names)) != len(names):
-            raise CheckpointError(f"is a zip file that torch.save did not write, expected one data.pkl; {SAVE}")
         if (size := sum(record.file_size for record in archive.infolist())) > MAX_BYTES:
             raise CheckpointError(f"unpacks to {size:,} bytes, expected at most {MAX_BYTES:,}; {SAVE}")
-        folder = pickles[0].removesuffix("data.pkl")
-        if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
-            raise CheckpointError(f"was saved on a big-endian machine, expected little-endian numbers; {SAVE}")
-        program = archive.read(pickles[0])
-        _inspect(io.BytesIO(program))
-        loaded = _StateDict(io.BytesIO(program)).load()
-        return _named(loaded, lambda storage: archive.read(f"{folder}data/{storage.key}"), len(data)), {}
+        folder, views = zip_views(archive)
+        bodies = {key: archive.read(f"{folder}data/{key}") for key in {view.storage.key for view in views.values()}}
+        return {name: _tensor(name, view, bodies[view.storage.key], len(data)) for name, view in views.items()}, {}
+
+
+def zip_views(archive: zipfile.ZipFile) -> tuple[str, dict[str, View]]:
+    """The folder inside a file of torch.save, and its tensors by name; no storage is read. Raises: CheckpointError."""
+    names = [record.filename for record in archive.infolist()]
+    pickles = [name for name in names if name.endswith("/data.pkl")]
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise CheckpointError(f"is a TorchScript program, expected a state dict; {SAVE}")
+    if len(pickles) != 1 or len(set(names)) != len(names):
+        raise CheckpointError(f"is a zip file that torch.save did not write, expected one data.pkl; {SAVE}")
+    folder = pickles[0].removesuffix("data.pkl")
+    for name, most in ((f"{folder}byteorder", 16), (pickles[0], MAX_PICKLE)):
+        if name in names and (size := archive.getinfo(name).file_size) > most:
+            raise CheckpointError(f"its {quote(name)} has {size:,} bytes, expected at most {most:,}; {SAVE}")
+    if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
+        raise CheckpointError(f"was saved on a big-endian machine, expected little-endian numbers; {SAVE}")
+    program = archive.read(pickles[0])
+    _inspect(io.BytesIO(program))
+    return folder, _views(_StateDict(io.BytesIO(program)).load())
 
 
 def _legacy(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -158,10 +171,10 @@ def _legacy(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
         if size > len(data):
             raise ValueError(f"storage {key!r} announces {size} bytes")
         bodies[key] = stream.read(size)
-    return _named(state, lambda storage: bodies[storage.key], len(data)), {}
+    return {name: _tensor(name, view, bodies[view.storage.key], len(data)) for name, view in _views(state).items()}, {}
 
 
-class _Storage(NamedTuple):
+class Storage(NamedTuple):
     """A storage the pickle refers to: its element type in torch's words, its key, and how many elements it has."""
 
     element: str
@@ -169,14 +182,36 @@ class _Storage(NamedTuple):
     elements: int
 
 
-class _View(NamedTuple):
+class View(NamedTuple):
     """A tensor as the pickle describes it: a window on a storage."""
 
-    storage: _Storage
+    storage: Storage
     offset: int
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     negated: bool
+
+    @property
+    def dtype(self) -> str:
+        return _NAMES[self.storage.element]
+
+    @property
+    def storage_bytes(self) -> int:
+        return self.storage.elements * _NUMPY[self.storage.element].itemsize
+
+    def values(self, body: bytes) -> np.ndarray:
+        """The numbers, as they lie in the bytes of the storage. Raises: ValueError where they do not lie in it."""
+        code = _NUMPY[self.storage.element]
+        storage = np.frombuffer(body, code)
+        last = self.offset + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
+        outside = min((self.offset, *self.stride, *self.shape)) < 0 or (0 not in self.shape and last >= len(storage))
+        if len(storage) != self.storage.elements or outside:
+            raise ValueError("does not fit its storage")
+        strides = [step * code.itemsize for step in self.stride]
+        window = np.lib.stride_tricks.as_strided(storage[self.offset :], self.shape, strides, writeable=False)
+        if not self.negated:
+            return window
+        return window ^ 0x8000 if self.dtype == "bfloat16" else -window  # its sign is a bit of the integer
 
 
 class _StateDict(pickle.Unpickler):
@@ -199,25 +234,25 @@ class _StateDict(pickle.Unpickler):
             return name.removesuffix("Storage")
         raise CheckpointError(f"its pickle asks for {quote(f'{module}.{name}')}, expected only dense tensors; {SAVE}")
 
-    def persistent_load(self, identifier: Any) -> _Storage:
+    def persistent_load(self, identifier: Any) -> Storage:
         kind, element, key, _, elements = identifier[:5]
         if kind != "storage" or element not in _NUMPY or not isinstance(key, str) or any(identifier[5:]):
             raise ValueError(f"unknown storage {quote(identifier)}")
         self._elements[key] = element
-        return _Storage(element, key, elements)
+        return Storage(element, key, elements)
 
     def element_bytes(self, key: str) -> int:
-        return np.dtype(_NUMPY[self._elements[key]] or np.uint16).itemsize
+        return _NUMPY[self._elements[key]].itemsize
 
     def _tensor(
-        self, storage: _Storage, offset: int, shape: Any, stride: Any, _grad: Any, _hooks: Any, bits: Any = None
-    ) -> _View:
+        self, storage: Storage, offset: int, shape: Any, stride: Any, _grad: Any, _hooks: Any, bits: Any = None
+    ) -> View:
         bits = bits or {}
         if bits.get("conj"):
             raise CheckpointError(f"holds a lazily conjugated tensor, expected real ones; {SAVE}")
-        return _View(storage, int(offset), tuple(map(int, shape)), tuple(map(int, stride)), bool(bits.get("neg")))
+        return View(storage, int(offset), tuple(map(int, shape)), tuple(map(int, stride)), bool(bits.get("neg")))
 
-    def _parameter(self, tensor: _View, _grad: Any, _hooks: Any) -> _View:
+    def _parameter(self, tensor: View, _grad: Any, _hooks: Any) -> View:
         return tensor
 
 
@@ -247,41 +282,34 @@ def _inspect(stream: IO[bytes]) -> None:
         previous = opcode.name
 
 
-def _named(loaded: Any, body: Callable[[_Storage], bytes], limit: int) -> dict[str, Tensor]:
+def _views(loaded: Any) -> dict[str, View]:
     if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
         raise CheckpointError(f"holds an object of type {_type(loaded)}, expected a state dict; {SAVE}")
-    tensors = {}
     for name, value in loaded.items():
         if not isinstance(name, str):
             raise CheckpointError(f"has the key {quote(name)}, expected names of tensors; {SAVE}")
-        if not isinstance(value, _View):
+        if not isinstance(value, View):
             raise CheckpointError(f"{quote(name)} is of type {_type(value)}, expected a tensor; {SAVE}")
-        tensors[name] = _tensor(name, value, body, limit)
-    return tensors
+    return dict(loaded)
 
 
-def _tensor(name: str, view: _View, body: Callable[[_Storage], bytes], limit: int) -> Tensor:
-    elements, code = view.storage.elements, _NUMPY[view.storage.element]
+def _tensor(name: str, view: View, body: bytes, limit: int) -> Tensor:
     size = math.prod(view.shape)
-    if size * (code.itemsize if code else 2) > limit:  # stride 0 repeats one number any number of times
+    if size * _NUMPY[view.storage.element].itemsize > limit:  # stride 0 repeats one number any number of times
         raise CheckpointError(
             f"tensor {quote(name)}: has {size:,} elements, expected no more than the file holds; {SAVE}"
         )
-    if code is None:  # no tensor of this type is accepted
-        return Tensor(_NAMES[view.storage.element], view.shape, lambda: np.empty(0))
-    storage = np.frombuffer(body(view.storage), code)
-    last = view.offset + sum((size - 1) * step for size, step in zip(view.shape, view.stride, strict=True))
-    if len(storage) != elements or min((view.offset, *view.stride)) < 0 or (size and last >= elements):
-        raise ValueError(f"tensor {quote(name)} does not fit its storage")
-    strides = [step * storage.itemsize for step in view.stride]
-    window = np.lib.stride_tricks.as_strided(storage[view.offset :], view.shape, strides, writeable=False)
-    return Tensor(_NAMES[view.storage.element], view.shape, lambda: -window if view.negated else window)
+    try:
+        window = view.values(body)
+    except ValueError as error:
+        raise ValueError(f"tensor {quote(name)} {error}") from None
+    return Tensor(view.dtype, view.shape, lambda: window, (view.storage.key, *view[1:4]))
 
 
 def _type(value: object) -> str:
-    return "Tensor" if isinstance(value, _View) else type(value).__name__
+    return "Tensor" if isinstance(value, View) else type(value).__name__
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,158 @@
+"""Opens a model of the Mamba family: whose it is, how many mixers it has, and each of them when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from ssm_bounds.models.files.container import CheckpointError, quote
+from ssm_bounds.models.files.formats import FORMATS, mapped
+from ssm_bounds.models.files.formats.blocks import Facts, Reader, places
+from ssm_bounds.models.files.formats.refused import WHAT, refuse
+from ssm_bounds.models.files.tensors import Tensors, located, open_tensors
+from ssm_bounds.models.mamba.weights import Layer
+
+
+class Layers(Sequence[Layer]):
+    """The layers of a model; each is read anew when it is asked for, and only its own tensors are in memory."""
+
+    def __init__(self, path: Path, readers: Sequence[Reader]) -> None:
+        self._path, self._readers = path, tuple(readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    @overload
+    def __getitem__(self, index: int) -> Layer: ...
+    @overload
+    def __getitem__(self, index: slice) -> Layers: ...
+    def __getitem__(self, index: int | slice) -> Layer | Layers:
+        """Raises: CheckpointError for a tensor that cannot be read or is not finite; IndexError."""
+        if isinstance(index, slice):
+            return Layers(self._path, self._readers[index])
+        with located(self._path):
+            layer = self._readers[index]()
+        return layer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A file, opened: ``format`` is the family, ``parameters`` counts every number of the file, tied ones once.
+
+    ``assumed``: what neither shapes nor config say, one sentence each, to be printed. ``not_analysed``: every other
+    part of the file (attention, MLPs, embeddings), with the layers it is in.
+    """
+
+    path: Path
+    format: str
+    parameters: int
+    assumed: tuple[str, ...]
+    not_analysed: tuple[str, ...]
+    layers: Layers
+
+
+def open_model(
+    path: str | os.PathLike[str],
+    *,
+    mapping: str | os.PathLike[str] | None = None,
+    input_radius: float | None = None,
+    mixer_groups: int | None = None,
+) -> Model:
+    """Names and shapes are checked now, numbers when a layer is read.
+
+    ``mapping``: a map of foreign names (``formats.mapped``). ``input_radius``: the largest l2 norm of a mixer's input,
+    for a file without norms of its blocks. ``mixer_groups``: G of Mamba-2, for a file without config.
+    Raises: CheckpointError, one line.
+    """
+    path = Path(path)
+    if input_radius is not None and not 0 < input_radius < float("inf"):
+        raise CheckpointError(f"--input-radius {input_radius}: expected a finite number above 0")
+    if mixer_groups is not None and mixer_groups < 1:
+        raise CheckpointError(f"--mixer-groups {mixer_groups}: expected a whole number from 1 on")
+    file = open_tensors(path)
+    with located(path):
+        facts = Facts(file.config, input_radius, mixer_groups)
+        if mapping is None:
+            name, readers, used = _recognised(file, facts)
+        else:
+            found = mapped.read_map(mapping)
+            name, readers = mapped.NAME, mapped.layers(file, facts, found)
+            used = [re.escape(entry.theirs).replace(re.escape("{i}"), r"\d+") for entry in found.entries]
+        if input_radius is not None and not any("as stated: the file has no norm" in line for line in facts.assumed):
+            raise CheckpointError("every block has a norm, which bounds its input; leave --input-radius out")
+        rest = [key for key in file.tensors if not any(re.fullmatch(pattern, key) for pattern in used)]
+    return Model(path, name, file.parameters, tuple(facts.assumed), not_analysed(rest), Layers(path, readers))
+
+
+def _recognised(file: Tensors, facts: Facts) -> tuple[str, Sequence[Reader], list[str]]:
+    config = file.config or {}
+    refuse(file.tensors, config)
+    for form in FORMATS:
+        if form.recognises(file.tensors.keys(), config):
+            mixers = places(file.tensors)
+            used = [re.escape(place.mixer) + ".*" for place in mixers]
+            used += [re.escape(place.block) + r"(norm|input_layernorm)\.(weight|bias)" for place in mixers]
+            return form.NAME, form.layers(file, facts), used
+    raise CheckpointError(_unknown(file))
+
+
+def _unknown(file: Tensors) -> str:
+    decays = sorted(name for name in file.tensors if name.endswith("A_log"))
+    said = (file.config or {}).get("model_type")
+    if decays and places(file.tensors) and said is not None:
+        return f"config.json says model_type {quote(said)}, whose tensors these are not; correct the config ({WHAT})"
+    if decays:
+        return (
+            f"holds {quote(decays[0])} under names of no known family; if it is a Mamba-1, give a map of its names "
+            "(--map, as docs/examples/typeseg.toml)"
+        )
+    some = ", ".join(map(quote, sorted(file.tensors)[:4])) or "no tensors"
+    return f"holds no layer of Mamba (no tensor A_log), but {some}; {WHAT}"
+
+
+_LAYER = re.compile(r"(?P<stack>(?:.*?\.)?layers)\.(?P<index>\d{1,6})\.(?P<part>[^.]+)(?P<rest>.*)")
+_ATTENTION = re.compile(r"\.(q_proj|k_proj|qkv_proj|Wqkv|qkv|o_proj)\.")
+_MLP = re.compile(r"\.(up_proj|gate_proj|down_proj|fc1|fc2|experts|router|input_linear|output_linear|gate_up_proj)\.")
+
+
+def not_analysed(names: Iterable[str]) -> tuple[str, ...]:
+    """What is left of a file, one sentence a part.
+
+    >>> not_analysed(["m.layers.1.self_attn.q_proj.weight", "m.layers.3.self_attn.q_proj.weight", "lm_head.weight"])
+    ('m.layers.*.self_attn (attention) in layers 1, 3', 'lm_head')
+    """
+    inside: dict[tuple[str, int], set[str]] = {}
+    outside: dict[str, None] = {}
+    for name in names:
+        if match := _LAYER.fullmatch(name):
+            part = f"{match['stack']}.*.{match['part']}"
+            inside.setdefault((part, int(match["index"])), set()).add(f".{match['part']}{match['rest']}.")
+        else:
+            outside[name.rsplit(".", 1)[0] if name.endswith((".weight", ".bias")) else name] = None
+    parts: dict[str, list[int]] = {}
+    for (part, index), leaves in sorted(inside.items()):
+        text = " ".join(leaves)
+        kind = " (attention)" if _ATTENTION.search(text) else " (MLP)" if _MLP.search(text) else ""
+        parts.setdefault(part.removesuffix(".weight") + kind, []).append(index)
+    return (*(f"{part} in {_layers(numbers)}" for part, numbers in parts.items()), *outside)
+
+
+def _layers(numbers: Collection[int]) -> str:
+    """Runs of consecutive numbers, shortened.
+
+    >>> _layers([0, 1, 2, 5])
+    'layers 0 to 2, 5'
+    """
+    ordered = sorted(numbers)
+    runs: list[tuple[int, int]] = []
+    for number in ordered:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    shown = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in runs)
+    return f"layer{'s' if len(ordered) > 1 else ''} {shown}"

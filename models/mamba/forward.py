@@ -1,0 +1,112 @@
+"""The program of one block in float64 NumPy, as theory-mamba M0 writes it: a second writing, not a fast one.
+
+One sequence: tokens t, rows of (T,...) arrays. Masks as transformers 5.24 applies them: v and u (of Mamba-2: all that
+leaves the convolution) are multiplied by the mask; a masked token still has a step, and still lets the state decay.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ssm_bounds.models.mamba.weights import Array, Backward, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2, Norm
+
+
+def block(layer: Layer, h: Array, mask: Array | None = None) -> Array:
+    """(T,D) to (T,D): what the block adds to its input ``h``. ``mask`` (T,) of ones and zeros."""
+    return mixer(layer.mixer, normed(layer.norm, h), mask)
+
+
+def mixer(weights: Mamba1 | Mamba2, v: Array, mask: Array | None = None) -> Array:
+    """(T,D) to (T,D), from the normed input ``v``."""
+    kept = np.ones(len(v)) if mask is None else np.asarray(mask, dtype=np.float64)
+    if isinstance(weights, Mamba1):
+        return mamba1(weights, v, kept[:, None])
+    return mamba2(weights, v, kept[:, None])
+
+
+def mamba1(w: Mamba1, v: Array, kept: Array) -> Array:
+    v = v * kept
+    x, z = v @ w.R_x.T + w.c, v @ w.R_z.T + w.c_z
+    u = kept * silu(convolved(x, w.K, w.b, same=w.convolution == "same"))
+    y = scan1(w, u)
+    if w.directions == 2 and w.backward is None:
+        y = y + scan1(w, u[::-1])[::-1]
+    if w.backward is not None:
+        u = kept[::-1] * silu(convolved(x[::-1], w.backward.K, w.backward.b))
+        y = y + scan1(w.backward, u)[::-1]
+    return (y * silu(z)) @ w.W_o.T + w.b_o
+
+
+def scan1(w: Mamba1 | Backward, u: Array) -> Array:
+    """The selective scan and the skip of one direction, (T,d) to (T,d)."""
+    low, B, C = u @ w.X_dt.T, u @ w.X_B.T, u @ w.X_C.T
+    offset = 0.0
+    if isinstance(w, Mamba1):
+        low, B, C, offset = low + w.c_dt, B + w.c_B, C + w.c_C, w.step_offset
+        low, B, C = inner(w.inner, low, B, C)
+    steps = softplus(w.p + low @ w.W_dt.T) + offset
+    a, state, y = -np.exp(w.A_log), np.zeros(w.A_log.shape), np.zeros(u.shape)
+    for t in range(len(u)):
+        state = np.exp(a * steps[t, :, None]) * state + (steps[t] * u[t])[:, None] * B[t]
+        y[t] = state @ C[t]
+    return y + w.D * u
+
+
+def inner(norms: InnerNorms | None, low: Array, B: Array, C: Array) -> tuple[Array, Array, Array]:
+    if norms is None:
+        return low, B, C
+    return rms(low, norms.eps) * norms.dt, rms(B, norms.eps) * norms.B, rms(C, norms.eps) * norms.C
+
+
+def mamba2(w: Mamba2, v: Array, kept: Array) -> Array:
+    v = v * kept
+    T, d, H, G = len(v), len(w.R_x), len(w.A_log), w.groups
+    z = v @ w.R_z.T + w.c_z
+    before = np.hstack([v @ w.R_x.T + w.c, v @ w.R_B.T + w.c_B, v @ w.R_C.T + w.c_C])
+    after = kept * silu(convolved(before, w.K, w.b))
+    u = after[:, :d].reshape(T, H, d // H)
+    B, C = (part.reshape(T, G, -1).repeat(H // G, axis=1) for part in np.hsplit(after[:, d:], 2))  # (T,H,N)
+    steps = np.clip(softplus(w.p + v @ w.R_dt.T), *w.limits)
+    a, state, y = -np.exp(w.A_log), np.zeros((H, d // H, B.shape[2])), np.zeros(u.shape)
+    for t in range(T):
+        write = (steps[t, :, None] * u[t])[:, :, None] * B[t, :, None, :]
+        state = np.exp(a * steps[t])[:, None, None] * state + write
+        y[t] = np.einsum("hpn,hn->hp", state, C[t])
+    skipped = (y + w.D[:, None] * u).reshape(T, d)
+    return gated(w.norm, skipped, silu(z)) @ w.W_o.T + w.b_o
+
+
+def gated(norm: GatedNorm | None, y: Array, gate: Array) -> Array:
+    """The norm over each of G groups of channels, of y times the gate, or of y before the gate."""
+    if norm is None:
+        return y * gate
+    y = y if norm.before_gate else y * gate
+    y = rms(y.reshape(len(y), norm.groups, -1), norm.eps).reshape(y.shape) * norm.gamma
+    return y * gate if norm.before_gate else y
+
+
+def convolved(x: Array, K: Array, b: Array, same: bool = False) -> Array:
+    """(T,d): tap i meets the token i back, or k//2 - i ahead of it in a "same" convolution; zeros outside."""
+    T, k = len(x), K.shape[1]
+    ahead = k // 2 if same else 0
+    padded = np.vstack([np.zeros((k - 1 - ahead, x.shape[1])), x, np.zeros((ahead, x.shape[1]))])
+    return b + sum(K[:, i] * padded[k - 1 - i : k - 1 - i + T] for i in range(k))
+
+
+def normed(norm: Norm | None, h: Array) -> Array:
+    if norm is None:
+        return h
+    centred = h - h.mean(axis=-1, keepdims=True) if norm.kind == "layer" else h
+    return rms(centred, norm.eps) * norm.gamma + (0.0 if norm.beta is None else norm.beta)
+
+
+def rms(x: Array, eps: float) -> Array:
+    return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + eps)
+
+
+def silu(x: Array) -> Array:
+    return 0.5 * x * (1 + np.tanh(0.5 * x))  # x / (1 + e^-x), without overflow
+
+
+def softplus(x: Array) -> Array:
+    return np.logaddexp(0.0, x)
