@@ -19,13 +19,16 @@ from ssm_bounds.bounds.architectures.mamba.paper import Paper, core, published_s
 from ssm_bounds.bounds.architectures.mamba.sums import R_1
 from ssm_bounds.bounds.architectures.mamba.suprema import (
     Range,
+    Window,
     clamped,
     convolved,
     gated,
     image_norm,
     images,
+    images_by_lines,
     input_norm,
     modulus,
+    narrower,
     normed,
     on_both_paths,
     output_norm,
@@ -124,10 +127,27 @@ class ModelReport:
         outside = [layer for layer in self.layers if layer.overflows is None or "float16" in layer.overflows]
         return (
             f"{self.path}, {len(self.layers)} layers: over all inputs of length at most {T}, {shares[0]:.1%} of the "
-            f"states always forget (at most {eta:g} is left after {T} tokens), {shares[1]:.1%} cannot forget, and "
-            f"{shares[2]:.1%} are undecided; these bounds exclude an overflow of float16 in "
-            f"{len(self.layers) - len(outside)} of the layers."
+            f"states always forget (at most {eta:g} of a contribution is left after {T} tokens), {shares[1]:.1%} "
+            f"cannot forget, and {shares[2]:.1%} are undecided; in {len(self.layers) - len(outside)} of the layers no "
+            "u, state, scan or output leaves the range of float16, in real arithmetic."
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Convolved:
+    """Channels after the convolution and SiLU: their range, a bound of |u|_2, and what they come from."""
+
+    u: Range
+    B_u: float
+    a: Range
+    window: Window
+
+    def images(self, rows: Array, error: Array) -> Range:
+        """M1.4; for more inputs than 64 lines gain nothing."""
+        found = images(rows, error, self.u, self.B_u)
+        if self.window.rows.shape[1] > 64:
+            return found
+        return narrower(found, images_by_lines(rows, error, self.u, self.a, self.window))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +159,7 @@ class _Analysis:
     step: Range
     rates: Range
     state: Array
-    scan: Array  # by channel; that of heads may be better in l2
+    scan: Array
     scan_l2: float
     later_scan_l2: float
     out: float
@@ -158,18 +178,22 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
     require_numbers(mixer, layer.norm)
     limits = mixer.limits if isinstance(mixer, Mamba2) else (0.0, math.inf)
     require(0 <= limits[0] <= limits[1], f"step limits: two numbers 0 <= low <= high, got {limits}")
-    found = _unbounded(mixer) if layer.norm is None else (
-        _mamba1(mixer, layer.norm, T) if isinstance(mixer, Mamba1) else _mamba2(mixer, layer.norm, T)
+    found = (
+        _unbounded(mixer)
+        if layer.norm is None
+        else (_mamba1(mixer, layer.norm, T) if isinstance(mixer, Mamba1) else _mamba2(mixer, layer.norm, T))
     )
     held = memory(found.rates, *found.step, T=T, eta=eta)
-    heads, N = (None, mixer.A_log.shape[1]) if isinstance(mixer, Mamba1) else (
-        len(mixer.A_log), len(mixer.R_B) // mixer.groups
+    heads, N = (
+        (None, mixer.A_log.shape[1])
+        if isinstance(mixer, Mamba1)
+        else (len(mixer.A_log), len(mixer.R_B) // mixer.groups)
     )
     D, d = mixer.W_o.shape
-    sups = {"state": found.state.max(), "scan": found.scan_l2, "out": found.out, "u": found.u.max()}
+    largest = [found.u.max(), found.state.max(), found.scan.max(), found.out]
     numbers = {
         "input_radius": math.inf if layer.norm is None else radius(D),
-        "u_max": sups["u"],
+        "u_max": found.u.max(),
         "u_l2": found.B_u,
         "delta_min": found.step[0].min(),
         "delta_max": found.step[1].max(),
@@ -177,9 +201,9 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
         "decay_min": held.decay_min,
         "decay_max": held.decay_max,
         "doubling_exponent": doubling_exponent(found.scan_l2, found.later_scan_l2),
-        "state_sup": sups["state"],
-        "scan_sup": sups["scan"],
-        "out_sup": sups["out"],
+        "state_sup": found.state.max(),
+        "scan_sup": found.scan_l2,
+        "out_sup": found.out,
         "horizon_floor": held.floor,
         "horizon_ceiling": held.ceiling,
     }
@@ -195,21 +219,24 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
         always_forgets=held.always_forgets,
         cannot_forget=held.cannot_forget,
         undecided=held.undecided,
-        paper=None if found.paper is None else {
-            field.name: _finite(getattr(found.paper, field.name)) for field in fields(Paper)
-        },
+        paper=None
+        if found.paper is None
+        else {field.name: _finite(getattr(found.paper, field.name)) for field in fields(Paper)},
         groups=None if isinstance(mixer, Mamba1) else mixer.groups,
         step_limits=None if limits == (0.0, math.inf) else {"low": limits[0], "high": _finite(limits[1])},
-        overflows=None if layer.norm is None else tuple(
-            name for name, top in DTYPES.items() if not max(sups.values(), key=_or_infinite) <= top
-        ),
+        overflows=None
+        if layer.norm is None
+        else tuple(name for name, top in DTYPES.items() if not all(value <= top for value in largest)),
         measured=None,
         notes=(*_fragile(found, held, limits, T), *found.notes, *_missing(missing)),
         channels={
             name: [_finite(value) for value in values.tolist()]
             for name, values in (
-                ("u_max", found.u), ("delta_min", found.step[0]), ("delta_max", found.step[1]),
-                ("state_sup", found.state), ("scan_sup", found.scan),
+                ("u_max", found.u),
+                ("delta_min", found.step[0]),
+                ("delta_max", found.step[1]),
+                ("state_sup", found.state),
+                ("scan_sup", found.scan),
             )
         },
     )
@@ -257,13 +284,13 @@ def _layer(layer: LayerReport, channels: bool) -> dict[str, Any]:
 
 def _mamba1(mixer: Mamba1, applied: Norm, T: int) -> _Analysis:
     inputs, gates = folded(mixer.R_x, mixer.c, applied), folded(mixer.R_z, mixer.c_z, applied)
-    u, B_u = _convolved(inputs, mixer.K, mixer.b)
-    U = modulus(u)
+    found = _convolved(inputs, mixer.K, mixer.b)
+    B_u, U = found.B_u, modulus(found.u)
     slow, fast = rates(mixer.A_log)
     rows, error = gate_rows(mixer)
-    step = steps(_logits(mixer, rows, error, u, B_u), mixer.step_offset)
+    step = steps(_logits(mixer, rows, error, found), mixer.step_offset)
     (B, each_B), (C, each_C) = (
-        _token(matrix, shift, None if mixer.inner is None else getattr(mixer.inner, name), u, B_u)
+        _token(matrix, shift, None if mixer.inner is None else getattr(mixer.inner, name), found)
         for name, matrix, shift in (("B", mixer.X_B, mixer.c_B), ("C", mixer.X_C, mixer.c_C))
     )
     pairs, lambda_, M = above(each_B * each_C), slow.min(axis=1), step[1]
@@ -290,12 +317,12 @@ def _mamba1(mixer: Mamba1, applied: Norm, T: int) -> _Analysis:
 
 
 def _mamba2(mixer: Mamba2, applied: Norm, T: int) -> _Analysis:
-    d, GN, H, G = len(mixer.D) and len(mixer.R_x), len(mixer.R_B), len(mixer.A_log), mixer.groups
+    d, GN, H, G = len(mixer.R_x), len(mixer.R_B), len(mixer.A_log), mixer.groups
     rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), applied)
     gates, logits = folded(mixer.R_z, mixer.c_z, applied), folded(mixer.R_dt, mixer.p, applied).range
     parts = slice(0, d), slice(d, d + GN), slice(d + GN, d + 2 * GN)
-    u, B_u = _convolved(rows.part(parts[0]), mixer.K[parts[0]], mixer.b[parts[0]])
-    U = modulus(u)
+    found = _convolved(rows.part(parts[0]), mixer.K[parts[0]], mixer.b[parts[0]])
+    U = modulus(found.u)
     heads = np.array([_part_norm(rows, mixer, slice(h * d // H, (h + 1) * d // H)) for h in range(H)])
     moduli, lengths = [], []
     for part in parts[1:]:
@@ -321,7 +348,7 @@ def _mamba2(mixer: Mamba2, applied: Norm, T: int) -> _Analysis:
             "one-token decoding may ignore them, so all numbers hold for both"
         )
     return _Analysis(
-        B_u=float(np.fmin(B_u, norm(heads))),
+        B_u=float(np.fmin(found.B_u, norm(heads))),
         u=U,
         step=step,
         rates=(slow[:, None], fast[:, None]),
@@ -346,37 +373,40 @@ def _unbounded(mixer: Mamba1 | Mamba2) -> _Analysis:
     )  # fmt: skip
 
 
-def _convolved(inputs: Folded, K: Array, b: Array) -> tuple[Range, float]:
-    """The range of u and a bound of |u|_2."""
-    u = gated(convolved(K, b, inputs.range))
-    return u, input_norm(modulus(u), b, tap_norms(K), inputs.offset, window_norm(inputs, K))
+def _convolved(inputs: Folded, K: Array, b: Array) -> _Convolved:
+    a = convolved(K, b, inputs.range)
+    u = gated(a)
+    B_u = input_norm(modulus(u), b, tap_norms(K), inputs.offset, window_norm(inputs, K))
+    window = Window(K, b, inputs.rows, inputs.error, inputs.shift, inputs.masked, inputs.radius)
+    return _Convolved(u, B_u, a, window)
 
 
 def _part_norm(rows: Folded, mixer: Mamba2, part: slice) -> float:
     """A bound of the l2 norm of some of the channels of [x | B | C] after the convolution."""
-    return _convolved(rows.part(part), mixer.K[part], mixer.b[part])[1]
+    return _convolved(rows.part(part), mixer.K[part], mixer.b[part]).B_u
 
 
-def _logits(mixer: Mamba1, rows: Array, error: Array, u: Range, B_u: float) -> Range:
-    low, high = step_bias(mixer)
+def _logits(mixer: Mamba1, rows: Array, error: Array, inputs: _Convolved) -> Range:
     if isinstance(mixer.inner, InnerNorms):
+        low = high = mixer.p  # x_proj's bias comes before the norm
         reach = above(norms(mixer.W_dt * mixer.inner.dt) * radius(mixer.W_dt.shape[1]), 2)
         below_p, above_p = -reach, reach
     else:
-        below_p, above_p = images(rows, error, u, B_u)
+        low, high = step_bias(mixer)
+        below_p, above_p = inputs.images(rows, error)
     return (
         below(low + below_p, 1, np.abs(low) + np.abs(below_p)),
         above(high + above_p, 1, np.abs(high) + np.abs(above_p)),
     )
 
 
-def _token(matrix: Array, shift: Array, gamma: Array | None, u: Range, B_u: float) -> tuple[float, Array]:
+def _token(matrix: Array, shift: Array, gamma: Array | None, inputs: _Convolved) -> tuple[float, Array]:
     """Bounds of |B_t|_2 and of each |B_{t,n}| (M1.5)."""
     if gamma is not None:
         reach = radius(len(gamma))
         return float(above(reach * np.abs(gamma).max())), np.asarray(above(reach * np.abs(gamma)))
-    each = above(modulus(images(matrix, np.zeros_like(matrix), u, B_u)) + np.abs(shift))
-    return image_norm(spectral_above(matrix), each, shift, B_u), each
+    each = above(modulus(inputs.images(matrix, np.zeros_like(matrix))) + np.abs(shift))
+    return image_norm(spectral_above(matrix), each, shift, inputs.B_u), each
 
 
 def _out(W_o: Array, b_o: Array, o: Array) -> float:
@@ -446,11 +476,10 @@ def _fragile(found: _Analysis, held: Memory, limits: tuple[float, float], T: int
         notes.append(f"{idle} of {fast.size} states have A = 0 (A_log at or near -infinity): no step makes them decay")
     elif slow.min() < 1e-2:
         notes.append(f"A is near 0: the smallest |A| is at least {slow.min():.3g}, and horizons grow as its inverse")
-    if T > 1 and held.decay_max >= 1 - 1 / T:
-        notes.append(
-            f"rho to 1: the slowest decay a step is only known to be at most {held.decay_max!r}, so that the published "
-            f"sums over {T} tokens are within a factor of 3 of no decay at all"
-        )
+    if T > 1 and math.isfinite(found.B_u) and held.decay_max >= 1 - 1 / T:
+        sums = "" if found.paper is None else ": the published sums are at least a third of those without decay"
+        gap = f"1 - {1 - held.decay_max:.3g}"
+        notes.append(f"rho to 1: of one step's decay only factors above {gap} are excluded, at {T} tokens{sums}")
     if limits != (0.0, math.inf) and not any("step limits act" in note for note in found.notes):
         notes.append("step limits are never reached, so decoding that ignores them is the same")
     return notes
@@ -463,7 +492,3 @@ def _missing(names: list[str]) -> tuple[str, ...]:
 def _finite(value: Any) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None
-
-
-def _or_infinite(value: float) -> float:
-    return math.inf if math.isnan(value) else value

@@ -108,7 +108,8 @@ def product(left: Floats, right: Floats) -> tuple[Floats, Floats]:
 
 
 def _sliced(rows: Floats, bits: int) -> tuple[tuple[Floats, Floats], Any]:
-    power = np.frexp(np.abs(rows).max(axis=1))[1]
+    largest = np.abs(rows).max(axis=1)
+    power = np.where(largest > 0, np.frexp(largest)[1], -1000)  # zeros lose nothing
     scaled = np.ldexp(rows, bits - power[:, None])
     first = np.rint(scaled)
     return (first, np.rint(np.ldexp(scaled - first, bits))), power

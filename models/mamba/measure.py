@@ -25,7 +25,7 @@ from ssm_bounds.bounds.evaluate.outward import (
     product,
     sum_above,
 )
-from ssm_bounds.bounds.values import require
+from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.models.mamba.weights import Array, Mamba1, Mamba2, Norm
 from ssm_bounds.models.norms.exact import exponent, sqrt_up
 from ssm_bounds.models.norms.spectral import spectral
@@ -130,11 +130,14 @@ def spectral_above(matrix: Array, error: float = 0.0, roundings: int = 0) -> flo
     """Above the spectral norm of what a matrix (n,m) is within ``error`` of in Frobenius norm, ``roundings`` of each
     entry apart. The least number of 24 bits, or float64, above the norm where it is exact.
 
-    A few rows are made 65, with zeros: 24 bits do, and are quicker than the last of 53.
+    A few rows are made 65, with zeros: 24 bits do, and are quicker than the last of 53. Beyond float64 it is infinity.
     """
     if 8 < min(matrix.shape) <= 64:
         matrix = np.pad(matrix, [(0, max(0, 65 - size)) for size in matrix.shape])
-    found = spectral(matrix)
+    try:
+        found = spectral(matrix)
+    except DomainError:  # entries or a norm beyond the float64 range
+        return math.inf
     if not roundings and not error:
         return found
     return float(above(found + error + roundings * EPS * norm(matrix), 4))
@@ -177,7 +180,7 @@ def matrix_norms(mixer: Mamba1, inputs: Folded) -> MatrixNorms:
 
 def require_numbers(mixer: Mamba1 | Mamba2, applied: Norm | None) -> None:
     """Raises: DomainError for weights that are no numbers; A_log may be -infinity, where nothing decays."""
-    for owner in (mixer, applied):
+    for owner in (mixer, applied, mixer.inner if isinstance(mixer, Mamba1) else mixer.norm):
         for name in () if owner is None else owner.__slots__:
             value = getattr(owner, name)
             if isinstance(value, np.ndarray):

@@ -50,12 +50,12 @@ def memory(rates: tuple[Floats, Floats], m: Floats, M: Floats, *, T: int, eta: f
         floor=float(positive_below(np.divide(_log_below(1 / (1 - Fraction(eta))), fast.max()))),
         ceiling=float(above(np.divide(_log_above(Fraction(eta)), slow.min()))),
         decay_min=float(exp_below(-fast.max())),
-        decay_max=float(min(exp_above(-slow.min()), 1.0)),
+        decay_max=float(np.minimum(exp_above(-slow.min()), 1.0)),
     )
 
 
 def doubling_exponent(at_T: float, at_2T: float) -> float:
-    """``E(T) = log2(|S(2T)|/|S(T)|)`` of the bound, to nine decimals: 0 where it no longer grows, 1 where it doubles."""
+    """``E(T) = log2(|S(2T)|/|S(T)|)`` of the bound, to nine decimals: 0 where it has saturated, 1 where it doubles."""
     if not (math.isfinite(at_2T) and at_T > 0):
         return math.nan
     return round(min(max(log2_of(Fraction(at_2T) / Fraction(at_T)), 0.0), 1.0), 9)

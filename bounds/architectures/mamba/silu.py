@@ -16,7 +16,7 @@ from ssm_bounds.bounds.evaluate.outward import above, below
 
 X_MIN = 1.2784645427610738  # -argmin, as the next three within 2^-52 of the exact number, relative
 W = 0.2784645427610738  # -min = W(1/e): SiLU(x) = -W at x = -(1 + W)
-X_BEND = 2.399357280520547  # x tanh(x/2) = 2
+X_BEND = 2.3993572805154677  # x tanh(x/2) = 2
 SLOPE = 1.0998393201288669  # SiLU'(X_BEND); 1 - SLOPE at -X_BEND
 _NEAR = 2.0**-48
 _FUNCTION = 80  # roundings allowed to a quotient of exponentials (outward: 64 to an exponential)

@@ -1,4 +1,4 @@
-"""Sums over time for rates in [lambda, Lambda], steps in (0, M] and at most T tokens, from above. Source: theory-mamba M4.
+"""Sums over time for rates in [lambda, Lambda], steps in (0, M], at most T tokens, from above. Source: theory-mamba M4.
 
 ``lambda_`` >= 0 and ``Lambda`` are numbers that enclose the rates, ``M`` is at least the largest step: each sum is a
 bound over all such sequences, so that only its own evaluation is rounded. All broadcast.
@@ -67,7 +67,8 @@ def _largest_share(lambda_: Any, Lambda: Any, L: Any) -> Floats:
     """``I``, the integral up to L of ``max x tau e^(-x tau)`` over the rates.
 
     Where rounding picks the wrong branch, ``Lambda L`` or ``lambda L`` is 1 but for some 2^-50, and there the branches
-    differ by less than the square of that. The last is ``(1 - 3/e)/Lambda + (3/e - e^-y (1 + y))/lambda``, y = lambda L.
+    differ by less than the square of that. The last is
+    ``(1 - 3/e)/Lambda + (3/e - e^-y (1 + y))/lambda`` with y = lambda L.
     """
     lambda_, Lambda, L = (np.asarray(x, dtype=np.float64) for x in (lambda_, Lambda, L))
     x, y = Lambda * L, lambda_ * L

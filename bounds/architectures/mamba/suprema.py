@@ -6,20 +6,23 @@ token gives. ``radius`` is the input radius rho, ``B_u`` a bound of |u|_2. Two-s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
-from ssm_bounds.bounds.architectures.mamba.silu import silu_range
+from ssm_bounds.bounds.architectures.mamba.silu import W, silu_range
 from ssm_bounds.bounds.architectures.mamba.sums import R_1
 from ssm_bounds.bounds.evaluate.elementary import Floats
 from ssm_bounds.bounds.evaluate.outward import (
+    EPS,
     above,
     below,
     forgotten_below,
     norm,
     norms,
     positive_below,
+    product,
     softplus_above,
     softplus_below,
     sum_above,
@@ -61,6 +64,69 @@ def images(rows: Floats, error: Floats, u: Range, B_u: float) -> Range:
     ball = above(above(norms(rows) + norms(error)) * B_u)
     high, down = (np.fmin(sum_above(above(end + wrong, 1, np.abs(end) + wrong), axis=1), ball) for end in ends)
     return -down, high
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """How ``a_t = b + sum_i K_i o x_(t-i)`` comes from normed inputs, ``x = R v + c`` with |v| <= radius (M1.4 (iii)).
+
+    R (d,D) is known but for ``error`` (d,) in l2, c lies in ``shift``; ``masked`` (d,) is x of a masked token.
+    """
+
+    taps: Floats
+    bias: Floats
+    rows: Floats
+    error: Floats
+    shift: Range
+    masked: Floats
+    radius: float
+
+
+def images_by_lines(q: Floats, error: Floats, u: Range, a: Range, window: Window) -> Range:
+    """M1.4 (iii): SiLU lies between lines on the range ``a``, and a sum of lines is linear in each token of the window.
+
+    Above ``alpha x + beta``, any alpha in [0, 1] with ``beta >= max(x, 0) - alpha x`` at both ends; below it x/2, -W
+    and x - W. Masked tokens give x or u that the ball does not: the larger counts, and 0.
+    """
+    middle = (a[0] + a[1]) / 2
+    slopes = np.clip(a[1] / np.where(a[1] > a[0], a[1] - a[0], 1.0), 0.0, 1.0)
+    slope_above = np.where(a[0] >= 0, 1.0, np.where(a[1] <= 0, 0.0, slopes))
+    # with room for q alpha, once rounded, which stands for another alpha
+    excess = (above(np.maximum(end, 0.0) - slope_above * end, 2, 2 * np.abs(end)) for end in a)
+    offset_above = np.maximum(*excess)
+    lines = ((0.5, 0.0), (0.0, -W * (1 + 2 * EPS)), (1.0, -W * (1 + 2 * EPS)))
+    best = np.argmax([alpha * middle + beta for alpha, beta in lines], axis=0)
+    slope_below, offset_below = (np.array([line[part] for line in lines])[best] for part in (0, 1))
+    wrong = sum_above(above(error * modulus(u)), axis=1)
+    slack = above(window.error + EPS * norms(window.rows), 2)  # of the row, and of rounding what it is multiplied by
+
+    def highest(q: Floats) -> Floats:
+        w = q * np.where(q > 0, slope_above, slope_below)
+        fixed = q * np.where(q > 0, offset_above, offset_below)
+        through_bias = w * window.bias
+        size = _total(np.abs(fixed) + np.abs(through_bias)) + wrong
+        found = above(_total(fixed) + _total(through_bias) + wrong, 2, size)
+        for tap in window.taps.T:
+            through = w * tap
+            image, image_error = product(through, window.rows)
+            lost = above(norms(image_error) + _total(np.abs(through) * slack), 2)
+            reach = above(window.radius * above(norms(image) + lost), 2)
+            shift = _total(np.maximum(through * window.shift[0], through * window.shift[1]))
+            gone = _total(through * window.masked)
+            size = np.abs(found) + np.abs(shift) + reach + np.abs(gone)
+            found = above(found + np.maximum(np.maximum(shift + reach, gone), 0.0), 2, size)
+        return np.maximum(found, 0.0)
+
+    return -highest(-q), highest(q)
+
+
+def _total(values: Floats) -> Floats:
+    return np.asarray(sum_above(above(values), axis=1))
+
+
+def narrower(x: Range, y: Range) -> Range:
+    """What is in both of two ranges that hold."""
+    return np.fmax(x[0], y[0]), np.fmin(x[1], y[1])
 
 
 def image_norm(rows_norm: float, moduli: Floats, shift: Floats, B_u: float) -> float:
@@ -109,6 +175,7 @@ def frobenius_state(B: float, u: Floats, B_u: float, lambda_: Floats, steps: Ran
     )
 
 
+@np.errstate(all="ignore")
 def normed(o: Floats, eps: float, groups: int) -> Floats:
     """M3.3: ``f_g``, the rms of each group of channels after the gated norm, from moduli o (d,)."""
     size = o.size // groups
