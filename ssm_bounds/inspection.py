@@ -39,19 +39,21 @@ from ssm_bounds.bounds.evaluate.outward import above, below, norm, norms, sum_ab
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.mamba.measure import (
     Folded,
+    backward,
     entrywise_l1,
     folded,
     gate_rows,
-    radius,
+    input_radius,
     rates,
     require_numbers,
+    root_above,
     spectral_above,
     step_bias,
     tap_norms,
     weighted_norm,
     window_norm,
 )
-from ssm_bounds.models.mamba.weights import Array, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2, Norm
+from ssm_bounds.models.mamba.weights import Array, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2
 
 SCHEMA = 1
 DTYPES = {"float16": 65504.0, "bfloat16": (2 - 2.0**-7) * 2.0**127, "float32": (2 - 2.0**-23) * 2.0**127}
@@ -175,13 +177,14 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
     """
     require(isinstance(T, int) and 1 <= T <= 2**53, f"T: a number of tokens from 1 to 2^53, got {T!r}")
     mixer = layer.mixer
-    require_numbers(mixer, layer.norm)
+    require_numbers(layer)
+    radius = input_radius(layer)
     limits = mixer.limits if isinstance(mixer, Mamba2) else (0.0, math.inf)
     require(0 <= limits[0] <= limits[1], f"step limits: two numbers 0 <= low <= high, got {limits}")
     found = (
         _unbounded(mixer)
-        if layer.norm is None
-        else (_mamba1(mixer, layer.norm, T) if isinstance(mixer, Mamba1) else _mamba2(mixer, layer.norm, T))
+        if math.isinf(radius)
+        else (_mamba1(mixer, layer, T) if isinstance(mixer, Mamba1) else _mamba2(mixer, layer, T))
     )
     held = memory(found.rates, *found.step, T=T, eta=eta)
     heads, N = (
@@ -192,7 +195,7 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
     D, d = mixer.W_o.shape
     largest = [found.u.max(), found.state.max(), found.scan.max(), found.out]
     numbers = {
-        "input_radius": math.inf if layer.norm is None else radius(D),
+        "input_radius": radius,
         "u_max": found.u.max(),
         "u_l2": found.B_u,
         "delta_min": found.step[0].min(),
@@ -215,7 +218,7 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
         d_inner=d,
         d_state=N,
         heads=heads,
-        **{name: _finite(value) for name, value in numbers.items()},  # type: ignore[arg-type]
+        **{name: _finite(value) for name, value in numbers.items()},
         always_forgets=held.always_forgets,
         cannot_forget=held.cannot_forget,
         undecided=held.undecided,
@@ -225,10 +228,10 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
         groups=None if isinstance(mixer, Mamba1) else mixer.groups,
         step_limits=None if limits == (0.0, math.inf) else {"low": limits[0], "high": _finite(limits[1])},
         overflows=None
-        if layer.norm is None
+        if math.isinf(radius)
         else tuple(name for name, top in DTYPES.items() if not all(value <= top for value in largest)),
         measured=None,
-        notes=(*_fragile(found, held, limits, T), *found.notes, *_missing(missing)),
+        notes=(*_stated(layer), *_fragile(found, held, limits, T), *found.notes, *_missing(missing)),
         channels={
             name: [_finite(value) for value in values.tolist()]
             for name, values in (
@@ -282,10 +285,22 @@ def _layer(layer: LayerReport, channels: bool) -> dict[str, Any]:
 # ---- one mixer
 
 
-def _mamba1(mixer: Mamba1, applied: Norm, T: int) -> _Analysis:
-    inputs, gates = folded(mixer.R_x, mixer.c, applied), folded(mixer.R_z, mixer.c_z, applied)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """One direction of a Mamba mixer."""
+
+    B_u: float
+    u: Array
+    step: Range
+    rates: Range
+    state: Array
+    scans: tuple[Array, Array]  # at T and at 2T
+    paper: Paper | None
+
+
+def _way(mixer: Mamba1, inputs: Folded, T: int) -> _Way:
     found = _convolved(inputs, mixer.K, mixer.b)
-    B_u, U = found.B_u, modulus(found.u)
+    U = modulus(found.u)
     slow, fast = rates(mixer.A_log)
     rows, error = gate_rows(mixer)
     step = steps(_logits(mixer, rows, error, found), mixer.step_offset)
@@ -295,40 +310,53 @@ def _mamba1(mixer: Mamba1, applied: Norm, T: int) -> _Analysis:
     )
     pairs, lambda_, M = above(each_B * each_C), slow.min(axis=1), step[1]
     first = R_1(lambda_, M, T)
-    scans = [
-        above(scanned(U, B, C, pairs, R_1(lambda_, M, length), R_1(slow, M[:, None], length)) * mixer.directions)
-        for length in (T, 2 * T)
-    ]
-    y = above(scans[0] + np.abs(mixer.D) * U * mixer.directions, 3)
-    out = _out(mixer.W_o, mixer.b_o, above(y * modulus(gated(gates.range))))
+    at_T, at_2T = (
+        scanned(U, B, C, pairs, R_1(lambda_, M, length), R_1(slow, M[:, None], length)) for length in (T, 2 * T)
+    )
+    paper = _paper(mixer, rows, error, found.B_u, (slow, fast), step, above(first * U), T)
+    return _Way(found.B_u, U, step, (slow, fast), above(U * B * first, 2), (at_T, at_2T), paper)
+
+
+def _mamba1(mixer: Mamba1, layer: Layer, T: int) -> _Analysis:
+    inputs, gates = folded(mixer.R_x, mixer.c, layer), folded(mixer.R_z, mixer.c_z, layer)
+    mixers = [one for one in (mixer, backward(mixer)) if one is not None]
+    ways = [_way(one, inputs, T) for one in mixers]
+    times = mixer.directions if len(ways) == 1 else 1  # both directions of shared weights have the same bounds
+    scans = [above(sum(way.scans[at] for way in ways) * times, 2) for at in (0, 1)]
+    skips = sum(np.abs(one.D) * way.u for one, way in zip(mixers, ways, strict=True)) * times
     return _Analysis(
-        B_u=B_u,
-        u=U,
-        step=step,
-        rates=(slow, fast),
-        state=above(U * B * first, 2),
+        B_u=float(np.max([way.B_u for way in ways])),
+        u=np.concatenate([way.u for way in ways]),
+        step=_joined([way.step for way in ways]),
+        rates=_joined([way.rates for way in ways]),
+        state=np.concatenate([way.state for way in ways]),
         scan=scans[0],
         scan_l2=norm(scans[0]),
         later_scan_l2=norm(scans[1]),
-        out=out,
-        paper=_paper(mixer, rows, error, B_u, (slow, fast), step, above(first * U), T),
+        out=_out(mixer.W_o, mixer.b_o, above(above(scans[0] + skips, 5) * modulus(gated(gates.range)))),
+        paper=ways[0].paper,
         notes=_variants(mixer),
     )
 
 
-def _mamba2(mixer: Mamba2, applied: Norm, T: int) -> _Analysis:
+def _joined(ranges: list[Range]) -> Range:
+    low, high = zip(*ranges, strict=True)
+    return np.concatenate(low), np.concatenate(high)
+
+
+def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
     d, GN, H, G = len(mixer.R_x), len(mixer.R_B), len(mixer.A_log), mixer.groups
-    rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), applied)
-    gates, logits = folded(mixer.R_z, mixer.c_z, applied), folded(mixer.R_dt, mixer.p, applied).range
+    rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), layer)
+    gates, logits = folded(mixer.R_z, mixer.c_z, layer), folded(mixer.R_dt, mixer.p, layer).range
     parts = slice(0, d), slice(d, d + GN), slice(d + GN, d + 2 * GN)
     found = _convolved(rows.part(parts[0]), mixer.K[parts[0]], mixer.b[parts[0]])
     U = modulus(found.u)
     heads = np.array([_part_norm(rows, mixer, slice(h * d // H, (h + 1) * d // H)) for h in range(H)])
-    moduli, lengths = [], []
+    moduli, lengths, ends = [], [], rows.range
     for part in parts[1:]:
         groups = [slice(part.start + g * GN // G, part.start + (g + 1) * GN // G) for g in range(G)]
         lengths.append(np.array([_part_norm(rows, mixer, group) for group in groups]))
-        moduli.append(modulus(gated(convolved(mixer.K[part], mixer.b[part], tuple(end[part] for end in rows.range)))))
+        moduli.append(modulus(gated(convolved(mixer.K[part], mixer.b[part], (ends[0][part], ends[1][part])))))
     apart = sum_above(above(moduli[0] * moduli[1]).reshape(G, GN // G), axis=1)
     of_group = np.arange(H) * G // H
     B, pairs = lengths[0][of_group], np.fmin(above(lengths[0] * lengths[1]), apart)[of_group]
@@ -389,7 +417,7 @@ def _part_norm(rows: Folded, mixer: Mamba2, part: slice) -> float:
 def _logits(mixer: Mamba1, rows: Array, error: Array, inputs: _Convolved) -> Range:
     if isinstance(mixer.inner, InnerNorms):
         low = high = mixer.p  # x_proj's bias comes before the norm
-        reach = above(norms(mixer.W_dt * mixer.inner.dt) * radius(mixer.W_dt.shape[1]), 2)
+        reach = above(norms(mixer.W_dt * mixer.inner.dt) * root_above(mixer.W_dt.shape[1]), 2)
         below_p, above_p = -reach, reach
     else:
         low, high = step_bias(mixer)
@@ -403,7 +431,7 @@ def _logits(mixer: Mamba1, rows: Array, error: Array, inputs: _Convolved) -> Ran
 def _token(matrix: Array, shift: Array, gamma: Array | None, inputs: _Convolved) -> tuple[float, Array]:
     """Bounds of |B_t|_2 and of each |B_{t,n}| (M1.5)."""
     if gamma is not None:
-        reach = radius(len(gamma))
+        reach = root_above(len(gamma))
         return float(above(reach * np.abs(gamma).max())), np.asarray(above(reach * np.abs(gamma)))
     each = above(modulus(inputs.images(matrix, np.zeros_like(matrix))) + np.abs(shift))
     return image_norm(spectral_above(matrix), each, shift, inputs.B_u), each
@@ -423,14 +451,14 @@ def _gated_out(mixer: Mamba2, y: Array, Z: Array) -> float:
     d = len(y)
     if gated_norm.before_gate:
         whole = spectral_above(W_o * gated_norm.gamma * Z, 0.0, 2)
-        return float(above(norm(b_o) + radius(d) * whole, 2))
+        return float(above(norm(b_o) + root_above(d) * whole, 2))
     return float(above(norm(b_o) + _normed_out(W_o * gated_norm.gamma, gated_norm, above(y * Z))))
 
 
 def _normed_out(weighted: Array, applied: GatedNorm, o: Array) -> float:
     """M3.3; ``weighted`` is W_o diag gamma, each entry rounded once."""
     G, D = applied.groups, len(weighted)
-    lengths = above(normed(o, applied.eps, G) * radius(o.size // G))
+    lengths = above(normed(o, applied.eps, G) * root_above(o.size // G))
     blocks = above(norms(weighted.reshape(D * G, -1))).reshape(D, G)
     by_rows = norm(sum_above(above(blocks * lengths), axis=1))
     return float(np.fmin(above(spectral_above(weighted, 0.0, 1) * norm(lengths)), by_rows))
@@ -456,6 +484,12 @@ def _paper(
 # ---- what is said of it
 
 
+def _stated(layer: Layer) -> list[str]:
+    if layer.norm is not None or layer.radius is None:
+        return []
+    return [f"no norm bounds the input: all but the rates holds if its l2 norm is at most {layer.radius!r}, as stated"]
+
+
 def _variants(mixer: Mamba1) -> tuple[str, ...]:
     found = []
     if mixer.inner is not None:
@@ -463,7 +497,7 @@ def _variants(mixer: Mamba1) -> tuple[str, ...]:
     if mixer.convolution == "same":
         found.append("the convolution also sees later tokens: its ranges hold, but are not claimed to be exact")
     if mixer.directions == 2:
-        found.append("two directions: scan and output are sums of both, states and memory those of each direction")
+        found.append("two directions: scan and output add up, states and steps are those of each")
     if mixer.c_B.any() or mixer.c_C.any():
         found.append("x_proj adds biases to B or C, which the paper's core bound does not have")
     return tuple(found)
@@ -475,12 +509,16 @@ def _fragile(found: _Analysis, held: Memory, limits: tuple[float, float], T: int
     if idle := int((fast <= 2.0**-999).sum()):
         notes.append(f"{idle} of {fast.size} states have A = 0 (A_log at or near -infinity): no step makes them decay")
     elif slow.min() < 1e-2:
-        notes.append(f"A is near 0: the smallest |A| is at least {slow.min():.3g}, and horizons grow as its inverse")
+        notes.append(f"A is near 0: the smallest |A| is about {slow.min():.3g}, and horizons grow as its inverse")
     if T > 1 and math.isfinite(found.B_u) and held.decay_max >= 1 - 1 / T:
         sums = "" if found.paper is None else ": the published sums are at least a third of those without decay"
-        gap = f"1 - {1 - held.decay_max:.3g}"
+        gap = f"about 1 - {1 - held.decay_max:.3g}"
         notes.append(f"rho to 1: of one step's decay only factors above {gap} are excluded, at {T} tokens{sums}")
-    if limits != (0.0, math.inf) and not any("step limits act" in note for note in found.notes):
+    if (
+        limits != (0.0, math.inf)
+        and math.isfinite(found.B_u)
+        and not any("step limits act" in note for note in found.notes)
+    ):
         notes.append("step limits are never reached, so decoding that ignores them is the same")
     return notes
 

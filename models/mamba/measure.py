@@ -7,7 +7,7 @@ norm's weight gamma is folded into the rows of in_proj, a LayerNorm's beta into 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +26,7 @@ from ssm_bounds.bounds.evaluate.outward import (
     sum_above,
 )
 from ssm_bounds.bounds.values import DomainError, require
-from ssm_bounds.models.mamba.weights import Array, Mamba1, Mamba2, Norm
+from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1
 from ssm_bounds.models.norms.exact import exponent, sqrt_up
 from ssm_bounds.models.norms.spectral import spectral
 
@@ -71,14 +71,28 @@ class Folded:
         return Folded(self.rows[rows], self.error[rows], (low[rows], high[rows]), self.masked[rows], self.radius)
 
 
-def radius(size: int) -> float:
-    """rho = sqrt D, rounded up; it is not attained, as the norm adds eps > 0."""
+def root_above(size: int) -> float:
+    """The least float64 that is at least sqrt size."""
     return sqrt_up(Fraction(size))
 
 
-def folded(rows: Array, bias: Array, applied: Norm) -> Folded:
+def input_radius(layer: Layer) -> float:
+    """rho = sqrt D where a norm is applied, which is not attained, as it adds eps > 0; or what was stated; or infinity.
+
+    Raises: DomainError for a stated radius that is not above 0.
+    """
+    if layer.norm is not None:
+        return root_above(len(layer.norm.gamma))
+    require(layer.radius is None or layer.radius > 0, f"radius: an input radius is above 0, got {layer.radius!r}")
+    return math.inf if layer.radius is None else layer.radius
+
+
+def folded(rows: Array, bias: Array, layer: Layer) -> Folded:
     """``row . (gamma o v + beta) + bias``. After a LayerNorm v is orthogonal to 1: any multiple of 1 may be taken off a
     row, and what is near its mean leaves it shortest, so that the mean need not be exact."""
+    applied, radius = layer.norm, input_radius(layer)
+    if applied is None:
+        return Folded(rows, np.zeros(len(rows)), (bias, bias), bias, radius)
     found = rows * applied.gamma
     error = EPS * norms(found)
     shift = (bias, bias)
@@ -87,7 +101,7 @@ def folded(rows: Array, bias: Array, applied: Norm) -> Folded:
         error = above(error + EPS * norms(found))
     if applied.beta is not None:
         shift = _shifted(bias, rows, applied.beta)
-    return Folded(found, np.asarray(above(error, 4)), shift, bias, radius(rows.shape[1]))
+    return Folded(found, np.asarray(above(error, 4)), shift, bias, radius)
 
 
 def step_bias(mixer: Mamba1) -> Range:
@@ -178,14 +192,25 @@ def matrix_norms(mixer: Mamba1, inputs: Folded) -> MatrixNorms:
     )
 
 
-def require_numbers(mixer: Mamba1 | Mamba2, applied: Norm | None) -> None:
+def require_numbers(layer: Layer) -> None:
     """Raises: DomainError for weights that are no numbers; A_log may be -infinity, where nothing decays."""
-    for owner in (mixer, applied, mixer.inner if isinstance(mixer, Mamba1) else mixer.norm):
+    mixer = layer.mixer
+    parts = (mixer.inner, mixer.backward) if isinstance(mixer, Mamba1) else (mixer.norm,)
+    for owner in (mixer, layer.norm, *parts):
         for name in () if owner is None else owner.__slots__:
             value = getattr(owner, name)
             if isinstance(value, np.ndarray):
                 good = np.isfinite(value) | ((name == "A_log") & np.isneginf(value))
                 require(bool(good.all()), f"{name} holds {int((~good).sum())} entries that are not finite")
+
+
+def backward(mixer: Mamba1) -> Mamba1 | None:
+    """The second direction as a mixer of its own, where it has weights of its own."""
+    if mixer.backward is None:
+        return None
+    own = {name: getattr(mixer.backward, name) for name in mixer.backward.__slots__}
+    none = {name: np.zeros_like(getattr(mixer, name)) for name in ("c_dt", "c_B", "c_C")}
+    return replace(mixer, **own, **none, backward=None)
 
 
 def _shifted(bias: Array, rows: Array, vector: Array) -> Range:

@@ -1,7 +1,8 @@
 """One Mamba or Mamba-2 mixer as float64 arrays, in the symbols of theory-mamba M0, whatever file it came from.
 
-Letters of shapes: D model, d channels, N states, R rank of the step, k taps, H heads, G groups. The norm's weight is not
-folded into the rows of in_proj: whoever measures does that.
+Letters of shapes: D model, d channels, N states, R rank of the step, k taps, H heads, G groups. The norm's weight is
+not folded into the rows of in_proj: whoever measures does that. Every array is what the file holds, exactly; only a
+multiplier (Falcon-H1, Granite) and in_proj's dt bias are folded in, each product or sum rounded to nearest.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Norm:
-    """What a block applies to its input: ``gamma`` (D,) of ones where the file has none, ``beta`` (D,) of a LayerNorm."""
+    """What a block applies to its input: ``gamma`` (D,) of ones where the file has none; a LayerNorm has ``beta``."""
 
     kind: Literal["rms", "layer"]
     gamma: Array
@@ -36,8 +37,28 @@ class InnerNorms:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Backward:
+    """The second direction of Vision Mamba where it has weights of its own: it reads from the last token on."""
+
+    K: Array  # (d,k)
+    b: Array  # (d,)
+    X_dt: Array  # (R,d)
+    X_B: Array  # (N,d)
+    X_C: Array  # (N,d)
+    W_dt: Array  # (d,R)
+    p: Array  # (d,)
+    A_log: Array  # (d,N)
+    D: Array  # (d,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mamba1:
-    """theory-mamba M0. ``K`` (d,k): tap 0 is the current token. Biases that a file has not are zeros."""
+    """theory-mamba M0. Biases that a file has not are zeros.
+
+    ``K`` (d,k): tap i meets the token i places back; in a "same" convolution the token k//2 - i places ahead.
+    Two directions: y of both, their skips D included, add up before the gate. Without ``backward`` they share u and
+    all weights (typeseg); with it the second one is causal on the reversed tokens, and shares in_proj and out_proj.
+    """
 
     R_x: Array  # (d,D)
     R_z: Array  # (d,D)
@@ -61,11 +82,12 @@ class Mamba1:
     convolution: Literal["causal", "same"] = "causal"
     directions: Literal[1, 2] = 1
     step_offset: float = 0.0
+    backward: Backward | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GatedNorm:
-    """The norm of Mamba-2 before out_proj, over ``groups`` groups of channels; ``before_gate``: it norms y, not y o z."""
+    """The norm of Mamba-2 before out_proj, over groups of d/G channels; ``before_gate``: of y, not of y o SiLU(z)."""
 
     gamma: Array  # (d,)
     eps: float
@@ -100,9 +122,14 @@ class Mamba2:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One mixer of a model: its place, its input norm (None: nothing bounds its input), and its weights."""
+    """One mixer of a model: its place, its name in the file, the norm of its input, its weights.
+
+    ``norm`` None: the file has none, and ``radius`` is what the user stated instead, the largest |v|_2 of an input.
+    What the mixer gives is what the block adds to the residual stream: multipliers are folded into W_o.
+    """
 
     index: int
     name: str
     norm: Norm | None
     mixer: Mamba1 | Mamba2
+    radius: float | None = None

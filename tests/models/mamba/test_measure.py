@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,18 +14,23 @@ from ssm_bounds.models.mamba.measure import (
     folded,
     gate_rows,
     matrix_norms,
-    radius,
     rates,
+    root_above,
     spectral_above,
     step_bias,
     tap_norms,
     weighted_norm,
     window_norm,
 )
-from ssm_bounds.models.mamba.weights import Norm
+from ssm_bounds.models.mamba.weights import Layer, Norm
 from tests import mamba
 
 RNG = np.random.default_rng(2)
+
+
+def layer(applied: Norm) -> Layer:
+    """Any mixer, behind this norm."""
+    return replace(mamba.mamba1(0), norm=applied)
 
 
 def ball(size: int, D: int) -> np.ndarray:
@@ -35,7 +41,7 @@ def ball(size: int, D: int) -> np.ndarray:
 class TestFolded:
     def test_gamma_and_bias(self):
         rows, gamma, bias = RNG.normal(size=(5, 7)), RNG.normal(size=7), RNG.normal(size=5)
-        found = folded(rows, bias, Norm("rms", gamma, 1e-5))
+        found = folded(rows, bias, layer(Norm("rms", gamma, 1e-5)))
         for row, length in zip(rows, found.norms, strict=True):
             square = sum((Fraction(x) * Fraction(y)) ** 2 for x, y in zip(row.tolist(), gamma.tolist(), strict=True))
             assert square <= Fraction(length) ** 2 <= square * (1 + Fraction(1, 10**11))
@@ -47,7 +53,7 @@ class TestFolded:
     def test_a_layer_norm_is_orthogonal_to_one(self):
         rows, gamma, beta = RNG.normal(size=(4, 6)), RNG.normal(size=6), RNG.normal(size=6)
         bias = RNG.normal(size=4)
-        found = folded(rows, bias, Norm("layer", gamma, 1e-5, beta))
+        found = folded(rows, bias, layer(Norm("layer", gamma, 1e-5, beta)))
         weighted = rows * gamma
         exact = np.linalg.norm(weighted - weighted.mean(axis=1)[:, None], axis=1)
         assert found.norms == pytest.approx(exact, rel=1e-12) and (found.norms >= exact * (1 - 1e-15)).all()
@@ -60,18 +66,18 @@ class TestFolded:
         assert (low <= x.min(axis=0)).all() and (x.max(axis=0) <= high).all()
 
     def test_a_constant_row_vanishes_under_a_layer_norm(self):
-        found = folded(np.full((1, 3), 0.1), np.zeros(1), Norm("layer", np.ones(3), 1e-5))
+        found = folded(np.full((1, 3), 0.1), np.zeros(1), layer(Norm("layer", np.ones(3), 1e-5)))
         assert found.norms[0] <= 1e-15
 
-    def test_the_radius(self):
-        assert radius(64) == 8 and Fraction(radius(768)) ** 2 >= 768
+    def test_roots(self):
+        assert root_above(64) == 8 and Fraction(root_above(768)) ** 2 >= 768
 
 
 class TestWindow:
     @pytest.mark.parametrize(("d", "D", "k"), [(3, 2, 1), (6, 3, 4), (16, 8, 4), (90, 70, 3)])
     def test_no_window_is_longer_and_theta_gains(self, d, D, k):
         rows, K = RNG.normal(size=(d, D)), RNG.normal(size=(d, k))
-        inputs = folded(rows, np.zeros(d), Norm("rms", np.ones(D), 1e-5))
+        inputs = folded(rows, np.zeros(d), layer(Norm("rms", np.ones(D), 1e-5)))
         bound = window_norm(inputs, K)
         each = [np.linalg.norm(K[:, i, None] * rows, 2) for i in range(k)]
         assert bound <= np.sqrt(D) * sum(each) * (1 + 1e-6)
@@ -83,7 +89,7 @@ class TestWindow:
         assert 0.6 * bound <= best <= bound
 
     def test_taps_and_rows_of_zeros(self):
-        inputs = folded(RNG.normal(size=(4, 3)), np.zeros(4), Norm("rms", np.ones(3), 1e-5))
+        inputs = folded(RNG.normal(size=(4, 3)), np.zeros(4), layer(Norm("rms", np.ones(3), 1e-5)))
         assert window_norm(inputs, np.zeros((4, 2))) == 0
         one = np.array([[1.0, 0, 0]] * 4)
         assert window_norm(inputs, one) == pytest.approx(np.sqrt(3) * np.linalg.norm(inputs.rows, 2), rel=1e-9)
@@ -93,7 +99,7 @@ class TestWindow:
         d, D, k, n = 6, 3, 3, 5
         rows, K, b, q = RNG.normal(size=(d, D)), RNG.normal(size=(d, k)), RNG.normal(size=d), RNG.normal(size=(n, d))
         applied = Norm(kind, RNG.normal(size=D), 1e-5, RNG.normal(size=D))
-        inputs = folded(rows, RNG.normal(size=d), applied)
+        inputs = folded(rows, RNG.normal(size=d), layer(applied))
         a = convolved(K, b, inputs.range)
         window = Window(K, b, inputs.rows, inputs.error, inputs.shift, inputs.masked, inputs.radius)
         low, high = images_by_lines(q, np.zeros_like(q), gated(a), a, window)
@@ -130,9 +136,9 @@ class TestNorms:
         assert weighted_norm(W_o, np.zeros(9)) < 1e-290 and weighted_norm(W_o, np.full(9, np.inf)) == np.inf
 
     def test_those_of_a_layer(self):
-        layer = mamba.mamba1(0)
-        mixer = layer.mixer
-        found = matrix_norms(mixer, folded(mixer.R_x, mixer.c, layer.norm))
+        whole = mamba.mamba1(0)
+        mixer = whole.mixer
+        found = matrix_norms(mixer, folded(mixer.R_x, mixer.c, whole))
         for name in ("X_B", "X_C", "X_dt", "W_o", "R_x"):
             exact = np.linalg.norm(getattr(mixer, name), 2)
             assert exact * (1 - 1e-15) <= getattr(found, name) <= exact * (1 + 3e-7)
