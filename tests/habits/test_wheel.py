@@ -51,7 +51,13 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_one_top_level_name_and_all_its_data(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"ssm_bounds"}
-    for name in ("py.typed", "report/schema.json", "report/html/template.html", "report/html/style.css"):
+    for name in (
+        "py.typed",
+        "report/schema.json",
+        "report/inspect.json",
+        "report/html/template.html",
+        "report/html/style.css",
+    ):
         assert f"ssm_bounds/{name}" in names
     assert "ssm_bounds/bounds/ladder/rung.py" in names and "ssm_bounds/proofs/ours/perturbation/sharp.py" in names
 

@@ -1,0 +1,247 @@
+"""From a layer's weights to the primitives of theory-mamba M0 and M4.2: norms, ranges of what in_proj gives, gate rows.
+
+Rounded outward, the same on every machine (:mod:`ssm_bounds.bounds.evaluate.outward`; spectral norms are proven). The
+norm's weight gamma is folded into the rows of in_proj, a LayerNorm's beta into its bias.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ssm_bounds.bounds.architectures.mamba.suprema import Range
+from ssm_bounds.bounds.evaluate.elementary import total
+from ssm_bounds.bounds.evaluate.outward import (
+    EPS,
+    above,
+    below,
+    exp_above,
+    exp_below,
+    norm,
+    norms,
+    product,
+    sum_above,
+)
+from ssm_bounds.bounds.values import DomainError, require
+from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1
+from ssm_bounds.models.norms.exact import exponent, sqrt_up
+from ssm_bounds.models.norms.spectral import spectral
+
+_ROUNDS, _STEPS = 12, 4  # of the search for theta: it loses little, and nothing certified rests on it
+_BITS = 16  # of its vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folded:
+    """Rows (n,D) of in_proj as functions of the normed input v, |v| <= radius: row . v + shift.
+
+    The exact row is within ``error`` (n,) of the row in l2. ``shift`` (n,): ends of the bias with the row's share of
+    beta; ``masked`` (n,): what a token of zeros gives, the bias alone.
+    """
+
+    rows: Array
+    error: Array
+    shift: Range
+    masked: Array
+    radius: float
+
+    @property
+    def norms(self) -> Array:
+        """|r_j| (n,)."""
+        return np.asarray(above(norms(self.rows) + self.error))
+
+    @property
+    def range(self) -> Range:
+        """Of each output (n,), over the whole ball and for a masked token."""
+        reach = above(self.radius * self.norms)
+        low = below(self.shift[0] - reach, 1, np.abs(self.shift[0]) + reach)
+        high = above(self.shift[1] + reach, 1, np.abs(self.shift[1]) + reach)
+        return np.minimum(low, self.masked), np.maximum(high, self.masked)
+
+    @property
+    def offset(self) -> Array:
+        """|c_j| (n,) with and without a mask."""
+        return np.maximum(np.maximum(-self.shift[0], self.shift[1]), np.abs(self.masked))
+
+    def part(self, rows: slice) -> Folded:
+        low, high = self.shift
+        return Folded(self.rows[rows], self.error[rows], (low[rows], high[rows]), self.masked[rows], self.radius)
+
+
+def root_above(size: int) -> float:
+    """The least float64 that is at least sqrt size."""
+    return sqrt_up(Fraction(size))
+
+
+def input_radius(layer: Layer) -> float:
+    """rho = sqrt D where a norm is applied, which is not attained, as it adds eps > 0; or what was stated; or infinity.
+
+    Raises: DomainError for a stated radius that is not above 0.
+    """
+    if layer.norm is not None:
+        return root_above(len(layer.norm.gamma))
+    require(layer.radius is None or layer.radius > 0, f"radius: an input radius is above 0, got {layer.radius!r}")
+    return math.inf if layer.radius is None else layer.radius
+
+
+def folded(rows: Array, bias: Array, layer: Layer) -> Folded:
+    """``row . (gamma o v + beta) + bias``. After a LayerNorm v is orthogonal to 1: any multiple of 1 may be taken off a
+    row, and what is near its mean leaves it shortest, so that the mean need not be exact."""
+    applied, radius = layer.norm, input_radius(layer)
+    if applied is None:
+        return Folded(rows, np.zeros(len(rows)), (bias, bias), bias, radius)
+    found = rows * applied.gamma
+    error = EPS * norms(found)
+    shift = (bias, bias)
+    if applied.kind == "layer":
+        found = found - (total(found, axis=1) / found.shape[1])[:, None]
+        error = above(error + EPS * norms(found))
+    if applied.beta is not None:
+        shift = _shifted(bias, rows, applied.beta)
+    return Folded(found, np.asarray(above(error, 4)), shift, bias, radius)
+
+
+def step_bias(mixer: Mamba1) -> Range:
+    """Ends of ``p + W_dt c_dt`` (d,)."""
+    return _shifted(mixer.p, mixer.W_dt, mixer.c_dt)
+
+
+def gate_rows(mixer: Mamba1) -> tuple[Array, Array]:
+    """``Q = W_dt X_dt`` (d,d), and how far each entry can be off."""
+    return product(mixer.W_dt, mixer.X_dt)
+
+
+def rates(A_log: Array) -> Range:
+    """Ends of |a| = e^A_log; 0 where A_log is -infinity."""
+    return exp_below(A_log), exp_above(A_log)
+
+
+def tap_norms(K: Array) -> Array:
+    """kappa_j = |K_j|_1 (d,)."""
+    return np.asarray(sum_above(np.abs(K), axis=1))
+
+
+def entrywise_l1(matrix: Array) -> float:
+    return float(sum_above(np.abs(matrix)))
+
+
+def window_norm(inputs: Folded, K: Array) -> float:
+    """``rho |[sqrt(theta_i) G_i]_i|_2 (sum_i 1/theta_i)^(1/2)`` with ``G_i = diag(K_i) R`` (M1.3), from above."""
+    taps = K[:, K.any(axis=0)]
+    if not taps.size or not inputs.rows.any():
+        return 0.0
+    weights = _weights(inputs.rows, taps)
+    scaled = [taps[:, i, None] * weight * inputs.rows for i, weight in enumerate(weights)]
+    lost = above(np.abs(taps) * weights * inputs.error[:, None], 2)
+    side_by_side = spectral_above(np.hstack(scaled), norm(lost), 2)
+    return float(above(inputs.radius * side_by_side * np.sqrt(above(total(1 / weights**2), 4 + len(weights))), 4))
+
+
+def spectral_above(matrix: Array, error: float = 0.0, roundings: int = 0) -> float:
+    """Above the spectral norm of what a matrix (n,m) is within ``error`` of in Frobenius norm, ``roundings`` of each
+    entry apart. The least number of 24 bits, or float64, above the norm where it is exact.
+
+    A few rows are made 65, with zeros: 24 bits do, and are quicker than the last of 53. Beyond float64 it is infinity.
+    """
+    if 8 < min(matrix.shape) <= 64:
+        matrix = np.pad(matrix, [(0, max(0, 65 - size)) for size in matrix.shape])
+    try:
+        found = spectral(matrix)
+    except DomainError:  # entries or a norm beyond the float64 range
+        return math.inf
+    if not roundings and not error:
+        return found
+    return float(above(found + error + roundings * EPS * norm(matrix), 4))
+
+
+def weighted_norm(W_o: Array, o: Array) -> float:
+    """``|W_o diag(o)^(1/2)|_2 (sum_j o_j)^(1/2)`` for moduli o (d,) (M3.1 with omega = o); columns with o = 0 drop."""
+    if not np.isfinite(o).all():
+        return math.inf
+    kept = o > 2.0**-900
+    roots = np.sqrt(o[kept])
+    scaled = spectral_above(W_o[:, kept] * roots, 0.0, 2) if kept.any() else 0.0
+    left = above(norm(W_o[:, ~kept]) * norm(o[~kept])) if not kept.all() else 0.0
+    # o/sqrt(o) is sqrt(o), of which the computed roots are 2^-53 off
+    return float(above(scaled * norm(roots) + left, 8))
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixNorms:
+    """What M4.2 needs of whole matrices, from above; kmax (k,): the largest tap of any channel."""
+
+    X_B: float
+    X_C: float
+    X_dt: float
+    W_o: float
+    R_x: float
+    kmax: tuple[float, ...]
+
+
+def matrix_norms(mixer: Mamba1, inputs: Folded) -> MatrixNorms:
+    return MatrixNorms(
+        X_B=spectral_above(mixer.X_B),
+        X_C=spectral_above(mixer.X_C),
+        X_dt=spectral_above(mixer.X_dt),
+        W_o=spectral_above(mixer.W_o),
+        R_x=spectral_above(inputs.rows, norm(inputs.error)),
+        kmax=tuple(np.abs(mixer.K).max(axis=0).tolist()),
+    )
+
+
+def require_numbers(layer: Layer) -> None:
+    """Raises: DomainError for weights that are no numbers; A_log may be -infinity, where nothing decays."""
+    mixer = layer.mixer
+    parts = (mixer.inner, mixer.backward) if isinstance(mixer, Mamba1) else (mixer.norm,)
+    for owner in (mixer, layer.norm, *parts):
+        for name in () if owner is None else owner.__slots__:
+            value = getattr(owner, name)
+            if isinstance(value, np.ndarray):
+                good = np.isfinite(value) | ((name == "A_log") & np.isneginf(value))
+                require(bool(good.all()), f"{name} holds {int((~good).sum())} entries that are not finite")
+
+
+def backward(mixer: Mamba1) -> Mamba1 | None:
+    """The second direction as a mixer of its own, where it has weights of its own."""
+    if mixer.backward is None:
+        return None
+    own = {name: getattr(mixer.backward, name) for name in mixer.backward.__slots__}
+    none = {name: np.zeros_like(getattr(mixer, name)) for name in ("c_dt", "c_B", "c_C")}
+    return replace(mixer, **own, **none, backward=None)
+
+
+def _shifted(bias: Array, rows: Array, vector: Array) -> Range:
+    image, error = (part[:, 0] for part in product(rows, vector[:, None]))
+    size = np.abs(bias) + np.abs(image) + error
+    return below(bias + image - error, 2, size), above(bias + image + error, 2, size)
+
+
+# ---- theta: a search on integers, which BLAS adds exactly
+
+
+def _weights(rows: Array, taps: Array) -> Array:
+    """About the best ``theta_i^(1/2)`` (k,) for rows (d,D) and taps (d,k): at the optimum ``theta_i = 1/|G_i^T x|``, x
+    the top left singular vector. Damped, by powers of a matrix whose products are exact in any order."""
+    bits = 53 - _BITS - max(rows.shape).bit_length()
+    integral = np.rint(np.ldexp(rows, min(bits, 24) - exponent(rows)))
+    theta = np.ones(taps.shape[1])
+    x = np.sqrt(total(np.square(taps), axis=1))  # channels by their size, and no symmetry to be stuck in
+    x = x * (1 + np.arange(len(x)) / len(x))
+    for _ in range(_ROUNDS):
+        for _ in range(_STEPS):
+            back = _few_bits(taps * x[:, None]).T @ integral
+            x = total(theta * taps * (integral @ _few_bits(back).T), axis=1)
+            x = x / np.abs(x).max() if x.any() else np.ones(len(x))
+        images = _few_bits(taps * x[:, None]).T @ integral
+        sizes = np.sqrt(total(np.square(images), axis=1))
+        theta = np.sqrt(theta / np.maximum(sizes / sizes.max(), 1e-6)) if sizes.max() > 0 else theta
+        theta = theta / theta.max()
+    return np.sqrt(theta)
+
+
+def _few_bits(values: Array) -> Array:
+    """Times a power of two, and rounded to integers of at most ``_BITS`` bits."""
+    return np.rint(np.ldexp(values, _BITS - math.frexp(np.abs(values).max())[1]))

@@ -1,0 +1,532 @@
+"""What one Mamba or Mamba-2 layer can do, over all inputs of length at most T: certified, and without data.
+
+:func:`inspect_layer` composes theory-mamba M1 to M3, M7 and M2's memory; :func:`documents` is the JSON of
+``report/inspect.json``. A number that is not finite is None, with a note. Real arithmetic throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ssm_bounds.bounds.architectures.mamba.memory import Memory, doubling_exponent, memory
+from ssm_bounds.bounds.architectures.mamba.paper import Paper, core, published_sums
+from ssm_bounds.bounds.architectures.mamba.sums import R_1
+from ssm_bounds.bounds.architectures.mamba.suprema import (
+    Range,
+    Window,
+    clamped,
+    convolved,
+    gated,
+    image_norm,
+    images,
+    images_by_lines,
+    input_norm,
+    modulus,
+    narrower,
+    normed,
+    on_both_paths,
+    output_norm,
+    scanned,
+    steps,
+)
+from ssm_bounds.bounds.evaluate.outward import above, below, norm, norms, sum_above
+from ssm_bounds.bounds.values import require
+from ssm_bounds.models.mamba.measure import (
+    Folded,
+    backward,
+    entrywise_l1,
+    folded,
+    gate_rows,
+    input_radius,
+    rates,
+    require_numbers,
+    root_above,
+    spectral_above,
+    step_bias,
+    tap_norms,
+    weighted_norm,
+    window_norm,
+)
+from ssm_bounds.models.mamba.weights import Array, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2
+
+SCHEMA = 1
+DTYPES = {"float16": 65504.0, "bfloat16": (2 - 2.0**-7) * 2.0**127, "float32": (2 - 2.0**-23) * 2.0**127}
+NOT_CLAIMED = (
+    "Suprema of layers do not multiply to one of the model: in every layer they hold whatever the others do.",
+    "A layer's ceiling is not the context of the model: other layers carry what this one forgets.",
+    "A doubling exponent of 0 says that the bound has saturated, not that the layer forgets.",
+    "Undecided states are undecided by these bounds; that the input decides is not said.",
+    "Real arithmetic: rounding in the forward pass is not counted.",
+)
+
+Channels: TypeAlias = dict[str, list[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """One layer; the names are the keys of the JSON, listed in ``report/inspect.json``. ``channels``, entries by
+    channel (steps by head in Mamba-2), is in the JSON where it is asked for."""
+
+    index: int
+    mixer: str
+    d_model: int
+    d_inner: int
+    d_state: int
+    heads: int | None
+    input_radius: float | None
+    u_max: float | None
+    u_l2: float | None
+    delta_min: float | None
+    delta_max: float | None
+    s_A: float | None
+    decay_min: float | None
+    decay_max: float | None
+    always_forgets: float
+    cannot_forget: float
+    undecided: float
+    doubling_exponent: float | None
+    state_sup: float | None
+    scan_sup: float | None
+    out_sup: float | None
+    paper: dict[str, float | None] | None
+    groups: int | None
+    step_limits: dict[str, float | None] | None
+    horizon_floor: float | None
+    horizon_ceiling: float | None
+    overflows: tuple[str, ...] | None
+    measured: Mapping[str, Any] | None
+    notes: tuple[str, ...]
+    channels: Channels
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """One file: what was read of it, what was assumed and left out, and its layers."""
+
+    path: str
+    format: str
+    family: str
+    parameters: int
+    assumed: tuple[str, ...]
+    not_analysed: tuple[str, ...]
+    layers: tuple[LayerReport, ...]
+
+    def sentence(self, *, T: int, eta: float) -> str:
+        """One sentence about the states of all layers together, weighted by their number."""
+        if not self.layers:
+            return f"{self.path}: no Mamba layer was found."
+        counts = [layer.d_inner * layer.d_state for layer in self.layers]
+        shares = [
+            sum(map(lambda count, layer: count * getattr(layer, name), counts, self.layers)) / sum(counts)
+            for name in ("always_forgets", "cannot_forget", "undecided")
+        ]
+        outside = [layer for layer in self.layers if layer.overflows is None or "float16" in layer.overflows]
+        return (
+            f"{self.path}, {len(self.layers)} layers: over all inputs of length at most {T}, {shares[0]:.1%} of the "
+            f"states always forget (at most {eta:g} of a contribution is left after {T} tokens), {shares[1]:.1%} "
+            f"cannot forget, and {shares[2]:.1%} are undecided; in {len(self.layers) - len(outside)} of the layers no "
+            "u, state, scan or output leaves the range of float16, in real arithmetic."
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Convolved:
+    """Channels after the convolution and SiLU: their range, a bound of |u|_2, and what they come from."""
+
+    u: Range
+    B_u: float
+    a: Range
+    window: Window
+
+    def images(self, rows: Array, error: Array) -> Range:
+        """M1.4; for more inputs than 64 lines gain nothing."""
+        found = images(rows, error, self.u, self.B_u)
+        if self.window.rows.shape[1] > 64:
+            return found
+        return narrower(found, images_by_lines(rows, error, self.u, self.a, self.window))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Analysis:
+    """Numbers of one layer before None stands for what is not finite; arrays by channel, steps by head or channel."""
+
+    B_u: float
+    u: Array
+    step: Range
+    rates: Range
+    state: Array
+    scan: Array
+    scan_l2: float
+    later_scan_l2: float
+    out: float
+    paper: Paper | None
+    notes: tuple[str, ...]
+
+
+@np.errstate(all="ignore")
+def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
+    """Everything that is certified of one layer over inputs of length at most ``T``; memory at ``eta``.
+
+    Raises: DomainError for weights that are not finite, T < 1, and eta outside (0, 1/2).
+    """
+    require(isinstance(T, int) and 1 <= T <= 2**53, f"T: a number of tokens from 1 to 2^53, got {T!r}")
+    mixer = layer.mixer
+    require_numbers(layer)
+    radius = input_radius(layer)
+    limits = mixer.limits if isinstance(mixer, Mamba2) else (0.0, math.inf)
+    require(0 <= limits[0] <= limits[1], f"step limits: two numbers 0 <= low <= high, got {limits}")
+    found = (
+        _unbounded(mixer)
+        if math.isinf(radius)
+        else (_mamba1(mixer, layer, T) if isinstance(mixer, Mamba1) else _mamba2(mixer, layer, T))
+    )
+    held = memory(found.rates, *found.step, T=T, eta=eta)
+    heads, N = (
+        (None, mixer.A_log.shape[1])
+        if isinstance(mixer, Mamba1)
+        else (len(mixer.A_log), len(mixer.R_B) // mixer.groups)
+    )
+    D, d = mixer.W_o.shape
+    largest = [found.u.max(), found.state.max(), found.scan.max(), found.out]
+    numbers = {
+        "input_radius": radius,
+        "u_max": found.u.max(),
+        "u_l2": found.B_u,
+        "delta_min": found.step[0].min(),
+        "delta_max": found.step[1].max(),
+        "s_A": -float(found.rates[0].min()) + 0.0,
+        "decay_min": held.decay_min,
+        "decay_max": held.decay_max,
+        "doubling_exponent": doubling_exponent(found.scan_l2, found.later_scan_l2),
+        "state_sup": found.state.max(),
+        "scan_sup": found.scan_l2,
+        "out_sup": found.out,
+        "horizon_floor": held.floor,
+        "horizon_ceiling": held.ceiling,
+    }
+    missing = [name for name, value in numbers.items() if not math.isfinite(value)]
+    return LayerReport(
+        index=layer.index,
+        mixer="mamba" if isinstance(mixer, Mamba1) else "mamba2",
+        d_model=D,
+        d_inner=d,
+        d_state=N,
+        heads=heads,
+        **{name: _finite(value) for name, value in numbers.items()},
+        always_forgets=held.always_forgets,
+        cannot_forget=held.cannot_forget,
+        undecided=held.undecided,
+        paper=None
+        if found.paper is None
+        else {field.name: _finite(getattr(found.paper, field.name)) for field in fields(Paper)},
+        groups=None if isinstance(mixer, Mamba1) else mixer.groups,
+        step_limits=None if limits == (0.0, math.inf) else {"low": limits[0], "high": _finite(limits[1])},
+        overflows=None
+        if math.isinf(radius)
+        else tuple(name for name, top in DTYPES.items() if not all(value <= top for value in largest)),
+        measured=None,
+        notes=(*_stated(layer), *_fragile(found, held, limits, T), *found.notes, *_missing(missing)),
+        channels={
+            name: [_finite(value) for value in values.tolist()]
+            for name, values in (
+                ("u_max", found.u),
+                ("delta_min", found.step[0]),
+                ("delta_max", found.step[1]),
+                ("state_sup", found.state),
+                ("scan_sup", found.scan),
+            )
+        },
+    )
+
+
+def documents(
+    models: Sequence[ModelReport],
+    failed: Sequence[tuple[str, str]] = (),
+    *,
+    T: int,
+    eta: float,
+    channels: bool = False,
+) -> dict[str, Any]:
+    """The JSON of ``report/inspect.json``; ``failed``: paths and errors; ``channels``: with arrays by channel."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
+        "T": T,
+        "eta": eta,
+        "models": [
+            {
+                "path": model.path,
+                "format": model.format,
+                "family": model.family,
+                "parameters": model.parameters,
+                "assumed": list(model.assumed),
+                "not_analysed": list(model.not_analysed),
+                "layers": [_layer(layer, channels) for layer in model.layers],
+            }
+            for model in models
+        ],
+        "failed": [{"path": path, "error": error} for path, error in failed],
+    }
+
+
+def _layer(layer: LayerReport, channels: bool) -> dict[str, Any]:
+    found = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    if not channels:
+        del found["channels"]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+
+
+# ---- one mixer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """One direction of a Mamba mixer."""
+
+    B_u: float
+    u: Array
+    step: Range
+    rates: Range
+    state: Array
+    scans: tuple[Array, Array]  # at T and at 2T
+    paper: Paper | None
+
+
+def _way(mixer: Mamba1, inputs: Folded, T: int) -> _Way:
+    found = _convolved(inputs, mixer.K, mixer.b)
+    U = modulus(found.u)
+    slow, fast = rates(mixer.A_log)
+    rows, error = gate_rows(mixer)
+    step = steps(_logits(mixer, rows, error, found), mixer.step_offset)
+    (B, each_B), (C, each_C) = (
+        _token(matrix, shift, None if mixer.inner is None else getattr(mixer.inner, name), found)
+        for name, matrix, shift in (("B", mixer.X_B, mixer.c_B), ("C", mixer.X_C, mixer.c_C))
+    )
+    pairs, lambda_, M = above(each_B * each_C), slow.min(axis=1), step[1]
+    first = R_1(lambda_, M, T)
+    at_T, at_2T = (
+        scanned(U, B, C, pairs, R_1(lambda_, M, length), R_1(slow, M[:, None], length)) for length in (T, 2 * T)
+    )
+    paper = _paper(mixer, rows, error, found.B_u, (slow, fast), step, above(first * U), T)
+    return _Way(found.B_u, U, step, (slow, fast), above(U * B * first, 2), (at_T, at_2T), paper)
+
+
+def _mamba1(mixer: Mamba1, layer: Layer, T: int) -> _Analysis:
+    inputs, gates = folded(mixer.R_x, mixer.c, layer), folded(mixer.R_z, mixer.c_z, layer)
+    mixers = [one for one in (mixer, backward(mixer)) if one is not None]
+    ways = [_way(one, inputs, T) for one in mixers]
+    times = mixer.directions if len(ways) == 1 else 1  # both directions of shared weights have the same bounds
+    scans = [above(sum(way.scans[at] for way in ways) * times, 2) for at in (0, 1)]
+    skips = sum(np.abs(one.D) * way.u for one, way in zip(mixers, ways, strict=True)) * times
+    return _Analysis(
+        B_u=float(np.max([way.B_u for way in ways])),
+        u=np.concatenate([way.u for way in ways]),
+        step=_joined([way.step for way in ways]),
+        rates=_joined([way.rates for way in ways]),
+        state=np.concatenate([way.state for way in ways]),
+        scan=scans[0],
+        scan_l2=norm(scans[0]),
+        later_scan_l2=norm(scans[1]),
+        out=_out(mixer.W_o, mixer.b_o, above(above(scans[0] + skips, 5) * modulus(gated(gates.range)))),
+        paper=ways[0].paper,
+        notes=_variants(mixer),
+    )
+
+
+def _joined(ranges: list[Range]) -> Range:
+    low, high = zip(*ranges, strict=True)
+    return np.concatenate(low), np.concatenate(high)
+
+
+def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
+    d, GN, H, G = len(mixer.R_x), len(mixer.R_B), len(mixer.A_log), mixer.groups
+    rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), layer)
+    gates, logits = folded(mixer.R_z, mixer.c_z, layer), folded(mixer.R_dt, mixer.p, layer).range
+    parts = slice(0, d), slice(d, d + GN), slice(d + GN, d + 2 * GN)
+    found = _convolved(rows.part(parts[0]), mixer.K[parts[0]], mixer.b[parts[0]])
+    U = modulus(found.u)
+    heads = np.array([_part_norm(rows, mixer, slice(h * d // H, (h + 1) * d // H)) for h in range(H)])
+    moduli, lengths, ends = [], [], rows.range
+    for part in parts[1:]:
+        groups = [slice(part.start + g * GN // G, part.start + (g + 1) * GN // G) for g in range(G)]
+        lengths.append(np.array([_part_norm(rows, mixer, group) for group in groups]))
+        moduli.append(modulus(gated(convolved(mixer.K[part], mixer.b[part], (ends[0][part], ends[1][part])))))
+    apart = sum_above(above(moduli[0] * moduli[1]).reshape(G, GN // G), axis=1)
+    of_group = np.arange(H) * G // H
+    B, pairs = lengths[0][of_group], np.fmin(above(lengths[0] * lengths[1]), apart)[of_group]
+    slow, fast = rates(mixer.A_log)
+    free = steps(logits)
+    step = on_both_paths(free, mixer.limits)
+    by_channel = np.arange(d) * H // d
+    first, later = (R_1(slow, step[1], length) for length in (T, 2 * T))
+    scans = [above(pairs * total) for total in (first, later)]
+    y = above(U * above(scans[0] + np.abs(mixer.D))[by_channel])
+    Z = modulus(gated(gates.range))
+    notes = []
+    prefill = clamped(free, mixer.limits)
+    if (prefill[0] > step[0]).any() or (prefill[1] < step[1]).any():
+        notes.append(
+            f"step limits act: prefill keeps the step within [{prefill[0].min():.6g}, {prefill[1].max():.6g}], but "
+            "one-token decoding may ignore them, so all numbers hold for both"
+        )
+    return _Analysis(
+        B_u=float(np.fmin(found.B_u, norm(heads))),
+        u=U,
+        step=step,
+        rates=(slow[:, None], fast[:, None]),
+        state=above(U * (above(B * first))[by_channel]),
+        scan=above(U * scans[0][by_channel]),
+        scan_l2=norm(above(heads * scans[0])),
+        later_scan_l2=norm(above(heads * scans[1])),
+        out=_gated_out(mixer, y, Z),
+        paper=None,
+        notes=(*notes, "the paper's quantities are not defined here: B and C are no linear images of u"),
+    )
+
+
+def _unbounded(mixer: Mamba1 | Mamba2) -> _Analysis:
+    """A layer whose input nothing bounds: only its rates, and what the step limits are on both paths, are known."""
+    slow, fast = rates(mixer.A_log if isinstance(mixer, Mamba1) else mixer.A_log[:, None])
+    nothing = np.full(len(mixer.R_x), math.inf)
+    step = np.zeros(len(slow)), np.full(len(slow), math.inf)
+    return _Analysis(
+        math.inf, nothing, step, (slow, fast), nothing, nothing, math.inf, math.inf, math.inf, None,
+        ("no norm bounds the layer's input: nothing but its rates is known",),
+    )  # fmt: skip
+
+
+def _convolved(inputs: Folded, K: Array, b: Array) -> _Convolved:
+    a = convolved(K, b, inputs.range)
+    u = gated(a)
+    B_u = input_norm(modulus(u), b, tap_norms(K), inputs.offset, window_norm(inputs, K))
+    window = Window(K, b, inputs.rows, inputs.error, inputs.shift, inputs.masked, inputs.radius)
+    return _Convolved(u, B_u, a, window)
+
+
+def _part_norm(rows: Folded, mixer: Mamba2, part: slice) -> float:
+    """A bound of the l2 norm of some of the channels of [x | B | C] after the convolution."""
+    return _convolved(rows.part(part), mixer.K[part], mixer.b[part]).B_u
+
+
+def _logits(mixer: Mamba1, rows: Array, error: Array, inputs: _Convolved) -> Range:
+    if isinstance(mixer.inner, InnerNorms):
+        low = high = mixer.p  # x_proj's bias comes before the norm
+        reach = above(norms(mixer.W_dt * mixer.inner.dt) * root_above(mixer.W_dt.shape[1]), 2)
+        below_p, above_p = -reach, reach
+    else:
+        low, high = step_bias(mixer)
+        below_p, above_p = inputs.images(rows, error)
+    return (
+        below(low + below_p, 1, np.abs(low) + np.abs(below_p)),
+        above(high + above_p, 1, np.abs(high) + np.abs(above_p)),
+    )
+
+
+def _token(matrix: Array, shift: Array, gamma: Array | None, inputs: _Convolved) -> tuple[float, Array]:
+    """Bounds of |B_t|_2 and of each |B_{t,n}| (M1.5)."""
+    if gamma is not None:
+        reach = root_above(len(gamma))
+        return float(above(reach * np.abs(gamma).max())), np.asarray(above(reach * np.abs(gamma)))
+    each = above(modulus(inputs.images(matrix, np.zeros_like(matrix))) + np.abs(shift))
+    return image_norm(spectral_above(matrix), each, shift, inputs.B_u), each
+
+
+def _out(W_o: Array, b_o: Array, o: Array) -> float:
+    if not np.isfinite(o).all():
+        return math.inf
+    plain = above(spectral_above(W_o) * norm(o))
+    return float(above(norm(b_o) + output_norm(W_o, o, float(np.fmin(plain, weighted_norm(W_o, o))))))
+
+
+def _gated_out(mixer: Mamba2, y: Array, Z: Array) -> float:
+    W_o, b_o, gated_norm = mixer.W_o, mixer.b_o, mixer.norm
+    if gated_norm is None:
+        return _out(W_o, b_o, above(y * Z))
+    d = len(y)
+    if gated_norm.before_gate:
+        whole = spectral_above(W_o * gated_norm.gamma * Z, 0.0, 2)
+        return float(above(norm(b_o) + root_above(d) * whole, 2))
+    return float(above(norm(b_o) + _normed_out(W_o * gated_norm.gamma, gated_norm, above(y * Z))))
+
+
+def _normed_out(weighted: Array, applied: GatedNorm, o: Array) -> float:
+    """M3.3; ``weighted`` is W_o diag gamma, each entry rounded once."""
+    G, D = applied.groups, len(weighted)
+    lengths = above(normed(o, applied.eps, G) * root_above(o.size // G))
+    blocks = above(norms(weighted.reshape(D * G, -1))).reshape(D, G)
+    by_rows = norm(sum_above(above(blocks * lengths), axis=1))
+    return float(np.fmin(above(spectral_above(weighted, 0.0, 1) * norm(lengths)), by_rows))
+
+
+def _paper(
+    mixer: Mamba1, rows: Array, error: Array, B_u: float, bounds: Range, step: Range, reach: Array, T: int
+) -> Paper | None:
+    if mixer.inner is not None or mixer.directions == 2 or mixer.c_B.any() or mixer.c_C.any():
+        return None
+    B_B, B_C, M_Delta = spectral_above(mixer.X_B), spectral_above(mixer.X_C), float(step[1].max())
+    abscissa, least = -float(bounds[0].min()) + 0.0, float(step[0].min())
+    rho_A, S_1, S_2 = published_sums(abscissa, least, T)
+    published, sharp = core(B_B, B_C, B_u, M_Delta, S_1, reach)
+    low, high = step_bias(mixer)
+    return Paper(
+        B_u=B_u, B_B=B_B, B_C=B_C, M_B=entrywise_l1(mixer.X_B), M_C=entrywise_l1(mixer.X_C),
+        B_q=float(above(norms(rows) + norms(error)).max()), p_lo=float(low.min()), p_hi=float(high.max()),
+        M_Delta=M_Delta, Delta_min=least, rho_A=rho_A, S_1=S_1, S_2=S_2, published_sup=published, sharp_sup=sharp,
+    )  # fmt: skip
+
+
+# ---- what is said of it
+
+
+def _stated(layer: Layer) -> list[str]:
+    if layer.norm is not None or layer.radius is None:
+        return []
+    return [f"no norm bounds the input: all but the rates holds if its l2 norm is at most {layer.radius!r}, as stated"]
+
+
+def _variants(mixer: Mamba1) -> tuple[str, ...]:
+    found = []
+    if mixer.inner is not None:
+        found.append("norms on dt, B and C bound them whatever x_proj is; the paper's quantities are not defined here")
+    if mixer.convolution == "same":
+        found.append("the convolution also sees later tokens: its ranges hold, but are not claimed to be exact")
+    if mixer.directions == 2:
+        found.append("two directions: scan and output add up, states and steps are those of each")
+    if mixer.c_B.any() or mixer.c_C.any():
+        found.append("x_proj adds biases to B or C, which the paper's core bound does not have")
+    return tuple(found)
+
+
+def _fragile(found: _Analysis, held: Memory, limits: tuple[float, float], T: int) -> list[str]:
+    slow, fast = found.rates
+    notes = []
+    if idle := int((fast <= 2.0**-999).sum()):
+        notes.append(f"{idle} of {fast.size} states have A = 0 (A_log at or near -infinity): no step makes them decay")
+    elif slow.min() < 1e-2:
+        notes.append(f"A is near 0: the smallest |A| is about {slow.min():.3g}, and horizons grow as its inverse")
+    if T > 1 and math.isfinite(found.B_u) and held.decay_max >= 1 - 1 / T:
+        sums = "" if found.paper is None else ": the published sums are at least a third of those without decay"
+        gap = f"about 1 - {1 - held.decay_max:.3g}"
+        notes.append(f"rho to 1: of one step's decay only factors above {gap} are excluded, at {T} tokens{sums}")
+    if (
+        limits != (0.0, math.inf)
+        and math.isfinite(found.B_u)
+        and not any("step limits act" in note for note in found.notes)
+    ):
+        notes.append("step limits are never reached, so decoding that ignores them is the same")
+    return notes
+
+
+def _missing(names: list[str]) -> tuple[str, ...]:
+    return (f"not finite, so null: {', '.join(names)}",) if names else ()
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
