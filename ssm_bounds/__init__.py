@@ -19,6 +19,7 @@ What to call, and what it gives:
     ask           a question: the file, what you state and the data, every fact with its evidence
     ask_each      the same about several models, which share the delta of one test set
     certify       the answer to a question: its headline and its ladder
+    inspect       what every layer of a Mamba can do over all inputs: gates, memory, suprema
     explain       which norm to shrink, and what more data buys
     sweep         a rung over grids of m, T, delta, the margin or constants: float64, not certified
     BoundMonitor  a log of what a bound depends on, epoch by epoch, in a training loop of yours
@@ -32,6 +33,8 @@ What these take and give:
     Search        which rungs search with the training data, for ``ask``
     Certificate   what ``certify`` gives
     Headline      its one line: a sentence, a value and a verdict
+    ModelReport   what ``inspect`` gives: what was read, assumed and left out, and the layers
+    LayerReport   one layer of it; None for what is not finite, with a note
 
 ``help(ssm_bounds.ask)`` lists what can be stated. The command ``ssm-bounds`` asks the same questions.
 Each name is loaded when it is first used.
@@ -45,6 +48,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ssm_bounds.certificate import Certificate, Headline, certify
     from ssm_bounds.explanation import explain, sweep
+    from ssm_bounds.inspection import LayerReport, ModelReport, inspect
     from ssm_bounds.models.files.checkpoint import Checkpoint, read
     from ssm_bounds.models.training.monitor import BoundMonitor
     from ssm_bounds.question import Evidence, Fact, Question, Search, ask, ask_each, read_data
@@ -58,12 +62,15 @@ _HOMES = {
     "Evidence": "ssm_bounds.question",
     "Fact": "ssm_bounds.question",
     "Headline": "ssm_bounds.certificate",
+    "LayerReport": "ssm_bounds.inspection",
+    "ModelReport": "ssm_bounds.inspection",
     "Question": "ssm_bounds.question",
     "Search": "ssm_bounds.question",
     "ask": "ssm_bounds.question",
     "ask_each": "ssm_bounds.question",
     "certify": "ssm_bounds.certificate",
     "explain": "ssm_bounds.explanation",
+    "inspect": "ssm_bounds.inspection",
     "read": "ssm_bounds.models.files.checkpoint",
     "read_data": "ssm_bounds.question",
     "sweep": "ssm_bounds.explanation",
@@ -75,12 +82,15 @@ __all__ = [
     "Evidence",
     "Fact",
     "Headline",
+    "LayerReport",
+    "ModelReport",
     "Question",
     "Search",
     "ask",
     "ask_each",
     "certify",
     "explain",
+    "inspect",
     "read",
     "read_data",
     "sweep",

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from typing import Any, TypeAlias
@@ -37,6 +38,7 @@ from ssm_bounds.bounds.architectures.mamba.suprema import (
 )
 from ssm_bounds.bounds.evaluate.outward import above, below, norm, norms, sum_above
 from ssm_bounds.bounds.values import require
+from ssm_bounds.models.files.mamba import open_model
 from ssm_bounds.models.mamba.measure import (
     Folded,
     backward,
@@ -243,6 +245,33 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
             )
         },
     )
+
+
+def inspect(
+    path: str | os.PathLike[str],
+    *,
+    T: int = 2048,
+    eta: float = 0.05,
+    layers: Sequence[int] = (),
+    mapping: str | os.PathLike[str] | None = None,
+    input_radius: float | None = None,
+    mixer_groups: int | None = None,
+    each: Callable[[list[int]], Iterable[int]] = iter,
+) -> ModelReport:
+    """What is certain of every Mamba layer of a file, or of some ``layers`` of it, one in memory at a time.
+
+    ``T``: largest length; ``eta``: the share of a contribution that counts as forgotten. The rest is as in
+    :func:`ssm_bounds.models.files.mamba.open_model`. ``each``: told the numbers of the layers, gives them one by one.
+    Raises: CheckpointError, DomainError.
+    """
+    model = open_model(path, mapping=mapping, input_radius=input_radius, mixer_groups=mixer_groups)
+    count = len(model.layers)
+    wrong = [i for i in layers if not 0 <= i < count]
+    require(not wrong, f"{path}: there is no layer {wrong[:1]}; its {count} Mamba layers are 0 to {count - 1}")
+    chosen = sorted(set(layers)) or list(range(count))
+    found = tuple(inspect_layer(model.layers[i], T=T, eta=eta) for i in each(chosen))
+    family = found[0].mixer if found else model.format
+    return ModelReport(str(path), model.format, family, model.parameters, model.assumed, model.not_analysed, found)
 
 
 def documents(

@@ -8,6 +8,7 @@ from ssm_bounds.cli.certify import certify
 from ssm_bounds.cli.experiment import experiment
 from ssm_bounds.cli.explain import explain
 from ssm_bounds.cli.growth import growth
+from ssm_bounds.cli.inspect import inspect
 from ssm_bounds.cli.sweep import sweep
 from ssm_bounds.cli.train import train
 from ssm_bounds.cli.verify import verify
@@ -23,8 +24,9 @@ def main() -> None:
       ssm-bounds train majority --m 20000 --T 50 --out model.safetensors
       ssm-bounds certify model.safetensors
       ssm-bounds certify model.pth --m 25000 --T 500 --format json
+      ssm-bounds inspect mamba-130m-hf/ --T 2048
     """
 
 
-for command in (certify, experiment, explain, growth, sweep, train, verify):
+for command in (certify, experiment, explain, growth, inspect, sweep, train, verify):
     main.add_command(command)
