@@ -63,6 +63,7 @@ def problem(path, **options):
 def test_files_from_the_field_are_read(shared, name, options, form):
     model = open_model(shared / "field" / name, **options)
     assert model.format == form and len(model.layers) == 2 and model.assumed
+    assert not ("input_radius" in options and "eps of the block norm" in " ".join(model.assumed))
     for i, layer in enumerate(model.layers):
         assert layer.index == i and (layer.norm is None) == ("input_radius" in options) == (layer.radius is not None)
 
@@ -92,6 +93,7 @@ def test_each_family_is_read_with_its_config(tmp_path, family):
     shapes, config = FAMILIES[family]
     model = open_model(save(tmp_path / "model", random(shapes), config))
     assert model.format == family.split(",")[0] and len(model.layers) == 2
+    assert (model.family == "Mamba-2") == isinstance(model.layers[0].mixer, Mamba2)
     assert model.parameters == sum(np.prod(shape) for shape in shapes.values())
     assert not model.assumed or config is None
     for layer in model.layers:
