@@ -119,7 +119,9 @@ def test_without_a_config_what_it_would_have_said_is_assumed_or_refused(tmp_path
 
 
 @every
-@pytest.mark.parametrize("container", ["safetensors", "shards", "zip", "legacy", "npz", "wrapped", "state_dict"])
+@pytest.mark.parametrize(
+    "container", ["safetensors", "shards", "zip", "legacy", "npz", "wrapped", "state_dict", "old shards"]
+)
 def test_every_container_gives_the_same_numbers(tmp_path, family, container):
     shapes, config = FAMILIES[family]
     tensors = random(shapes)
@@ -132,6 +134,12 @@ def test_every_container_gives_the_same_numbers(tmp_path, family, container):
         safetensors.torch.save_file(weights, other / "model.safetensors", {"format": "pt"})
     elif container == "shards":
         shard(other, tensors)
+    elif container == "old shards":
+        parts = {"pytorch_model-1.bin": sorted(weights)[::2], "pytorch_model-2.bin": sorted(weights)[1::2]}
+        for i, (part, mine) in enumerate(parts.items()):
+            torch.save({name: weights[name] for name in mine}, other / part, _use_new_zipfile_serialization=i == 0)
+        weight_map = {name: part for part, mine in parts.items() for name in mine}
+        (other / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
     elif container == "npz":
         np.savez_compressed(other / "pytorch_model.bin", allow_pickle=False, **tensors)
         (other / "pytorch_model.bin.npz").rename(other / "pytorch_model.bin")
