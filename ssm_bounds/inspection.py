@@ -270,8 +270,9 @@ def inspect(
     require(not wrong, f"{path}: there is no layer {wrong[:1]}; its {count} Mamba layers are 0 to {count - 1}")
     chosen = sorted(set(layers)) or list(range(count))
     found = tuple(inspect_layer(model.layers[i], T=T, eta=eta) for i in each(chosen))
-    family = found[0].mixer if found else model.format
-    return ModelReport(str(path), model.format, family, model.parameters, model.assumed, model.not_analysed, found)
+    return ModelReport(
+        str(path), model.format, model.family, model.parameters, model.assumed, model.not_analysed, found
+    )
 
 
 def documents(

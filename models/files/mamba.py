@@ -7,14 +7,17 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 from ssm_bounds.models.files.container import CheckpointError, quote
 from ssm_bounds.models.files.formats import FORMATS, mapped
-from ssm_bounds.models.files.formats.blocks import Facts, Reader, places
+from ssm_bounds.models.files.formats.blocks import Facts, Reader, is_mamba2, places
 from ssm_bounds.models.files.formats.refused import WHAT, refuse
 from ssm_bounds.models.files.tensors import Tensors, located, open_tensors
 from ssm_bounds.models.mamba.weights import Layer
+
+BLOCK_NORMS = ("norm", "input_layernorm")
+"""What families call the norm of a block."""
 
 
 class Layers(Sequence[Layer]):
@@ -41,7 +44,8 @@ class Layers(Sequence[Layer]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A file, opened: ``format`` is the family, ``parameters`` counts every number of the file, tied ones once.
+    """A file, opened: ``format`` says whose names it has, ``family`` which mixer; ``parameters`` counts every number of
+    the file, tied ones once.
 
     ``assumed``: what neither shapes nor config say, one sentence each, to be printed. ``not_analysed``: every other
     part of the file (attention, MLPs, embeddings), with the layers it is in.
@@ -49,6 +53,7 @@ class Model:
 
     path: Path
     format: str
+    family: Literal["Mamba", "Mamba-2"]
     parameters: int
     assumed: tuple[str, ...]
     not_analysed: tuple[str, ...]
@@ -80,24 +85,28 @@ def open_model(
             name, readers, used = _recognised(file, facts)
         else:
             found = mapped.read_map(mapping)
-            name, readers = mapped.NAME, mapped.layers(file, facts, found)
-            used = [re.escape(entry.theirs).replace(re.escape("{i}"), r"\d+") for entry in found.entries]
+            name, readers, used = mapped.NAME, mapped.layers(file, facts, found), mapped.used(file, found)
         if input_radius is not None and not any("as stated: the file has no norm" in line for line in facts.assumed):
             raise CheckpointError("every block has a norm, which bounds its input; leave --input-radius out")
-        rest = [key for key in file.tensors if not any(re.fullmatch(pattern, key) for pattern in used)]
-    return Model(path, name, file.parameters, tuple(facts.assumed), not_analysed(rest), Layers(path, readers))
+        family: Literal["Mamba", "Mamba-2"] = "Mamba-2" if mapping is None and is_mamba2(file.tensors) else "Mamba"
+        rest = not_analysed(key for key in file.tensors if key not in used)
+    return Model(path, name, family, file.parameters, tuple(facts.assumed), rest, Layers(path, readers))
 
 
-def _recognised(file: Tensors, facts: Facts) -> tuple[str, Sequence[Reader], list[str]]:
+def _recognised(file: Tensors, facts: Facts) -> tuple[str, Sequence[Reader], set[str]]:
+    """The format, what reads its layers, and the names that these read."""
     config = file.config or {}
     refuse(file.tensors, config)
-    for form in FORMATS:
-        if form.recognises(file.tensors.keys(), config):
-            mixers = places(file.tensors)
-            used = [re.escape(place.mixer) + ".*" for place in mixers]
-            used += [re.escape(place.block) + r"(norm|input_layernorm)\.(weight|bias)" for place in mixers]
-            return form.NAME, form.layers(file, facts), used
-    raise CheckpointError(_unknown(file))
+    form = next((form for form in FORMATS if form.recognises(file.tensors.keys(), config)), None)
+    if form is None:
+        raise CheckpointError(_unknown(file))
+    readers, found = form.layers(file, facts), places(file.tensors)
+    norms = {f"{p.block}{norm}.{part}" for p in found for norm in BLOCK_NORMS for part in ("weight", "bias")}
+    norms &= file.tensors.keys()
+    if not norms:  # its eps stands nowhere
+        facts.assumed[:] = [line for line in facts.assumed if not line.startswith("eps of the block norm")]
+    mixers = tuple(place.mixer for place in found)
+    return form.NAME, readers, norms | {name for name in file.tensors if name.startswith(mixers)}
 
 
 def _unknown(file: Tensors) -> str:

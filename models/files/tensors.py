@@ -16,7 +16,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,8 @@ def located(path: Path) -> Iterator[None]:
         return
     except CheckpointError as error:
         problem = str(error)
+    except OSError as error:
+        problem = f"cannot be opened ({error.strerror}); check the path and its permissions"
     raise CheckpointError(problem if problem.startswith(f"{path}: ") else printable(f"{path}: {problem}"))
 
 
@@ -245,7 +247,8 @@ def _in_file(path: Path) -> Mapping[str, Tensor]:
     if start[8:9] == b"{":
         return _safetensors(path)
     if not start.startswith(b"PK"):
-        return parse(read_bytes(path))[0]
+        held = parse(read_bytes(path))[0]
+        return {name: replace(tensor, place=(path.name, tensor.place)) for name, tensor in held.items()}
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = any(name.endswith(".npy") for name in archive.namelist())

@@ -121,13 +121,15 @@ class TestChangelog:
 
 class TestSecurity:
     def test_limits_are_those_of_the_code(self):
-        from ssm_bounds.models.files import container
+        from ssm_bounds.models.files import container, tensors
         from ssm_bounds.models.tasks import arrays, text
 
         assert (container.MAX_BYTES, text.MAX_BYTES, arrays.MAX_BYTES) == (2**30, 2**30, 2**32)
         flat = " ".join(SECURITY.split())
         assert "1 GiB for a checkpoint, packed and unpacked, and for a file of text" in flat
         assert "4 GiB for the arrays of an archive" in flat
+        assert (tensors.MAX_ELEMENTS, tensors.MAX_TEXT) == (2**29, 2**26)
+        assert "at most 2^29 numbers" in flat and "header have at most 64 MiB" in flat
 
     def test_pickle_is_loaded_nowhere_but_in_the_container(self):
         """Its Unpickler builds names and descriptions; nothing else may load one."""

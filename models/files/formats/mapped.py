@@ -168,6 +168,11 @@ def layers(file: Tensors, facts: Facts, mapping: Map) -> list[Reader]:
     return [_as_stated(read, name, mapping) for read, name in zip(found, names, strict=True)]
 
 
+def used(file: Tensors, mapping: Map) -> set[str]:
+    """The names in the file that the map reads."""
+    return {entry.theirs.replace("{i}", str(i)) for entry in mapping.entries for i in _matches(file, entry.theirs)}
+
+
 def _as_stated(read: Reader, name: str, mapping: Map) -> Reader:
     """Under their name, and with the norm that the map states, whether or not the file has its bias."""
 

@@ -34,7 +34,7 @@ def _quantised(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> str 
     ]
     if found := sorted(marks + packed):
         return f"is quantised (tensor {quote(found[0])}): its weights are rounded; name the model it was made from"
-    if "quantization_config" in config:
+    if config.get("quantization_config") is not None:
         return "is quantised (config.json 'quantization_config'): name the model it was made from"
     return None
 

@@ -231,6 +231,7 @@ def test_only_regular_files_are_opened(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "holds none of" in problem(tmp_path / "empty")
     assert "no such file" in problem(tmp_path / "no\nsuch")
+    assert "cannot be opened" in problem(tmp_path / ("x" * 5000)) and problem(tmp_path / "a\0b")
 
 
 def test_nothing_in_a_pickle_is_run(tmp_path):

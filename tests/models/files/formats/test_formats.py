@@ -63,6 +63,7 @@ def problem(path, **options):
 def test_files_from_the_field_are_read(shared, name, options, form):
     model = open_model(shared / "field" / name, **options)
     assert model.format == form and len(model.layers) == 2 and model.assumed
+    assert not ("input_radius" in options and "eps of the block norm" in " ".join(model.assumed))
     for i, layer in enumerate(model.layers):
         assert layer.index == i and (layer.norm is None) == ("input_radius" in options) == (layer.radius is not None)
 
@@ -92,6 +93,7 @@ def test_each_family_is_read_with_its_config(tmp_path, family):
     shapes, config = FAMILIES[family]
     model = open_model(save(tmp_path / "model", random(shapes), config))
     assert model.format == family.split(",")[0] and len(model.layers) == 2
+    assert (model.family == "Mamba-2") == isinstance(model.layers[0].mixer, Mamba2)
     assert model.parameters == sum(np.prod(shape) for shape in shapes.values())
     assert not model.assumed or config is None
     for layer in model.layers:
@@ -117,7 +119,9 @@ def test_without_a_config_what_it_would_have_said_is_assumed_or_refused(tmp_path
 
 
 @every
-@pytest.mark.parametrize("container", ["safetensors", "shards", "zip", "legacy", "npz", "wrapped", "state_dict"])
+@pytest.mark.parametrize(
+    "container", ["safetensors", "shards", "zip", "legacy", "npz", "wrapped", "state_dict", "old shards"]
+)
 def test_every_container_gives_the_same_numbers(tmp_path, family, container):
     shapes, config = FAMILIES[family]
     tensors = random(shapes)
@@ -130,6 +134,12 @@ def test_every_container_gives_the_same_numbers(tmp_path, family, container):
         safetensors.torch.save_file(weights, other / "model.safetensors", {"format": "pt"})
     elif container == "shards":
         shard(other, tensors)
+    elif container == "old shards":
+        parts = {"pytorch_model-1.bin": sorted(weights)[::2], "pytorch_model-2.bin": sorted(weights)[1::2]}
+        for i, (part, mine) in enumerate(parts.items()):
+            torch.save({name: weights[name] for name in mine}, other / part, _use_new_zipfile_serialization=i == 0)
+        weight_map = {name: part for part, mine in parts.items() for name in mine}
+        (other / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
     elif container == "npz":
         np.savez_compressed(other / "pytorch_model.bin", allow_pickle=False, **tensors)
         (other / "pytorch_model.bin.npz").rename(other / "pytorch_model.bin")
