@@ -266,8 +266,8 @@ def inspect(
     """
     model = open_model(path, mapping=mapping, input_radius=input_radius, mixer_groups=mixer_groups)
     count = len(model.layers)
-    wrong = [i for i in layers if not 0 <= i < count]
-    require(not wrong, f"{path}: there is no layer {wrong[:1]}; its {count} Mamba layers are 0 to {count - 1}")
+    for i in layers:
+        require(0 <= i < count, f"{path}: there is no layer {i}; its {count} Mamba layers are 0 to {count - 1}")
     chosen = sorted(set(layers)) or list(range(count))
     found = tuple(inspect_layer(model.layers[i], T=T, eta=eta) for i in each(chosen))
     return ModelReport(
