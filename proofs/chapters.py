@@ -22,7 +22,7 @@ from ssm_bounds.proofs.statement import Statement
 
 _BOX = re.compile(r"<!-- (statement|formula|contents)(?: (.*?))? -->\n(?:.*?)<!-- end -->", re.S)
 _FORMULA = re.compile(r"(.+?) (=|<=) ([\w.]+)(?:\[(\w+)\])?")
-_LABEL = r"(?:\d+(?:\.\d+)?|[A-Z]\.\d+|Table 1)"
+_LABEL = r"(?:M?\d+(?:\.\d+)?|[A-Z]\.\d+|Table 1)"
 _HEADING = re.compile(rf"^#+ (?:(?:Theorem|Remark) )?({_LABEL}(?:, {_LABEL})*)\.?(?= |$)", re.M)
 
 

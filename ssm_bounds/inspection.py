@@ -1,6 +1,6 @@
 """What one Mamba or Mamba-2 layer can do, over all inputs of length at most T: certified, and without data.
 
-:func:`inspect_layer` composes theory-mamba M1 to M3, M7 and M2's memory; :func:`documents` is the JSON of
+:func:`inspect_layer` composes theory M1 to M3, M7 and M2's memory; :func:`documents` is the JSON of
 ``report/inspect.json``. A number that is not finite is None, with a note. Real arithmetic throughout.
 """
 

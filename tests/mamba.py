@@ -1,4 +1,4 @@
-"""Random Mamba layers, and theory-mamba M0 written a second time, in torch and one token after another."""
+"""Random Mamba layers, and theory M0 written a second time, in torch and one token after another."""
 
 from __future__ import annotations
 

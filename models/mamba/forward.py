@@ -1,4 +1,4 @@
-"""The program of one block in float64 NumPy, as theory-mamba M0 writes it: a second writing, not a fast one.
+"""The program of one block in float64 NumPy, as theory M0 writes it: a second writing, not a fast one.
 
 One sequence: tokens t, rows of (T,...) arrays. Masks as transformers 5.24 applies them: v and u (of Mamba-2: all that
 leaves the convolution) are multiplied by the mask; a masked token still has a step, and still lets the state decay.

@@ -1,4 +1,4 @@
-"""From a layer's weights to the primitives of theory-mamba M0 and M4.2: norms, ranges of what in_proj gives, gate rows.
+"""From a layer's weights to the primitives of theory M0 and M4.2: norms, ranges of what in_proj gives, gate rows.
 
 Rounded outward, the same on every machine (:mod:`ssm_bounds.bounds.evaluate.outward`; spectral norms are proven). The
 norm's weight gamma is folded into the rows of in_proj, a LayerNorm's beta into its bias.

@@ -1,4 +1,4 @@
-"""One Mamba or Mamba-2 mixer as float64 arrays, in the symbols of theory-mamba M0, whatever file it came from.
+"""One Mamba or Mamba-2 mixer as float64 arrays, in the symbols of theory M0, whatever file it came from.
 
 Letters of shapes: D model, d channels, N states, R rank of the step, k taps, H heads, G groups. The norm's weight is
 not folded into the rows of in_proj: whoever measures does that. Every array is what the file holds, exactly; only a
@@ -53,7 +53,7 @@ class Backward:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mamba1:
-    """theory-mamba M0. Biases that a file has not are zeros.
+    """theory M0. Biases that a file has not are zeros.
 
     ``K`` (d,k): tap i meets the token i places back; in a "same" convolution the token k//2 - i places ahead.
     Two directions: y of both, their skips D included, add up before the gate. Without ``backward`` they share u and
@@ -97,7 +97,7 @@ class GatedNorm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mamba2:
-    """theory-mamba M0, M3.3. Rows of in_proj by what they make; the convolution runs over [x | B | C]."""
+    """theory M0, M3.3. Rows of in_proj by what they make; the convolution runs over [x | B | C]."""
 
     R_z: Array  # (d,D)
     R_x: Array  # (d,D)

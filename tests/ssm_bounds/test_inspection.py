@@ -1,4 +1,4 @@
-"""The report of a Mamba layer: above everything that is attained, close to it where theory-mamba says so, one JSON."""
+"""The report of a Mamba layer: above everything that is attained, close to it where theory M3 says so, one JSON."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def aligned(layer: Layer, rows: np.ndarray, taps: np.ndarray, T: int) -> np.ndar
 
 
 class TestTight:
-    """theory-mamba, the table of M3: what is lower by 3 percent is refuted."""
+    """Theory M3: what is lower by 3 percent is refuted."""
 
     @pytest.mark.parametrize("name", ["mamba", "gamma", "large", "one tap", "mamba2", "mamba2 after"])
     def test_u_is_attained(self, name):
@@ -361,7 +361,7 @@ def test_it_is_the_same_on_every_machine(here, kernel):
 
 
 def test_a_usual_start_of_transformers():
-    """theory-mamba M7; the row's searches for theta differ in the third digit."""
+    """theory M7; the row's searches for theta differ in the third digit."""
     transformers = pytest.importorskip("transformers", reason="transformers is not here")
     if (transformers.__version__, torch.__version__.split("+")[0]) != ("5.24.0", "2.13.0"):
         pytest.skip("the numbers are those of transformers 5.24.0 with torch 2.13.0")

@@ -1,4 +1,4 @@
-"""How long a layer's states hold what a token contributed, whatever the input. Source: theory-mamba M2.2, M2.3.
+"""How long a layer's states hold what a token contributed, whatever the input. Source: theory M2.2, M2.3.
 
 The factor on a token's contribution to a state after i further tokens lies in ``[e^(-|a| M i), e^(-|a| m i)]``.
 """

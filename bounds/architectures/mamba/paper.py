@@ -1,4 +1,4 @@
-"""The paper's quantities of one layer, given u (theory-mamba M7): its sums S_1, S_2 and its core bound, beside ours."""
+"""The paper's quantities of one layer, given u (theory M7): its sums S_1, S_2 and its core bound, beside ours."""
 
 from __future__ import annotations
 

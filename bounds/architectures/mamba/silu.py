@@ -1,4 +1,4 @@
-"""Ranges of ``SiLU(x) = x/(1 + e^-x)`` and of its derivative on intervals. Source: theory-mamba M1.2.
+"""Ranges of ``SiLU(x) = x/(1 + e^-x)`` and of its derivative on intervals. Source: theory M1.2.
 
 SiLU falls to its minimum at X_MIN and rises after it; its derivative rises between -X_BEND and X_BEND, which are its
 minimum and maximum, and falls outside.

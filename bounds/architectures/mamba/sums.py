@@ -1,4 +1,4 @@
-"""Sums over time for rates in [lambda, Lambda], steps in (0, M], at most T tokens, from above. Source: theory-mamba M4.
+"""Sums over time for rates in [lambda, Lambda], steps in (0, M], at most T tokens, from above. Source: theory M4.
 
 ``lambda_`` >= 0 and ``Lambda`` are numbers that enclose the rates, ``M`` is at least the largest step: each sum is a
 bound over all such sequences, so that only its own evaluation is rounded. All broadcast.

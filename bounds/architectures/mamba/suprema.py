@@ -1,6 +1,6 @@
 """Suprema over all inputs of length at most T of a layer's input, gates, states, scan and output.
 
-Source: theory-mamba M1, M2.1, M3. Masks and padding are included, so ranges of u and of logits contain what a masked
+Source: theory M1, M2.1, M3. Masks and padding are included, so ranges of u and of logits contain what a masked
 token gives. ``radius`` is the input radius rho, ``B_u`` a bound of |u|_2. Two-sided ranges are pairs (low, high).
 """
 

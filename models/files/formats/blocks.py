@@ -153,7 +153,7 @@ class Facts:
         return low, high
 
     def require_silu(self, key: str = "hidden_act") -> None:
-        """theory-mamba M0 is about SiLU alone."""
+        """theory M0 is about SiLU alone."""
         value = (self.config or {}).get(key, "silu")
         if value not in ("silu", "swish"):
             raise _lie(key, "silu, for which the theory is stated", value)

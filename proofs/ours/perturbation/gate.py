@@ -62,7 +62,7 @@ STATEMENT = Statement(
     label="5.1-gate",
     title="The slopes of the gate, summed, for s_A <= 0",
     claim=claim,
-    source="theory.md 5.1, R_g; theory-mamba.md M4.0",
+    source="theory.md 5.1, R_g, M4.0",
     kind=Kind.TIGHT,
     recorded=Verdict.PROVED_FROM_AXIOMS,
     hypotheses=(Le(y, Y), Le(-1, x), Le(x, 1), Eq(g, slope(x))),

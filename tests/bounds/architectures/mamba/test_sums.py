@@ -1,4 +1,4 @@
-"""theory-mamba M4: the sums at M8's examples, at the ends of their domains, and against sequences of steps."""
+"""theory M4: the sums at M8's examples, at the ends of their domains, and against sequences of steps."""
 
 from __future__ import annotations
 

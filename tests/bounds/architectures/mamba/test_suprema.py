@@ -1,4 +1,4 @@
-"""theory-mamba M1, M2.2, M3.2 at M8's examples, and SiLU's ranges against dense samples."""
+"""theory M1, M2.2, M3.2 at M8's examples, and SiLU's ranges against dense samples."""
 
 from __future__ import annotations
 
