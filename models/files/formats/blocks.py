@@ -119,10 +119,10 @@ class Facts:
         return default
 
     def number(self, key: str, default: float, what: str, low: float = -math.inf) -> float:
-        value = self.get(key, default, what)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not (low <= value < math.inf):
-            raise _lie(key, f"a finite number{'' if low == -math.inf else f' from {low:g} on'}", value)
-        return float(value)
+        value = number(found := self.get(key, default, what))
+        if value is None or not low <= value < math.inf or value == -math.inf:
+            raise _lie(key, f"a finite number{'' if low == -math.inf else f' from {low:g} on'}", found)
+        return value
 
     def eps(self, key: str, default: float, what: str = "eps of the block norm") -> float:
         if (value := self.number(key, default, what)) <= 0:
@@ -143,20 +143,34 @@ class Facts:
 
     def limits(self, key: str = "time_step_limit") -> tuple[float, float]:
         """The clamp of the step."""
-        value = self.get(key, (0.0, math.inf), "step limits")
-        pair = list(value) if isinstance(value, list | tuple) else []
-        if len(pair) != 2 or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in pair):
-            raise _lie(key, "two numbers", value)
-        low, high = map(float, pair)
+        low, high = self.numbers(key, (0.0, math.inf), "step limits")
         if not 0 <= low <= high or math.isinf(low):
-            raise _lie(key, "two numbers, 0 <= low <= high", value)
+            raise _lie(key, "two numbers, 0 <= low <= high", [low, high])
         return low, high
+
+    def numbers(self, key: str, default: tuple[float, ...], what: str) -> tuple[float, ...]:
+        """As many as the default has."""
+        found = self.get(key, default, what)
+        values = [number(value) for value in found] if isinstance(found, list | tuple) else []
+        if len(values) != len(default) or None in values:
+            raise _lie(key, f"{len(default)} numbers", found)
+        return tuple(value for value in values if value is not None)
 
     def require_silu(self, key: str = "hidden_act") -> None:
         """theory M0 is about SiLU alone."""
         value = (self.config or {}).get(key, "silu")
         if value not in ("silu", "swish"):
             raise _lie(key, "silu, for which the theory is stated", value)
+
+
+def number(value: object) -> float | None:
+    """The float of a number in a config; None for anything else, or for one that no float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _lie(key: str, expected: str, found: object) -> CheckpointError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ssm_bounds.models.files.container import CheckpointError, quote
 from ssm_bounds.models.files.formats.blocks import Config, Facts, Reader, is_mamba2
 from ssm_bounds.models.files.formats.mixer2 import Program, layers2
 from ssm_bounds.models.files.tensors import Tensors
@@ -25,7 +24,7 @@ def layers(file: Tensors, facts: Facts) -> list[Reader]:
     before_gate = normed and facts.flag("mamba_norm_before_gate", True, "that norm before the gate:")
     into = facts.number("ssm_in_multiplier", 1.0, "ssm_in_multiplier")
     out = facts.number("ssm_out_multiplier", 1.0, "ssm_out_multiplier")
-    z, x, B, C, dt = _parts(facts)
+    z, x, B, C, dt = facts.numbers("ssm_multipliers", (1.0,) * 5, "ssm_multipliers")
     return layers2(
         file,
         facts,
@@ -34,10 +33,3 @@ def layers(file: Tensors, facts: Facts) -> list[Reader]:
         said=(facts.count("mamba_n_groups"), facts.count("mamba_d_state")),
         program=lambda G: Program(G, eps if normed else None, before_gate, limits, into, (z, x, B, C, dt), out),
     )
-
-
-def _parts(facts: Facts) -> list[float]:
-    parts = facts.get("ssm_multipliers", [1.0] * 5, "ssm_multipliers")
-    if not isinstance(parts, list) or len(parts) != 5 or not all(type(part) in (int, float) for part in parts):
-        raise CheckpointError(f"config.json 'ssm_multipliers': expected five numbers, found {quote(parts)}")
-    return [float(part) for part in parts]

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ssm_bounds.models.files.container import CheckpointError, quote
 from ssm_bounds.models.files.formats.blocks import (
     Facts,
@@ -195,6 +197,12 @@ def _layer(
 
 
 def _scaled(array: Array, *factors: float) -> Array:
-    for factor in factors:
-        array = array if factor == 1 else array * factor
+    """The product, rounded to nearest. Raises: CheckpointError where it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        for factor in factors:
+            array = array if factor == 1 else array * factor
+    if not np.isfinite(array).all():
+        raise CheckpointError(
+            "config.json: a multiplier makes weights infinite, expected finite ones; correct the config"
+        )
     return array
