@@ -213,8 +213,8 @@ def _recognise(found: Iterable[str]) -> Format:
     mamba = sorted(name for name in names if name.endswith("A_log") or {"mixer", "mamba"} & set(name.split(".")))
     if mamba:
         raise CheckpointError(
-            f"tensor {quote(mamba[0])}: belongs to a Mamba layer, which is not supported yet, expected a classifier "
-            "with one selective SSM (theory 1); see files.checkpoint.FORMATS for what is read"
+            f"tensor {quote(mamba[0])}: belongs to a Mamba layer, of which no class is bounded yet, expected a "
+            "classifier with one selective SSM (theory 1); `ssm-bounds inspect` says what each of its layers can do"
         )
     form = max(FORMATS, key=lambda form: len(names & form.axes.keys()))
     expected = set(form.axes)
