@@ -219,9 +219,14 @@ def _claims(question: Question, asked: Asked, ran: Sequence[Program]) -> tuple[i
     share = question.setting.delta / number
     claims = []
     for rung in map(question.resolved, _bounds(compared, asked, share)):
+        if with_data and rung.risk is None and rung.refusal is None:
+            continue  # an excess is not to be compared with risks
         kind, value = (rung.kind, rung.value) if rung.risk is None else ("risk", rung.risk)
         claims.append(Claim(rung, kind, value, share, question.named))
-    for program in (each for each in ran if each.rung.kind == "risk"):
+    risks = [program for program in ran if program.rung.kind == "risk"]
+    if len(risks) != programs.number(question):
+        raise ValueError(f"{len(risks)} programs claim a risk, and delta was shared among {programs.number(question)}")
+    for program in risks:
         own = share / question.models if program.each_model else share
         rung = question.resolved(program.rung)
         elsewhere = rung.of_test and question.shift is not None

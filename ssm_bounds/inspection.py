@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,8 @@ from ssm_bounds.bounds.architectures.mamba.suprema import (
     scanned,
     steps,
 )
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.outward import above, below, norm, norms, sum_above
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.files.mamba import open_model
@@ -68,6 +70,20 @@ NOT_CLAIMED = (
 )
 
 Channels: TypeAlias = dict[str, list[float | None]]
+
+
+def at_least(share: float) -> str:
+    """A share that is certified, in percent, rounded down.
+
+    >>> at_least(0.99976), at_least(1.0)
+    ('99.9%', '100.0%')
+    """
+    return f"{math.floor(1000 * share) / 10:.1f}%"
+
+
+def at_most(share: float) -> str:
+    """A share of what is open, in percent, rounded up."""
+    return f"{math.ceil(1000 * share) / 10:.1f}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +144,15 @@ class ModelReport:
             sum(map(lambda count, layer: count * getattr(layer, name), counts, self.layers)) / sum(counts)
             for name in ("always_forgets", "cannot_forget", "undecided")
         ]
-        outside = [layer for layer in self.layers if layer.overflows is None or "float16" in layer.overflows]
+        inside = [layer for layer in self.layers if layer.overflows is not None and "float16" not in layer.overflows]
+        stated = ", for inputs of the size that was stated" * any("as stated" in line for line in self.assumed)
+        forget, keep, open_ = *map(at_least, shares[:2]), at_most(shares[2])
         return (
-            f"{self.path}, {len(self.layers)} layers: over all inputs of length at most {T}, {shares[0]:.1%} of the "
-            f"states always forget (at most {eta:g} of a contribution is left after {T} tokens), {shares[1]:.1%} "
-            f"cannot forget, and {shares[2]:.1%} are undecided; in {len(self.layers) - len(outside)} of the layers no "
-            "u, state, scan or output leaves the range of float16, in real arithmetic."
+            f"{self.path}, {len(self.layers)} layers. Whatever the tokens{stated}: {forget} of the states always "
+            f"forget ({T} tokens later at most {eta!r} of what a token contributed is left), {keep} cannot forget (at "
+            f"least 1 - {eta!r} of it is left), {open_} are undecided. Over all inputs of length at most {T}{stated}, "
+            f"in real arithmetic, no u, state, scan or output leaves the range of float16 in {len(inside)} of the "
+            "layers."
         )
 
 
@@ -402,8 +421,8 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
     prefill = clamped(free, mixer.limits)
     if (prefill[0] > step[0]).any() or (prefill[1] < step[1]).any():
         notes.append(
-            f"step limits act: prefill keeps the step within [{prefill[0].min():.6g}, {prefill[1].max():.6g}], but "
-            "one-token decoding may ignore them, so all numbers hold for both"
+            f"step limits act: prefill keeps the step within [{_shown(prefill[0].min(), 'lower')}, "
+            f"{_shown(prefill[1].max())}], but one-token decoding may ignore them, so all numbers hold for both"
         )
     return _Analysis(
         B_u=float(np.fmin(found.B_u, norm(heads))),
@@ -537,13 +556,15 @@ def _fragile(found: _Analysis, held: Memory, limits: tuple[float, float], T: int
     slow, fast = found.rates
     notes = []
     if idle := int((fast <= 2.0**-999).sum()):
-        notes.append(f"{idle} of {fast.size} states have A = 0 (A_log at or near -infinity): no step makes them decay")
+        states = f"{idle} of {fast.size} states"
+        notes.append(f"{states} have |A| below 2^-999 (A_log at or near -infinity): no decay to speak of")
     elif slow.min() < 1e-2:
-        notes.append(f"A is near 0: the smallest |A| is about {slow.min():.3g}, and horizons grow as its inverse")
+        notes.append(f"A is near 0: the smallest |A| is at most {_shown(fast.min())}, and horizons grow as its inverse")
     if T > 1 and math.isfinite(found.B_u) and held.decay_max >= 1 - 1 / T:
         sums = "" if found.paper is None else ": the published sums are at least a third of those without decay"
-        gap = f"about 1 - {1 - held.decay_max:.3g}"
-        notes.append(f"rho to 1: of one step's decay only factors above {gap} are excluded, at {T} tokens{sums}")
+        gap = 1 - held.decay_max
+        excluded = f"only factors above about 1 - {gap:.3g} are" if gap > 0 else "no factor up to 1 is"
+        notes.append(f"rho to 1: of one step's decay {excluded} excluded, at {T} tokens{sums}")
     if (
         limits != (0.0, math.inf)
         and math.isfinite(found.B_u)
@@ -551,6 +572,14 @@ def _fragile(found: _Analysis, held: Memory, limits: tuple[float, float], T: int
     ):
         notes.append("step limits are never reached, so decoding that ignores them is the same")
     return notes
+
+
+def _shown(value: float, side: Literal["lower", "upper"] = "upper") -> str:
+    """Six digits, rounded outward; fewer where they are the number."""
+    short = f"{value:.6g}"
+    if float(short) == value:
+        return short
+    return decimal_string(Enclosure.point(float(value)).upper, 6, side)
 
 
 def _missing(names: list[str]) -> tuple[str, ...]:

@@ -56,7 +56,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """From vectors to vectors: the l2 radius of what goes in, that of what comes out, and how fast it moves with it."""
+    """From vectors to vectors: the l2 radius of what goes in, that of what comes out, and how fast it moves with it.
+
+    All of them, and every coefficient, increase with the radius of the input, of which a stack puts in the largest.
+    """
 
     input: Symbol
     output: Expr
@@ -69,6 +72,7 @@ class Architecture:
 
     ``sources``: where each theorem is proved. ``coefficients``: the keys of beta, in the order of the JSON document.
     ``flow``: of a layer that another one can follow; None for one whose output is read at the last token alone.
+    ``derived``: symbols that stand for expressions of others, as sums over time do.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Architecture:
     sources: Mapping[Theorem, str]
     coefficients: tuple[str, ...]
     flow: Flow | None = None
+    derived: frozenset[Symbol] = frozenset()
 
     def block(self, key: str) -> Block:
         """The block of a cost, or of a coefficient: that of the gate as a whole."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sympy import Expr, S, Symbol
 
-from ssm_bounds.bounds.architectures.block import Architecture, Block, Flow
+from ssm_bounds.bounds.architectures.block import Architecture, Block, Flow, Theorem
 from ssm_bounds.bounds.values import DomainError, require
 
 
@@ -22,6 +22,8 @@ def stack(layers: Sequence[Architecture]) -> Architecture:
     Raises: DomainError for a layer without a flow, whose output is no input of another. Source: theory.md 11.
     """
     require(bool(layers), "a stack has at least one layer")
+    theorems = frozenset[Theorem].intersection(*(frozenset(layer.sources) for layer in layers))
+    require(bool(theorems), "the layers of a stack have no theorem in common")
     copies = [_copy(layer, i) for i, layer in enumerate(layers, 1)]
     flows = [flow for _, flow in copies]
     radius: Expr = flows[0].input
@@ -35,10 +37,7 @@ def stack(layers: Sequence[Architecture]) -> Architecture:
         later = S.One
         for slope in slopes[i + 1 :]:
             later = later * slope
-        blocks += [
-            replace(block, beta={theorem: later * beta.xreplace(at) for theorem, beta in block.beta.items()})
-            for block in own
-        ]
+        blocks += [_behind(block, at, later, theorems) for block in own]
     lipschitz = S.One
     for slope in slopes:
         lipschitz = lipschitz * slope
@@ -46,14 +45,27 @@ def stack(layers: Sequence[Architecture]) -> Architecture:
         "stack of " + ", ".join(layer.name for layer in layers),
         tuple(blocks),
         {},
-        {theorem: source for layer in layers for theorem, source in layer.sources.items()},
+        {theorem: ", ".join(dict.fromkeys(layer.sources[theorem] for layer in layers)) for theorem in sorted(theorems)},
         tuple(block.coefficient for block in blocks),
         Flow(flows[0].input, radius, lipschitz),
     )
 
 
+def _behind(block: Block, at: dict[Symbol, Expr], later: Expr, theorems: frozenset[Theorem]) -> Block:
+    """A block with the input radius of its place, its moves carried through the later layers."""
+    return replace(
+        block,
+        radius=block.radius.xreplace(at),
+        seen=block.seen.xreplace(at),
+        beta={name: later * beta.xreplace(at) for name, beta in block.beta.items() if name in theorems},
+    )
+
+
 def _copy(layer: Architecture, i: int) -> tuple[tuple[Block, ...], Flow]:
-    """The blocks and the flow of a layer in symbols of its own."""
+    """The blocks and the flow of a layer in symbols of its own.
+
+    A symbol that stands for an expression of others could hide the input radius, which is to be replaced: refused.
+    """
     if layer.flow is None:
         raise DomainError(f"layer {i} ({layer.name}) cannot be stacked: it says no flow from its input to its output")
     flow = layer.flow
@@ -62,6 +74,8 @@ def _copy(layer: Architecture, i: int) -> tuple[tuple[Block, ...], Flow]:
         for formula in (block.entries, block.radius, block.seen, *block.beta.values()):
             symbols |= formula.free_symbols
         symbols |= {block.l1} if block.l1 is not None else set()
+    hidden = sorted(symbol.name for symbol in symbols if symbol in layer.derived)
+    require(not hidden, f"layer {i} ({layer.name}): {hidden} stand for other expressions; write them out for a stack")
     own = {symbol: Symbol(f"{symbol.name}_{i}", **symbol.assumptions0) for symbol in symbols}
     blocks = tuple(_renamed(block, i, own) for block in layer.blocks)
     return blocks, Flow(own[flow.input], flow.output.xreplace(own), flow.lipschitz.xreplace(own))

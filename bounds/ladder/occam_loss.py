@@ -78,9 +78,9 @@ class CodedLoss(Argument):
     delta: Fraction
 
     def sentence(self) -> str:
-        seen = decimal_string(Enclosure.point(self.mean.seen).upper, 3)
+        seen = decimal_string(Enclosure.point(self.mean.seen).upper)
         paid = f"{decimal_string(self.nats.upper, 3)} nats ({self.code})"
-        first = f"{self.loss}: mean {seen} of the rounded model, as it runs, on {self.mean.m} rows, {paid}"
+        first = f"{self.loss}: mean at most {seen} of the rounded model, as it runs, on {self.mean.m} rows, {paid}"
         return "; ".join((first, self._forms(), self._floor()))
 
     def words(self) -> tuple[str, ...]:

@@ -131,9 +131,9 @@ def entrywise_l1(matrix: Array) -> float:
 def window_norm(inputs: Folded, K: Array) -> float:
     """``rho |[sqrt(theta_i) G_i]_i|_2 (sum_i 1/theta_i)^(1/2)`` with ``G_i = diag(K_i) R`` (M1.3), from above."""
     taps = K[:, K.any(axis=0)]
-    if not taps.size or not inputs.rows.any():
+    if not taps.size or not (inputs.rows.any() or inputs.error.any()):
         return 0.0
-    weights = _weights(inputs.rows, taps)
+    weights = _weights(inputs.rows, taps) if inputs.rows.any() else np.ones(taps.shape[1])
     scaled = [taps[:, i, None] * weight * inputs.rows for i, weight in enumerate(weights)]
     lost = above(np.abs(taps) * weights * inputs.error[:, None], 2)
     side_by_side = spectral_above(np.hstack(scaled), norm(lost), 2)
@@ -193,9 +193,18 @@ def matrix_norms(mixer: Mamba1, inputs: Folded) -> MatrixNorms:
 
 
 def require_numbers(layer: Layer) -> None:
-    """Raises: DomainError for weights that are no numbers; A_log may be -infinity, where nothing decays."""
+    """Raises: DomainError for weights that are no numbers; A_log may be -infinity, where nothing decays. For a block
+    that no family has: a second direction of its own beside inner norms or a step offset."""
     mixer = layer.mixer
     parts = (mixer.inner, mixer.backward) if isinstance(mixer, Mamba1) else (mixer.norm,)
+    if isinstance(mixer, Mamba1):
+        require(0 <= mixer.step_offset < math.inf, f"step_offset: a number >= 0, got {mixer.step_offset}")
+        alone = mixer.inner is None and mixer.step_offset == 0
+        said = "a second direction with weights of its own has neither inner norms nor a step offset in any family"
+        require(alone or mixer.backward is None, said)
+    for owner in (layer.norm, *parts):
+        eps = getattr(owner, "eps", 0.0)
+        require(0 <= eps < math.inf, f"eps of a norm: a number >= 0, got {eps}")
     for owner in (mixer, layer.norm, *parts):
         for name in () if owner is None else owner.__slots__:
             value = getattr(owner, name)

@@ -27,6 +27,7 @@ from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.question import STANDING
 
 SCHEMA = 2
+_APART = "By itself at delta: that it holds together with the headline is not claimed."
 _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w")
 
 
@@ -303,7 +304,8 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
             ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
         )
     lines += [
-        ("mean loss", f"{_judged(claim)}: {sentence(certificate.question, claim)}") for claim in certificate.apart
+        ("mean loss", f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
+        for claim in certificate.apart
     ]
     for name, tally in (("train", certificate.train), ("test", certificate.test)):
         if tally is not None:

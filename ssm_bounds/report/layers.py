@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.inspection import NOT_CLAIMED, LayerReport, ModelReport
+from ssm_bounds.inspection import NOT_CLAIMED, LayerReport, ModelReport, at_least, at_most
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.report.table import Table
 
@@ -89,7 +89,7 @@ def _table(model: ModelReport) -> Table:
 def _cells(layer: LayerReport) -> list[str]:
     upward = (layer.u_l2, layer.delta_max, layer.doubling_exponent, layer.state_sup, layer.scan_sup, layer.out_sup)
     u, gate, E, state, scan, out = (_above(value) for value in upward)
-    shares = [f"{share:.1%}" for share in (layer.always_forgets, layer.cannot_forget, layer.undecided)]
+    shares = [at_least(layer.always_forgets), at_least(layer.cannot_forget), at_most(layer.undecided)]
     overflows = "not known" if layer.overflows is None else ", ".join(layer.overflows) or "none"
     return [str(layer.index), layer.mixer, u, _below(layer.delta_min), gate, *shares, E, state, scan, out, overflows]
 

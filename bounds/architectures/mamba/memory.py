@@ -20,8 +20,8 @@ from ssm_bounds.bounds.values import require
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Shares of the states; ``floor``: up to so many tokens every state keeps 1 - eta of a contribution; ``ceiling``:
-    from so many on every state keeps at most eta; the least and the largest factor of one step."""
+    """Shares of the states, T further tokens later; ``floor``: up to so many tokens every state keeps 1 - eta of a
+    contribution; ``ceiling``: from so many on every state keeps at most eta; the ends of one step's factor."""
 
     always_forgets: float
     cannot_forget: float
@@ -55,8 +55,9 @@ def memory(rates: tuple[Floats, Floats], m: Floats, M: Floats, *, T: int, eta: f
 
 
 def doubling_exponent(at_T: float, at_2T: float) -> float:
-    """``E(T) = log2(|S(2T)|/|S(T)|)`` of the bound, to nine decimals: 0 where it has saturated, 1 where it doubles."""
-    if not (math.isfinite(at_2T) and at_T > 0):
+    """``E(T) = log2(|S(2T)|/|S(T)|)`` of the bound, to nine decimals: 0 where it has saturated, 1 where it doubles; no
+    number where outward rounding decides, which adds 2^-500 to a norm."""
+    if not (math.isfinite(at_2T) and at_T > 2.0**-400):
         return math.nan
     return round(min(max(log2_of(Fraction(at_2T) / Fraction(at_T)), 0.0), 1.0), 9)
 

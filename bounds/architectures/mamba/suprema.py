@@ -180,4 +180,5 @@ def normed(o: Floats, eps: float, groups: int) -> Floats:
     """M3.3: ``f_g``, the rms of each group of channels after the gated norm, from moduli o (d,)."""
     size = o.size // groups
     w = above(norms(o.reshape(groups, size)) / np.sqrt(size), 2)
-    return np.fmin(above(w / np.sqrt(w * w + eps), 5), 1.0)  # inf/inf is 1
+    square = w * w
+    return np.where(np.isfinite(square), np.fmin(above(w / np.sqrt(square + eps), 5), 1.0), 1.0)

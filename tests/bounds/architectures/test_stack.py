@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.architectures.stack import stack
 from ssm_bounds.bounds.evaluate.balls import enclose_all
@@ -51,6 +52,35 @@ def test_the_number_of_later_layers_matters():
     """A coefficient that forgets one later layer is too small."""
     beta = coefficients(1.0, [2.0, 3.0, 5.0])
     assert beta == pytest.approx({"1.w": 15.0, "2.w": 10.0, "3.w": 6.0})
+
+
+def layered(**changes):
+    """A layer whose gate is covered by a radius, and seen through a factor, that both hold the radius of the input."""
+    block = LINEAR.blocks[0]
+    gate = replace(block, name="q", key="q", shown="q", radius=sym.B_q * sym.B_u, seen=sym.B_u, coefficient="q")
+    return replace(LINEAR, blocks=(block, gate), coefficients=("w", "q"), **changes)
+
+
+def test_the_radius_of_the_input_is_put_in_wherever_it_stands():
+    gate = stack([LINEAR, layered()]).blocks[-1]
+    radius = SYMBOLS["B_w_1"] * SYMBOLS["B_u_1"]
+    assert gate.seen == radius and gate.beta["sharp"].free_symbols == radius.free_symbols
+    assert {symbol.name for symbol in gate.radius.free_symbols} == {"B_q_2", "B_w_1", "B_u_1"}
+
+
+def test_only_theorems_of_all_layers_are_of_the_stack():
+    more = replace(LINEAR, sources=LINEAR.sources | {"vocabulary": "theory.md 5.3"}, blocks=tuple(
+        replace(block, beta=block.beta | {"vocabulary": block.beta["sharp"]}) for block in LINEAR.blocks
+    ))  # fmt: skip
+    both = stack([more, LINEAR])
+    assert both.sources.keys() == {"sharp"} and both.under("vocabulary") == ()
+    with pytest.raises(DomainError, match="no theorem in common"):
+        stack([LINEAR, replace(LINEAR, sources={"repaired": "theory.md 5.5"})])
+
+
+def test_a_symbol_that_may_hide_the_radius_is_refused():
+    with pytest.raises(DomainError, match=r"\['B_w'\] stand for other expressions"):
+        stack([LINEAR, replace(LINEAR, derived=frozenset({sym.B_w}))])
 
 
 def test_names_and_flow():

@@ -93,7 +93,7 @@ def test_it_says_what_gave_the_number():
         record = argument.record()
         json.dumps(plain(record), allow_nan=False)
         assert record["form"] == ("wealth" if argument is middling else "kl")
-    assert "mean 0.100" in middling.sentence() or "mean 0.101" in middling.sentence()
+    assert "mean at most 0.1001 " in middling.sentence()
 
 
 def test_costs_are_what_is_divided_by_m():
