@@ -1,36 +1,60 @@
-"""The page about the JSON document, printed from its schema: ``python -m ssm_bounds.report.pages docs``."""
+"""The pages about the JSON documents, printed from their schemas: ``python -m ssm_bounds.report.pages docs``."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ssm_bounds.inspection import NOT_CLAIMED
 from ssm_bounds.report.document import schema
 from ssm_bounds.report.table import Table
 
 
-def json_page() -> str:
-    """Markdown: what every key of ``--format json`` means."""
-    found = schema()
-    lines = [
-        "# The JSON document",
-        "",
-        "<!-- Printed by `make pages` from ssm_bounds/report/schema.json; do not edit. -->",
-        "",
-        found["description"],
-        "",
+def pages() -> dict[str, str]:
+    """File name to text: what every key of a JSON document means."""
+    certificates = [
+        *_head("The JSON document", "schema.json", schema()),
         "Validate with the schema itself: `ssm_bounds.report.document.schema()`, or `ssm_bounds/report/schema.json`. "
         "The same document is inside every HTML page.",
+        *_sections(schema(), ("certificate", "headline", "rung", "tally")),
+        "",
+        "## Words",
+        "",
+        *(f"- **{name}**: {schema()['$defs'][name]['description']}" for name in ("verdict", "kind", "number")),
     ]
-    sections = {"the document": found, **found["$defs"]}
-    for name in ("the document", "certificate", "headline", "rung", "tally"):
-        table = Table(("key", "type", "meaning"), list(_rows(sections[name]["properties"])))
-        lines += ["", f"## {name[0].upper()}{name[1:]}", "", *table.markdown().splitlines()]
-    lines += ["", "## Words", ""]
-    lines += [f"- **{name}**: {found['$defs'][name]['description']}" for name in ("verdict", "kind", "number")]
-    return "\n".join(lines) + "\n"
+    layers = [
+        *_head("The JSON document of inspect", "inspect.json", inspect_schema()),
+        "Validate with the schema itself: `ssm_bounds/report/inspect.json`.",
+        *_sections(inspect_schema(), ("model", "layer")),
+        "",
+        "## What is not said",
+        "",
+        *(f"- {line}" for line in NOT_CLAIMED),
+    ]
+    return {name: "\n".join(lines) + "\n" for name, lines in (("json.md", certificates), ("inspect.md", layers))}
+
+
+def inspect_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) that :func:`ssm_bounds.inspection.documents` follows."""
+    text = files("ssm_bounds.report").joinpath("inspect.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _head(title: str, name: str, found: dict[str, Any]) -> list[str]:
+    printed = f"<!-- Printed by `make pages` from ssm_bounds/report/{name}; do not edit. -->"
+    return [f"# {title}", "", printed, "", found["description"], ""]
+
+
+def _sections(found: dict[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """A table of keys for the document, and for each of its parts."""
+    for name, part in (("the document", found), *((name, found["$defs"][name]) for name in names)):
+        table = Table(("key", "type", "meaning"), list(_rows(part["properties"])))
+        yield from ("", f"## {name[0].upper()}{name[1:]}", "", *table.markdown().splitlines())
 
 
 def _rows(properties: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
@@ -62,4 +86,5 @@ def _type(entry: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    (Path(sys.argv[1]) / "json.md").write_text(json_page(), encoding="utf-8")
+    for name, text in pages().items():
+        (Path(sys.argv[1]) / name).write_text(text, encoding="utf-8")

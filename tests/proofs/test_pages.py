@@ -13,7 +13,7 @@ from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.proofs import pages
 from ssm_bounds.proofs.check import statements
 from ssm_bounds.proofs.statement import Verdict
-from ssm_bounds.report.pages import json_page
+from ssm_bounds.report import pages as documents
 from tests.conftest import ROOT
 
 KNOWN = statements()
@@ -29,7 +29,7 @@ def test_the_committed_page_is_what_the_objects_print(name):
 
 def test_no_page_is_left_over(tmp_path):
     pages.write_pages(tmp_path / "docs")
-    printed = {path.name for path in (tmp_path / "docs").iterdir()} | {"json.md"}
+    printed = {path.name for path in (tmp_path / "docs").iterdir()} | documents.pages().keys()
     assert printed == {path.name for path in (ROOT / "docs").glob("*.md")} - {"experiments.md", "how-to-add.md"}
 
 
@@ -98,5 +98,6 @@ def test_every_symbol_stands_under_one_heading():
         assert f"| $`{sympy.latex(entry.symbol)}`$ | `{name}` |" in PAGES["notation.md"]
 
 
-def test_the_page_about_json_is_what_the_schema_prints():
-    assert (ROOT / "docs" / "json.md").read_text(encoding="utf-8") == json_page(), "run: make pages"
+@pytest.mark.parametrize("name", documents.pages())
+def test_a_page_about_json_is_what_the_schema_prints(name):
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == documents.pages()[name], "run: make pages"

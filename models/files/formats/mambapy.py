@@ -21,6 +21,8 @@ def recognises(names: Collection[str], config: Config) -> bool:
 def layers(file: Tensors, facts: Facts) -> list[Reader]:
     eps = facts.eps("rms_norm_eps", 1e-5, "eps of every norm")
     normed = _normed(file.tensors)
+    if not normed:
+        facts.assumed.append("no norms on dt, B and C: those of mamba.py's muP have no weights to be seen by")
 
     def mixer(place: Place) -> Callable[[], Mamba1]:
         inner = learned_norms(file, place.mixer, INNER, eps) if normed else None
