@@ -133,7 +133,7 @@ def open_tensors(path: str | os.PathLike[str]) -> Tensors:
     path = Path(path)
     with located(path):
         main = _main(path)
-        files = _shards(main) if main.name.endswith(".index.json") else {main.name: None}
+        files = _shards(main) if main.name.endswith(".index.json") else {main.name: set()}
         tensors: dict[str, Tensor] = {}
         for name, expected in files.items():
             for key, tensor in _stripped(_in_shard(main, name)).items():
@@ -142,7 +142,7 @@ def open_tensors(path: str | os.PathLike[str]) -> Tensors:
                         f"{quote(name)} holds tensor {quote(key)} a second time; copy the shards again"
                     )
                 tensors[key] = tensor
-            if expected and (missing := sorted(expected - tensors.keys())):
+            if missing := sorted(expected - tensors.keys()):
                 raise CheckpointError(f"{quote(name)} lacks tensor {quote(missing[0])} that the index puts there")
         # a file alone is a file alone, except under the names that only transformers and mamba_ssm give
         known = path.is_dir() or path.name in WEIGHTS
@@ -212,18 +212,16 @@ def _regular(path: Path, most: int | None) -> Path:
     return path
 
 
-def _shards(index: Path) -> dict[str, set[str] | None]:
+def _shards(index: Path) -> dict[str, set[str]]:
     """Shard to the tensors that the index puts there, under their stripped names."""
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places or not all(isinstance(shard, str) for shard in places.values()):
         raise CheckpointError(f"{quote(index.name)}: expected an object 'weight_map' of names; copy the index again")
-    shards: dict[str, set[str] | None] = {}
+    shards: dict[str, set[str]] = {}
     for name, shard in places.items():
         if Path(shard).name != shard or "\\" in shard or shard in (".", "..") or "\0" in shard:
             raise CheckpointError(f"{quote(index.name)}: shard {quote(shard)} is outside the folder; correct the index")
-        found = shards.setdefault(shard, set())
-        assert found is not None
-        found.add(_short(name))
+        shards.setdefault(shard, set()).add(_short(name))
     return dict(sorted(shards.items()))
 
 

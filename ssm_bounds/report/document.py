@@ -243,9 +243,9 @@ def documents(certificates: Sequence[Certificate], failed: Sequence[tuple[str, s
     }
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) that :func:`documents` follows."""
-    text = files("ssm_bounds.report").joinpath("schema.json").read_text(encoding="utf-8")
+def schema(name: str = "schema.json") -> dict[str, Any]:
+    """The JSON Schema (2020-12) that :func:`documents` follows, or ``inspect.json``, that of inspect."""
+    text = files("ssm_bounds.report").joinpath(name).read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
 

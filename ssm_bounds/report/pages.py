@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +25,15 @@ def pages() -> dict[str, str]:
         *(f"- **{name}**: {schema()['$defs'][name]['description']}" for name in ("verdict", "kind", "number")),
     ]
     layers = [
-        *_head("The JSON document of inspect", "inspect.json", inspect_schema()),
+        *_head("The JSON document of inspect", "inspect.json", schema("inspect.json")),
         "Validate with the schema itself: `ssm_bounds/report/inspect.json`.",
-        *_sections(inspect_schema(), ("model", "layer")),
+        *_sections(schema("inspect.json"), ("model", "layer")),
         "",
         "## What is not said",
         "",
         *(f"- {line}" for line in NOT_CLAIMED),
     ]
     return {name: "\n".join(lines) + "\n" for name, lines in (("json.md", certificates), ("inspect.md", layers))}
-
-
-def inspect_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) that :func:`ssm_bounds.inspection.documents` follows."""
-    text = files("ssm_bounds.report").joinpath("inspect.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 def _head(title: str, name: str, found: dict[str, Any]) -> list[str]:

@@ -203,6 +203,17 @@ def block_norm(
     return lambda: Norm("layer", file.array(f"{name}.weight"), eps, file.array(f"{name}.bias"))
 
 
+def require_axes(file: Tensors, name: str, axes: int) -> tuple[int, ...]:
+    """The shape, where nothing else says how long each axis is. Raises: CheckpointError."""
+    found = file.shape(name)
+    if len(found) != axes or not all(found):
+        raise CheckpointError(
+            f"tensor {quote(name)}: has shape {found}, expected {axes} axes, none of length 0; "
+            "check which model this file was saved from"
+        )
+    return found
+
+
 def require_shape(file: Tensors, name: str, shape: tuple[int, ...], letters: str) -> None:
     if (found := file.shape(name)) != shape:
         raise CheckpointError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssm_bounds.models.files.container import CheckpointError, quote
+from ssm_bounds.models.files.container import CheckpointError
 from ssm_bounds.models.files.formats.blocks import (
     Facts,
     Place,
@@ -16,6 +16,7 @@ from ssm_bounds.models.files.formats.blocks import (
     optional,
     places,
     reader,
+    require_axes,
     require_only,
     require_shape,
     require_whole,
@@ -43,19 +44,11 @@ class Sizes:
 
 def sizes(file: Tensors, mixer: str, convolved: bool = True) -> Sizes:
     """Every dimension from the shapes alone; a config may lie. Raises: CheckpointError."""
-    shapes = {}
-    for name, axes in (("A_log", 2), ("dt_proj.weight", 2), ("conv1d.weight", 3), ("out_proj.weight", 2)):
-        if name == "conv1d.weight" and not convolved:
-            continue
-        shapes[name] = file.shape(mixer + name)
-        if len(shapes[name]) != axes or not all(shapes[name]):
-            raise CheckpointError(
-                f"tensor {quote(mixer + name)}: has shape {shapes[name]}, expected {axes} axes, none of length 0; "
-                "check which model this file was saved from"
-            )
-    d, N = shapes["A_log"]
-    k = shapes["conv1d.weight"][2] if convolved else 1
-    found = Sizes(shapes["out_proj.weight"][0], d, N, shapes["dt_proj.weight"][1], k)
+    d, N = require_axes(file, f"{mixer}A_log", 2)
+    _, R = require_axes(file, f"{mixer}dt_proj.weight", 2)
+    k = require_axes(file, f"{mixer}conv1d.weight", 3)[2] if convolved else 1
+    D, _ = require_axes(file, f"{mixer}out_proj.weight", 2)
+    found = Sizes(D, d, N, R, k)
     require_shapes(file, mixer, found, convolved)
     return found
 

@@ -17,6 +17,7 @@ from ssm_bounds.models.files.formats.blocks import (
     optional,
     places,
     reader,
+    require_axes,
     require_only,
     require_shape,
     require_whole,
@@ -58,16 +59,9 @@ class Program:
 
 def sizes(file: Tensors, mixer: str) -> Sizes:
     """Every dimension from the shapes alone. Raises: CheckpointError."""
-    shapes = {}
-    for name, axes in (("A_log", 1), ("conv1d.weight", 3), ("out_proj.weight", 2)):
-        shapes[name] = file.shape(mixer + name)
-        if len(shapes[name]) != axes or not all(shapes[name]):
-            raise CheckpointError(
-                f"tensor {quote(mixer + name)}: has shape {shapes[name]}, expected {axes} axes, none of length 0; "
-                "check which model this file was saved from"
-            )
-    D, d = shapes["out_proj.weight"]
-    (H,), (channels, _, k) = shapes["A_log"], shapes["conv1d.weight"]
+    (H,) = require_axes(file, f"{mixer}A_log", 1)
+    channels, _, k = require_axes(file, f"{mixer}conv1d.weight", 3)
+    D, d = require_axes(file, f"{mixer}out_proj.weight", 2)
     if channels <= d or (channels - d) % 2 or d % H:
         raise CheckpointError(
             f"tensor {quote(f'{mixer}conv1d.weight')}: has {channels} channels beside out_proj's {d} and {H} heads, "
@@ -102,20 +96,20 @@ def groups(file: Tensors, facts: Facts, size: Sizes, said: int | None, states: i
     Raises: CheckpointError.
     """
     stated = facts.mixer_groups
-    fits = said is not None and size.GN % said == 0 and (states is None or said * states == size.GN)
-    if fits and stated is not None and stated != said:
-        raise CheckpointError(f"config says {said} groups, --mixer-groups {stated}; leave the option out")
-    if stated is None and not fits:
+    if said is not None and size.GN % said == 0 and (states is None or said * states == size.GN):
+        if stated is not None and stated != said:
+            raise CheckpointError(f"config says {said} groups, --mixer-groups {stated}; leave the option out")
+        G = said
+    elif stated is not None:
+        G = stated
+        facts.assume(f"{G} groups, as stated")
+    else:
         found = "no config says it" if said is None else f"config says G = {said}, N = {states}"
         raise CheckpointError(
             f"G N = {size.GN} by the shapes, but {found}; state --mixer-groups G, its number of groups"
         )
-    G = said if said is not None and fits else stated
-    assert G is not None
     if G < 1 or size.GN % G or size.H % G or size.d % G:
         raise CheckpointError(f"{G} groups do not divide G N = {size.GN}, {size.H} heads and {size.d} channels")
-    if not fits:
-        facts.assume(f"{G} groups, as stated")
     return G
 
 
