@@ -125,7 +125,8 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """One file: what was read of it, what was assumed and left out, and its layers."""
+    """One file: what was read of it, what was assumed and left out, and its layers; ``stated_radius``: of the inputs
+    of mixers whose blocks have no norm."""
 
     path: str
     format: str
@@ -134,6 +135,7 @@ class ModelReport:
     assumed: tuple[str, ...]
     not_analysed: tuple[str, ...]
     layers: tuple[LayerReport, ...]
+    stated_radius: float | None = None
 
     def sentence(self, *, T: int, eta: float) -> str:
         """One sentence about the states of all layers together, weighted by their number."""
@@ -145,7 +147,7 @@ class ModelReport:
             for name in ("always_forgets", "cannot_forget", "undecided")
         ]
         inside = [layer for layer in self.layers if layer.overflows is not None and "float16" not in layer.overflows]
-        stated = ", for inputs of the size that was stated" * any("as stated" in line for line in self.assumed)
+        stated = ", for inputs of the size that was stated" * (self.stated_radius is not None)
         forget, keep, open_ = *map(at_least, shares[:2]), at_most(shares[2])
         return (
             f"{self.path}, {len(self.layers)} layers. Whatever the tokens{stated}: {forget} of the states always "
@@ -188,6 +190,7 @@ class _Analysis:
     out: float
     paper: Paper | None
     notes: tuple[str, ...]
+    limits_act: bool = False
 
 
 @np.errstate(all="ignore")
@@ -290,7 +293,7 @@ def inspect(
     chosen = sorted(set(layers)) or list(range(count))
     found = tuple(inspect_layer(model.layers[i], T=T, eta=eta) for i in each(chosen))
     return ModelReport(
-        str(path), model.format, model.family, model.parameters, model.assumed, model.not_analysed, found
+        str(path), model.format, model.family, model.parameters, model.assumed, model.not_analysed, found, input_radius
     )
 
 
@@ -419,7 +422,7 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
     Z = modulus(gated(gates.range))
     notes = []
     prefill = clamped(free, mixer.limits)
-    if (prefill[0] > step[0]).any() or (prefill[1] < step[1]).any():
+    if limits_act := bool((prefill[0] > step[0]).any() or (prefill[1] < step[1]).any()):
         notes.append(
             f"step limits act: prefill keeps the step within [{_shown(prefill[0].min(), 'lower')}, "
             f"{_shown(prefill[1].max())}], but one-token decoding may ignore them, so all numbers hold for both"
@@ -436,6 +439,7 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
         out=_gated_out(mixer, y, Z),
         paper=None,
         notes=(*notes, "the paper's quantities are not defined here: B and C are no linear images of u"),
+        limits_act=limits_act,
     )
 
 
@@ -565,11 +569,7 @@ def _fragile(found: _Analysis, held: Memory, limits: tuple[float, float], T: int
         gap = 1 - held.decay_max
         excluded = f"only factors above about 1 - {gap:.3g} are" if gap > 0 else "no factor up to 1 is"
         notes.append(f"rho to 1: of one step's decay {excluded} excluded, at {T} tokens{sums}")
-    if (
-        limits != (0.0, math.inf)
-        and math.isfinite(found.B_u)
-        and not any("step limits act" in note for note in found.notes)
-    ):
+    if limits != (0.0, math.inf) and math.isfinite(found.B_u) and not found.limits_act:
         notes.append("step limits are never reached, so decoding that ignores them is the same")
     return notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -44,6 +45,13 @@ def test_python_says_the_same(field):
     (model,) = json.loads(run(field / "hf", "--format", "json", "--T", "64").stdout)["models"]
     assert [layer["out_sup"] for layer in model["layers"]] == [layer.out_sup for layer in report.layers]
     assert report.family == model["family"] and list(report.assumed) == model["assumed"]
+
+
+def test_a_size_of_inputs_is_spoken_of_where_one_was_stated(field):
+    model = ssm_bounds.inspect(field / "mamba2.bin", T=64, input_radius=4.0, mixer_groups=2)
+    assert any("2 groups, as stated" in line for line in model.assumed)
+    assert model.sentence(T=64, eta=0.05).count("inputs of the size that was stated") == 2
+    assert "stated" not in replace(model, stated_radius=None).sentence(T=64, eta=0.05)  # of groups it says nothing
 
 
 def test_table_markdown_and_csv(field):
