@@ -401,15 +401,13 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
     rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), layer)
     gates, logits = folded(mixer.R_z, mixer.c_z, layer), folded(mixer.R_dt, mixer.p, layer).range
     parts = slice(0, d), slice(d, d + GN), slice(d + GN, d + 2 * GN)
-    found = _convolved(rows.part(parts[0]), mixer.K[parts[0]], mixer.b[parts[0]])
-    U = modulus(found.u)
-    heads = np.array([_part_norm(rows, mixer, slice(h * d // H, (h + 1) * d // H)) for h in range(H)])
-    moduli, lengths, ends = [], [], rows.range
-    for part in parts[1:]:
-        groups = [slice(part.start + g * GN // G, part.start + (g + 1) * GN // G) for g in range(G)]
-        lengths.append(np.array([_part_norm(rows, mixer, group) for group in groups]))
-        moduli.append(modulus(gated(convolved(mixer.K[part], mixer.b[part], (ends[0][part], ends[1][part])))))
-    apart = sum_above(above(moduli[0] * moduli[1]).reshape(G, GN // G), axis=1)
+    every = modulus(gated(convolved(mixer.K, mixer.b, rows.range)))
+    U, each_B, each_C = (every[part] for part in parts)
+    heads, *lengths = (
+        np.array([_part_norm(rows, mixer, every, piece) for piece in _pieces(part, count)])
+        for part, count in zip(parts, (H, G, G), strict=True)
+    )
+    apart = sum_above(above(each_B * each_C).reshape(G, GN // G), axis=1)
     of_group = np.arange(H) * G // H
     B, pairs = lengths[0][of_group], np.fmin(above(lengths[0] * lengths[1]), apart)[of_group]
     slow, fast = rates(mixer.A_log)
@@ -428,7 +426,7 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> _Analysis:
             f"{_shown(prefill[1].max())}], but one-token decoding may ignore them, so all numbers hold for both"
         )
     return _Analysis(
-        B_u=float(np.fmin(found.B_u, norm(heads))),
+        B_u=float(np.fmin(_part_norm(rows, mixer, every, parts[0]), norm(heads))),
         u=U,
         step=step,
         rates=(slow[:, None], fast[:, None]),
@@ -462,9 +460,16 @@ def _convolved(inputs: Folded, K: Array, b: Array) -> _Convolved:
     return _Convolved(u, B_u, a, window)
 
 
-def _part_norm(rows: Folded, mixer: Mamba2, part: slice) -> float:
-    """A bound of the l2 norm of some of the channels of [x | B | C] after the convolution."""
-    return _convolved(rows.part(part), mixer.K[part], mixer.b[part]).B_u
+def _pieces(whole: slice, count: int) -> list[slice]:
+    """Its heads or groups."""
+    start, size = whole.start, whole.stop - whole.start
+    return [slice(start + i * size // count, start + (i + 1) * size // count) for i in range(count)]
+
+
+def _part_norm(rows: Folded, mixer: Mamba2, every: Array, part: slice) -> float:
+    """A bound of the l2 norm of some of the channels of [x | B | C] after the convolution; ``every``: their moduli."""
+    inputs, K = rows.part(part), mixer.K[part]
+    return input_norm(every[part], mixer.b[part], tap_norms(K), inputs.offset, window_norm(inputs, K))
 
 
 def _logits(mixer: Mamba1, rows: Array, error: Array, inputs: _Convolved) -> Range:
