@@ -1,6 +1,7 @@
 """Tasks: what the data are, and one clear line for every file that is not a task."""
 
 import io
+import math
 import shutil
 import sys
 import zipfile
@@ -100,6 +101,29 @@ def test_majority_is_deterministic_and_its_streams_are_independent():
         assert (getattr(one, name).x != getattr(other, name).x).any()
     assert (one.train.x != one.test.x).any()
     assert not {row.tobytes() for row in one.train.x} & {row.tobytes() for row in one.test.x if 3 < row.sum() < 17}
+
+
+def test_majority_with_ties_is_that_of_rows_with_a_chance_of_their_own():
+    """Against the recipe as it is said: p uniform, bits of chance p, label 1 where the sum exceeds T/2."""
+    T, m = 4, 20_000
+    task, rng = majority(m, T, seed=0, ties=True), np.random.default_rng(1)
+    said = (rng.random((m, T)) < rng.random((m, 1))).astype(np.int8)
+    assert (task.train.y == (2 * task.train.x.sum(axis=1) > T)).all()
+    for rows in (task.train.x, said):
+        assert np.bincount(rows.sum(axis=1), minlength=T + 1) / m == pytest.approx(0.2, abs=0.012)
+        # 16 rows, those with n ones at 1/(5 C(4,n)) each
+        counts = np.bincount(rows @ [1, 2, 4, 8], minlength=16) / m
+        ones = [number.bit_count() for number in range(16)]
+        assert counts == pytest.approx([1 / 5 / math.comb(4, n) for n in ones], abs=0.012)
+    assert not (2 * majority(1_000, T, seed=0).train.x.sum(axis=1) == T).any()  # the control
+    odd, plain = majority(50, 5, seed=0, ties=True), majority(50, 5, seed=0)
+    assert (odd.train.x == plain.train.x).all() and (odd.test.x == plain.test.x).all()
+
+
+def test_majority_has_as_many_test_rows_as_are_asked_for():
+    assert majority(10, 5, seed=0, test=7).test.m == 7 and majority(10, 5, seed=0, test=0).test is None
+    with pytest.raises(ValueError, match="test: expected a number of rows >= 0, got -1"):
+        majority(10, 5, seed=0, test=-1)
 
 
 def test_paper_noise_flips_ones_of_the_training_set_only_and_says_so():
