@@ -1,4 +1,4 @@
-"""The program of one block in float64 NumPy, as theory M0 writes it: a second writing, not a fast one.
+"""The program of a block and a classifier in float64 NumPy, as theory M0 writes it: a second writing, not a fast one.
 
 One sequence: tokens t, rows of (T,...) arrays. Masks as transformers 5.24 applies them: v and u (of Mamba-2: all that
 leaves the convolution) are multiplied by the mask; a masked token still has a step, and still lets the state decay.
@@ -8,7 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Array, Backward, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2, Norm
+
+
+def logits(model: Classifier, x: Array, length: int | None = None) -> Array:
+    """Tokens (T,) or inputs (T,c) to (k,); the first ``length`` of them are valid, all without it."""
+    x = np.asarray(x)[:length]  # causal: what comes later changes nothing
+    if model.embedding is not None:
+        h = model.embedding[x.astype(np.int64)]
+    else:
+        assert model.input_weight is not None and model.input_bias is not None
+        h = x @ model.input_weight.T + model.input_bias
+    for layer in model.layers:
+        h = h + block(layer, h)
+    h = h if model.pool_before_norm else normed(model.final_norm, h)
+    pooled = h[-1] if model.pooling == "last" else h.mean(axis=0)
+    return model.score @ (normed(model.final_norm, pooled) if model.pool_before_norm else pooled) + model.bias
 
 
 def block(layer: Layer, h: Array, mask: Array | None = None) -> Array:
