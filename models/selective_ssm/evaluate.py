@@ -42,8 +42,12 @@ class Scores:
 
 def score(model: SelectiveSSM, split: Split) -> Scores:
     """Scores of the program, in the model's dtype (a certificate evaluates it in float64)."""
-    z = logits(model, split)
+    return scores(logits(model, split), split.y)
+
+
+def scores(z: NDArray[np.floating], y: NDArray[np.int64]) -> Scores:
+    """Of logits (n,k) on labels (n,)."""
     with np.errstate(invalid="ignore", over="ignore"):
-        entropy, ramp = (loss.values(z, split.y).mean() for loss in (ClippedCrossEntropy(math.inf), Ramp(1)))
-        margin = margins(z, split.y)
-        return Scores(split.m, float(entropy), float(ramp), fraction_at_most(margin, 0), fraction_at_most(margin, 1))
+        entropy, ramp = (loss.values(z, y).mean() for loss in (ClippedCrossEntropy(math.inf), Ramp(1)))
+        margin = margins(z, y)
+        return Scores(len(y), float(entropy), float(ramp), fraction_at_most(margin, 0), fraction_at_most(margin, 1))

@@ -6,20 +6,23 @@ Tensors: ``model.NAME``, ``adam.NAME.exp_avg`` ..., ``generator`` (the bytes of 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from ssm_bounds.models.files import atomic
-from ssm_bounds.models.selective_ssm.module import SelectiveSSM
+from ssm_bounds.models.tasks.task import Split
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class StateError(ValueError):
@@ -27,10 +30,10 @@ class StateError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Trainer:
+class Trainer(Generic[Model]):
     """The live objects whose state is kept."""
 
-    model: SelectiveSSM
+    model: Model
     optimizer: torch.optim.Adam
     schedule: LRScheduler
     generator: torch.Generator
@@ -89,6 +92,15 @@ class Trainer:
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.schedule.load_state_dict(record["schedule"])
         self.generator.set_state(tensors["generator"])
+
+
+def fingerprint(split: Split) -> str:
+    """SHA-256 of rows and labels: which data a state is of."""
+    digest = hashlib.sha256()
+    for array in (split.x, split.y):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _difference(there: Any, here: Any, name: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from copy import deepcopy
@@ -21,7 +20,7 @@ from ssm_bounds.models.tasks.task import Task
 from ssm_bounds.models.training.caps import Caps, project
 from ssm_bounds.models.training.monitor import BoundMonitor
 from ssm_bounds.models.training.objective import cross_entropy, instability, output_spread
-from ssm_bounds.models.training.state import Trainer
+from ssm_bounds.models.training.state import Trainer, fingerprint
 
 Schedule: TypeAlias = Literal["cosine", "plateau"]
 Status: TypeAlias = Literal["completed", "diverged", "interrupted"]
@@ -170,7 +169,7 @@ def train(
     return TrainResult(model, tuple(history), status, stopped)
 
 
-def _trainer(task: Task, settings: Settings) -> Trainer:
+def _trainer(task: Task, settings: Settings) -> Trainer[SelectiveSSM]:
     generator = torch.Generator().manual_seed(settings.seed)
     model = initial_model(task, settings, generator)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
@@ -181,7 +180,7 @@ def _trainer(task: Task, settings: Settings) -> Trainer:
     return Trainer(model, optimizer, CosineAnnealingLR(optimizer, steps), generator)
 
 
-def _epoch(trainer: Trainer, x: Tensor, y: Tensor, settings: Settings, number: int) -> Epoch | None:
+def _epoch(trainer: Trainer[SelectiveSSM], x: Tensor, y: Tensor, settings: Settings, number: int) -> Epoch | None:
     """One pass over the training set in random order; None where it diverged."""
     total, correct, lr = 0.0, 0, trainer.lr
     for rows in torch.randperm(len(y), generator=trainer.generator).split(settings.batch):
@@ -197,7 +196,7 @@ def _epoch(trainer: Trainer, x: Tensor, y: Tensor, settings: Settings, number: i
     return Epoch(number, total / len(y), correct / len(y), lr, trainer.model.s_A)
 
 
-def _step(trainer: Trainer, x: Tensor, y: Tensor, settings: Settings) -> tuple[float, int]:
+def _step(trainer: Trainer[SelectiveSSM], x: Tensor, y: Tensor, settings: Settings) -> tuple[float, int]:
     """One update; objective and number of correct answers before it."""
     model = trainer.model
     z = model(x)
@@ -226,8 +225,5 @@ def _divergence(settings: Settings, number: int) -> str:
 
 def _about(task: Task, settings: Settings) -> dict[str, Any]:
     """What decides a training: a state of another one is refused."""
-    digest = hashlib.sha256()
-    for array in (task.train.x, task.train.y):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return {"settings": asdict(settings), "task": {"k": task.k, "V": task.V, "train sha256": digest.hexdigest()}}
+    data = {"k": task.k, "V": task.V, "train sha256": fingerprint(task.train)}
+    return {"settings": asdict(settings), "task": data}

@@ -9,17 +9,22 @@ from typing import Any
 import click
 
 from ssm_bounds.cli.options import fail
+from ssm_bounds.cli.train_mamba import mamba
 
 
 @click.group()
 def train() -> None:
     """Train a model whose checkpoint records everything that certify needs.
 
-    Beside the model (OUT) goes a log of each epoch, as a table (.csv) and as JSON lines (.jsonl): loss, accuracy, s_A,
-    norms, gate range, rho, R_1, and at the end the certified gap. Ctrl-C keeps the last complete epoch, and --resume
-    goes on from there. A loss that is not finite ends the training and is recorded.
+    By task, the paper's model: majority, listops, imdb, file. By model, a stack of Mamba blocks: mamba.
+
+    Beside the paper's model (OUT) goes a log of each epoch, as a table (.csv) and as JSON lines (.jsonl): loss,
+    accuracy, s_A, norms, gate range, rho, R_1, and at the end the certified gap. Ctrl-C keeps the last complete epoch,
+    and --resume goes on from there. A loss that is not finite ends the training and is recorded.
     """
 
+
+train.add_command(mamba)
 
 _CAPS = ("s_A", "B_A", "B_u", "B_B", "B_C", "B_q", "B_w")
 

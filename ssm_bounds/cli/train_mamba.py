@@ -1,0 +1,130 @@
+"""``ssm-bounds train mamba``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from ssm_bounds.cli.options import fail
+
+if TYPE_CHECKING:
+    from ssm_bounds.models.tasks.task import Task
+
+_SIZE = click.IntRange(min=1)
+
+
+@click.command()
+@click.option(
+    "--task",
+    type=click.Choice(["majority", "file"]),
+    default="majority",
+    show_default=True,
+    help="majority: more ones than zeros? Each row has its own chance p of a one, uniform on [0, 1]; a tie is a 0. "
+    "file: your own rows, --data.",
+)
+@click.option("--m", "m", type=_SIZE, help="Training rows of majority.  [default: 20000]")
+@click.option("--T", "T", type=_SIZE, help="Length of a row of majority.  [default: 50]")
+@click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows of majority.  [default: as --m]")
+@click.option("--data", type=click.Path(path_type=Path), help="Rows of task file: .npz, .csv or .tsv, as train file.")
+@click.option("--pad-token", type=click.IntRange(min=0), help="The token that fills rows up on the right, if one does.")
+@click.option("--mixer", type=click.Choice(["mamba", "mamba2"]), default="mamba", show_default=True)
+@click.option("--layers", type=_SIZE, default=1, show_default=True, help="Blocks.")
+@click.option("--d-model", "D", type=_SIZE, default=8, show_default=True, help="Width of the residual stream.")
+@click.option("--expand", type=_SIZE, default=2, show_default=True, help="Channels of a block, over --d-model.")
+@click.option("--d-state", "N", type=_SIZE, default=4, show_default=True, help="States per channel.")
+@click.option("--conv", "k", type=_SIZE, default=4, show_default=True, help="Taps of the convolution.")
+@click.option("--head-dim", "P", type=_SIZE, default=8, show_default=True, help="Channels per head of mamba2.")
+@click.option("--final-norm/--no-final-norm", default=False, show_default=True, help="A norm after the last block.")
+@click.option("--pooling", type=click.Choice(["last", "mean"]), default="last", show_default=True)
+@click.option("--pool-before-norm", is_flag=True, help="With both: the mean first, as one-block certificates need it.")
+@click.option("--epochs", type=_SIZE, default=12, show_default=True)
+@click.option("--batch", type=_SIZE, default=200, show_default=True, help="Rows per step.")
+@click.option("--lr", type=float, default=5e-3, show_default=True, help="Learning rate of Adam, to 0 along a cosine.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of the start, which the folder records and anyone can compute again, of the order of rows, and of majority.",
+)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--resume", is_flag=True, help="Go on from an interrupted training of the same settings and data.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("mamba"),
+    show_default=True,
+    help="Folder to write. One that no training here wrote is left alone.",
+)
+def mamba(
+    task: Literal["majority", "file"],
+    m: int | None,
+    T: int | None,
+    test: int | None,
+    data: Path | None,
+    pad_token: int | None,
+    epochs: int,
+    batch: int,
+    lr: float,
+    seed: int,
+    device: str,
+    resume: bool,
+    out: Path,
+    **sizes: Any,
+) -> None:
+    """A classifier of Mamba or Mamba-2 blocks, from a start that a seed decides.
+
+    Writes a folder: config.json and model.safetensors, whose backbone transformers reads (MambaModel, Mamba2Model), and
+    train.npz, the data. Adam on the cross-entropy, in float32. Ctrl-C keeps the last complete epoch.
+
+    \b
+    Examples:
+      ssm-bounds train mamba --task majority --m 20000 --T 50 --layers 1 --out block
+      ssm-bounds train mamba --layers 2 --d-model 16 --pooling mean --final-norm --out two
+      ssm-bounds train mamba --task file --data data.npz --mixer mamba2 --d-model 16 --out own
+      ssm-bounds inspect block --T 50
+    """
+    from rich.console import Console
+
+    try:
+        options, rows = _rows(task, m, T, test, data, seed)
+        import torch
+
+        from ssm_bounds.experiments.mamba import train_into
+        from ssm_bounds.models.mamba.design import Design
+        from ssm_bounds.models.training.mamba import MambaSettings
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("--device cuda: torch finds no CUDA device here; leave the option out")
+        V = None if rows.V is None else max(rows.V, 0 if pad_token is None else pad_token + 1)
+        c = rows.train.x.shape[2] if V is None else None
+        design = Design(V=V, c=c, outputs=rows.k, pad=pad_token, **sizes)
+        settings = MambaSettings(epochs, batch, lr, seed)
+        console = Console(stderr=True)
+        train_into(out, rows, design, settings, options=options, console=console, device=device, resume=resume)
+    except (ValueError, OSError) as problem:
+        fail(problem)
+
+
+def _rows(
+    task: str, m: int | None, T: int | None, test: int | None, data: Path | None, seed: int
+) -> tuple[dict[str, Any], Task]:
+    """What the task was made of, and its rows. Raises: ValueError, OSError."""
+    if task == "file":
+        if data is None:
+            raise ValueError("--task file: give the rows, --data FILE")
+        for option, value in (("--m", m), ("--T", T), ("--test", test)):
+            if value is not None:
+                raise ValueError(f"{option} belongs to --task majority: the rows of {data} are as they are")
+        from ssm_bounds.models.tasks.files import read_task
+
+        return {"data": data.name}, read_task(data)
+    if data is not None:
+        raise ValueError("--data belongs to --task file")
+    from ssm_bounds.models.tasks.majority import majority
+
+    options: dict[str, Any] = {"m": m or 20000, "T": T or 50, "seed": seed, "ties": True}
+    options["test"] = options["m"] if test is None else test
+    return options, majority(**options)
