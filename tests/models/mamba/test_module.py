@@ -22,8 +22,8 @@ DESIGNS = {
     "deep": Design(V=5, layers=3, D=20, N=3, k=3, outputs=4, final_norm=True, pooling="mean", pad=0),
     "mean first": Design(c=2, layers=2, k=2, final_norm=True, pooling="mean", pool_before_norm=True),
     "no convolution": Design(V=5, k=1, expand=1, outputs=3, pooling="mean", pad=0),
-    "heads": Design(mixer="mamba2", V=5, layers=2, P=4, outputs=3, final_norm=True, pad=0),
-    "groups": Design(mixer="mamba2", c=3, layers=2, P=4, G=2, N=3, pooling="mean", eps=0.02),
+    "heads": Design(mixer="mamba2", c=3, layers=2, P=4, outputs=3, final_norm=True),
+    "groups": Design(mixer="mamba2", V=5, layers=2, P=4, G=2, N=3, pooling="mean", eps=0.02, pad=0),
 }
 
 
@@ -159,7 +159,7 @@ def test_nothing_is_drawn_from_torch():
 
 
 @pytest.mark.filterwarnings("ignore")  # those of transformers while it is imported
-@pytest.mark.parametrize("name", ["one block", "deep", "heads"])
+@pytest.mark.parametrize("name", ["one block", "deep", "groups"])
 def test_transformers_reads_the_backbone_and_gives_the_same(tmp_path, caplog, name):
     transformers = pytest.importorskip(
         "transformers", reason="the extra [test] brings transformers", exc_type=ImportError
