@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds import programs
+from ssm_bounds import ladder, one_block
+from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.gaps import losses
-from ssm_bounds.bounds.ladder import margin_choice
-from ssm_bounds.bounds.ladder.pac_bayes import Family, fit
-from ssm_bounds.bounds.ladder.registry import BOUNDS, PAID, Asked, Bound, refused
-from ssm_bounds.bounds.ladder.rung import Kind, Rung, Setting, Verdict, exactly
-from ssm_bounds.models.selective_ssm import tally
-from ssm_bounds.models.selective_ssm.tally import Answers, Tally
+from ssm_bounds.bounds.ladder.rung import Kind, Rung, Verdict, exactly
+from ssm_bounds.inquiry import Inquiry, Terms
+from ssm_bounds.models.selective_ssm.tally import Tally
+from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.programs import Program, Progress, silent
 from ssm_bounds.question import Question
 
@@ -81,8 +79,8 @@ class Certificate:
     delta: they are no error rates, and are compared with nothing. ``setting``: with the margin that was chosen.
     """
 
-    question: Question
-    setting: Setting
+    question: Inquiry
+    setting: Terms
     rungs: tuple[Rung, ...]
     claims: tuple[Claim, ...]
     compared: int
@@ -128,104 +126,42 @@ class Certificate:
         return None
 
 
-def certify(question: Question, *, progress: Progress = silent) -> Certificate:
+def certify(question: Inquiry, *, progress: Progress = silent) -> Certificate:
     """The certificate of one question. Raises: ValueError, OSError."""
-    train, test = _evaluated(question)
-    question = _with_margin(question, train)
-    if train is not None and bool((train.z == train.z[0]).all()):
-        same = "the outputs are the same on every training row: has the training collapsed?"
-        question = replace(question, notes=(*question.notes, same))
-    setting = question.setting
-    scored, tested = (None if found is None else found.tally(setting.loss, setting.margin) for found in (train, test))
-    asked = _asked(question, train, scored)
-    ran = list(programs.programs(question, tested, progress))
-    by_themselves = [*_bounds(BOUNDS, asked, setting.delta), *(program.rung for program in ran)]
-    rungs = tuple(map(question.resolved, by_themselves))
-    number, claims = _claims(question, asked, ran)
+    found = _answered(question, progress)
+    question, asked = found.question, found.question.setting
+    rungs = tuple(map(question.resolved, [*found.bounds, *(program.rung for program in found.programs)]))
+    number, claims = _claims(found)
     headline, below = _headlines(question, claims, number)
     trivial = None if question.task is None else _trivial(question)
-    apart = tuple(_apart(question, ran))
-    return Certificate(question, setting, rungs, claims, number, headline, below, scored, tested, trivial, apart)
+    apart = tuple(_apart(question, found.programs))
+    return Certificate(question, asked, rungs, claims, number, headline, below, found.train, found.test, trivial, apart)
 
 
-def of_norms(question: Question) -> tuple[Setting, tuple[Rung, ...]]:
-    """The setting, with the margin that was chosen, and the bounds that no program takes part in, each by itself at
-    delta."""
-    train, _ = _evaluated(question)
-    question = _with_margin(question, train)
-    setting = question.setting
-    return setting, tuple(map(question.resolved, _bounds(PAID, _asked(question, None, None), setting.delta)))
+def _answered(question: Inquiry, progress: Progress) -> Answered:
+    """By the kind of the model."""
+    if isinstance(question, Question):
+        return ladder.answered(question, progress)
+    if isinstance(question, BlockQuestion):
+        return one_block.answered(question)
+    raise TypeError(f"no ladder of bounds for {type(question).__name__}")
 
 
-def _evaluated(question: Question) -> tuple[Answers | None, Answers | None]:
-    """What the program answers on the training rows and on the test rows."""
-    task = question.task
-    if task is None:
-        return None, None
-    gate, convention = question.setting.measured.gate, question.convention
-    train, test = (
-        None if split is None else tally.answers(question.checkpoint.weights, split, gate=gate, convention=convention)
-        for split in (task.train, task.test)
-    )
-    return train, test
-
-
-def _with_margin(question: Question, train: Answers | None) -> Question:
-    """The margin of --margin auto: chosen with the training rows, free because its cell is paid for any."""
-    if not question.automatic or train is None:
-        return question
-    setting = question.setting
-    g = margin_choice.choose_margin(setting, train.below, _fitted(question))
-    loss = losses.make(setting.loss.name, margin=g, clip=setting.loss.range)
-    return replace(question, setting=replace(setting, margin=g, loss=loss))
-
-
-def _fitted(question: Question) -> Family:
-    """What the rung of theory.md 8.3 needs of the weights, at the margin of the setting."""
-    setting = question.setting
-    return fit(
-        question.checkpoint.weights,
-        gate=setting.measured.gate,
-        T=setting.sample.T,
-        g=setting.margin,
-        embedding_in_class=setting.in_class,
-        input_bound=question.input_bound,
-    )
-
-
-def _asked(question: Question, rows: Answers | None, train: Tally | None) -> Asked:
-    """What the bounds get to work with: the weights, and the training margins where they are there."""
-    return Asked(
-        question.setting,
-        _fitted(question),
-        None if rows is None else rows.below,
-        None if train is None else train.margin_errors,
-    )
-
-
-def _bounds(bounds: Sequence[Bound], asked: Asked, delta: Fraction) -> Iterator[Rung]:
-    """Each at ``delta``; one that does not support what is asked is refused with the reason."""
-    for bound in bounds:
-        missing = bound.supports(asked)
-        yield bound(asked, delta) if missing is None else refused(bound, missing)
-
-
-def _claims(question: Question, asked: Asked, ran: Sequence[Program]) -> tuple[int, tuple[Claim, ...]]:
+def _claims(found: Answered) -> tuple[int, tuple[Claim, ...]]:
     """Risks where there are any, else gaps and excesses, each at delta over their number; a claim whose event is one of
     this model alone at that over the number of models. Refused ones count."""
-    with_data = asked.margin_errors is not None
-    compared = [bound for bound in PAID if bound.kind == "excess"] if with_data else PAID
-    number = len(compared) + programs.number(question)
+    question, with_data = found.question, found.train is not None
+    number = found.compared + found.promised
     share = question.setting.delta / number
     claims = []
-    for rung in map(question.resolved, _bounds(compared, asked, share)):
+    for rung in map(question.resolved, found.at(share)):
         if with_data and rung.risk is None and rung.refusal is None:
             continue  # an excess is not to be compared with risks
         kind, value = (rung.kind, rung.value) if rung.risk is None else ("risk", rung.risk)
         claims.append(Claim(rung, kind, value, share, question.named))
-    risks = [program for program in ran if program.rung.kind == "risk"]
-    if len(risks) != programs.number(question):
-        raise ValueError(f"{len(risks)} programs claim a risk, and delta was shared among {programs.number(question)}")
+    risks = [program for program in found.programs if program.rung.kind == "risk"]
+    if len(risks) != found.promised:
+        raise ValueError(f"{len(risks)} programs claim a risk, and delta was shared among {found.promised}")
     for program in risks:
         own = share / question.models if program.each_model else share
         rung = question.resolved(program.rung)
@@ -234,7 +170,7 @@ def _claims(question: Question, asked: Asked, ran: Sequence[Program]) -> tuple[i
     return number, tuple(claims)
 
 
-def _apart(question: Question, ran: Sequence[Program]) -> Iterator[Claim]:
+def _apart(question: Inquiry, ran: Sequence[Program]) -> Iterator[Claim]:
     """What programs claim besides risks, by itself at delta."""
     for program in ran:
         if program.rung.kind != "risk":
@@ -243,7 +179,7 @@ def _apart(question: Question, ran: Sequence[Program]) -> Iterator[Claim]:
                 yield Claim(rung, rung.kind, rung.value, question.setting.delta, program.subject, program.over)
 
 
-def _headlines(question: Question, claims: Sequence[Claim], number: int) -> tuple[Headline, Headline | None]:
+def _headlines(question: Inquiry, claims: Sequence[Claim], number: int) -> tuple[Headline, Headline | None]:
     """The smallest CERTIFIED claim, and the smallest CONDITIONAL one if it is smaller; else the latter alone."""
 
     def smallest(verdict: Verdict) -> Claim | None:
@@ -263,7 +199,7 @@ def _headlines(question: Question, claims: Sequence[Claim], number: int) -> tupl
     return _headline(question, first, number), None if second is None else _headline(question, second, number)
 
 
-def _headline(question: Question, claim: Claim, number: int) -> Headline:
+def _headline(question: Inquiry, claim: Claim, number: int) -> Headline:
     rung, delta = claim.rung, question.setting.delta
     vacuous = not claim.value.upper < exactly(rung.ceiling)
     text = sentence(question, claim)
@@ -287,7 +223,7 @@ def probability(delta: Fraction) -> decimal.Decimal:
     return floor.divide(decimal.Decimal(rest.numerator), decimal.Decimal(rest.denominator)).normalize()
 
 
-def sentence(question: Question, claim: Claim) -> str:
+def sentence(question: Inquiry, claim: Claim) -> str:
     """The claim in words: with which probability, over what, about which model, on what, and under which conditions."""
     setting, task = question.setting, question.task
     drawn = [f"the {setting.sample.m} training rows"]
@@ -321,7 +257,7 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _trivial(question: Question) -> Trivial:
+def _trivial(question: Inquiry) -> Trivial:
     import numpy as np
 
     task = question.task

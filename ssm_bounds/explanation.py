@@ -10,7 +10,7 @@ from ssm_bounds.bounds import sweeps as scaling
 from ssm_bounds.bounds.explain import elasticity
 from ssm_bounds.bounds.explain.elasticity import Explanation
 from ssm_bounds.bounds.values import DomainError
-from ssm_bounds.certificate import of_norms
+from ssm_bounds.ladder import of_norms
 from ssm_bounds.question import Question
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from ssm_bounds.bounds.ladder.occam_loss import CodedLoss, certify_mean, occam_l
 from ssm_bounds.bounds.ladder.one_draw import Draw, Drawn, one_draw
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import require
+from ssm_bounds.inquiry import Inquiry
 from ssm_bounds.models.files.checkpoint import Metadata, encoded, save
 from ssm_bounds.models.searches import rounded
 from ssm_bounds.models.selective_ssm.tally import Tally
@@ -65,7 +66,7 @@ def programs(question: Question, test: Tally | None, progress: Progress = silent
         elif recorded.one_draw is not None:
             yield _recorded_draw(question, task, recorded.one_draw)
     if test is not None:
-        yield _holdout(question, test)
+        yield held_out(question, test)
 
 
 def number(question: Question) -> int:
@@ -207,7 +208,7 @@ def _drawn(
     )
 
 
-def _holdout(question: Question, test: Tally) -> Program:
+def held_out(question: Inquiry, test: Tally) -> Program:
     delta = question.setting.delta
     rung = holdout(test.errors, test.n, delta / question.models)
     return Program(

@@ -1,160 +1,60 @@
-"""A file, what a person states, and the data: what is known of them, and what is not.
+"""A file, what a person states, and the data: what is asked of them.
 
-The one place that decides on what a claim rests. A fact comes with its evidence; a hypothesis of a bound becomes a
-condition that is printed with the claim, or a refusal where what was given shows the opposite. Whoever says so, the
-file or the person, a fact about the past stays a condition: no program can check it.
+Of a model of the paper; ``ssm_bounds.one_block`` asks of a classifier with one Mamba block.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ssm_bounds import evidence
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
-from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps import losses
-from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
-from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Rung, Setting, Verdict
+from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
 from ssm_bounds.bounds.values import DomainError, Gate, Sample, Scalar, require
-from ssm_bounds.models.files.checkpoint import MOST, Checkpoint, Convention, read
+from ssm_bounds.data import Data, looked_at
+from ssm_bounds.evidence import Evidence, exactly, simplest
+from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
+from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
-from ssm_bounds.models.tasks.files import read_task
-from ssm_bounds.models.tasks.rows import (
-    INDEPENDENT_REPEATS,
-    Hashed,
-    RowFacts,
-    counted,
-    hashed_facts,
-    padding_question,
-    refusal,
-)
-from ssm_bounds.models.tasks.shift import shift
 from ssm_bounds.models.tasks.task import Task
 
-DELTA = Fraction(1, 20)
-BUDGET = 150.0
-_LARGEST_EXPONENT = 300  # of a number that is typed: far beyond use, and no cost grows with it
-_LONGEST = 400
 Inputs = Literal["ball", "vocabulary"]
-
-STANDING = (
-    "the m training rows are independent and identically distributed, from the distribution whose risk is claimed",
-    "loss, margin rule, delta, T, d, N, k, V, inputs, architecture, code family and flags were fixed before the data",
+PROGRAMS = (
     "for the rungs that do not run the program (all but occam, occam-loss, one-draw and holdout): it computes the "
-    "real-arithmetic model",
+    "real-arithmetic model"
 )
-"""What every certificate assumes, whatever its verdict."""
 
 
-class Evidence(StrEnum):
-    """How a fact is known: verified on what was given, said by the file, said by the person, taken by default, or
-    shown to be otherwise."""
-
-    CHECKED = "checked"
-    RECORDED = "recorded"
-    STATED = "stated"
-    ASSUMED = "assumed"
-    CONTRADICTED = "contradicted"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing about the model, the sample or the past, and how it is known."""
-
-    name: str
-    value: str | int | float | None
-    evidence: Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
-    each. ``save``: where the rounded or drawn model goes. ``certify_loss``: the mean loss of the rounded model too."""
-
-    occam: bool = False
-    one_draw: bool = False
-    certify_loss: bool = False
-    budget: float = BUDGET
-    seed: int = 0
-    save: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """A task and what its rows say, each of which is looked at once, whatever the number of models."""
-
-    task: Task
-
-    @functools.cached_property
-    def _hashed(self) -> tuple[Hashed, Hashed | None]:
-        task = self.task
-        return Hashed.of(task.train), None if task.test is None else Hashed.of(task.test)
-
-    @functools.cached_property
-    def shift(self) -> str | None:
-        """What the distinct rows show of two distributions; None where there is nothing to see."""
-        train, test = self._hashed
-        return None if test is None else shift(train.distinct(), test.distinct())
-
-    @functools.cached_property
-    def rows(self) -> RowFacts:
-        # a stated shift does not excuse repeats: only one that the distinct rows show does
-        return hashed_facts(*self._hashed, shifted=self.shift is not None)
-
-    @functools.cached_property
-    def padding(self) -> str | None:
-        """A question about rows that nobody says were padded."""
-        return None if self.task.padded else padding_question(self.task.train)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """What is asked of one model, complete. ``models``: how many models in all meet the test rows. ``notes``: remarks
-    that belong beside the claim. ``automatic``: the margin is chosen with the data."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Question(Inquiry):
+    """What is asked of one model of the paper."""
 
     checkpoint: Checkpoint
     setting: Setting
     convention: Convention
     input_bound: float | None
-    facts: tuple[Fact, ...]
-    task: Task | None = None
-    rows: RowFacts | None = None
-    models: int = 1
-    search: Search = Search()
-    automatic: bool = False
-    shift: str | None = None
-    notes: tuple[str, ...] = ()
-
-    def evidence(self, name: str) -> Evidence:
-        return next(fact.evidence for fact in self.facts if fact.name == name)
 
     @property
-    def named(self) -> str:
-        """The model and its file."""
-        return f"{self.subject} (sha256 {self.checkpoint.sha256[:8]}...)"
+    def standing(self) -> tuple[str, ...]:
+        return (*STANDING, PROGRAMS)
 
     @property
     def subject(self) -> str:
-        """The model in the words of a sentence."""
         if self.evidence("gate") is Evidence.ASSUMED:
             return f"the model with {self.setting.measured.gate} gates"
         return "the model"
 
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        """What has to be so for a bound that rests on ``hypothesis``, and that nobody can check."""
-        setting, task = self.setting, self.task
+        setting = self.setting
         match hypothesis:
             case Hypothesis.EMBEDDING if setting.embedding == "fixed":
                 return ("the embedding was fixed before the sample",)
@@ -172,59 +72,14 @@ class Question:
                 return tuple(f"its {name} is {values[name]} (its file does not record it)" for name in names)
             case Hypothesis.PRINTED:
                 return ("the printed steps hold for this class (in general some are false: see the ledger)",)
-            case Hypothesis.ROWS if task is not None:
-                found = []
-                if task.padded:
-                    found.append(f"the length to which rows are padded, {task.train.T}, was fixed before the data")
-                if self.rows is not None and self.rows.repeated:
-                    found.append(INDEPENDENT_REPEATS)
-                return tuple(found)
-            case Hypothesis.TEST:
-                alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
-                return (f"the test rows are fresh, independent and met by {alone}",)
-            case Hypothesis.DRAW:
-                return DRAWN_ONCE
-        return ()
+        return Inquiry.conditions(self, hypothesis)
 
     def refusal(self, hypothesis: Hypothesis) -> str | None:
-        """What shows that ``hypothesis`` is false; None where nothing does."""
         if hypothesis is Hypothesis.EMBEDDING and self.evidence("embedding") is Evidence.CONTRADICTED:
             return "the file records that the embedding was trained, so it was not fixed before the sample"
         if hypothesis is Hypothesis.PRINTED and self.setting.in_class:
             return "does not apply: the printed route takes the inputs as given, and this embedding was trained"
-        if hypothesis is Hypothesis.TEST and self.rows is not None:
-            return refusal(self.rows)
-        return None
-
-    def verdict(self, rests_on: Sequence[Hypothesis]) -> Verdict:
-        """Of a bound that rests on these."""
-        if any(self.refusal(each) is not None for each in rests_on):
-            return Verdict.REFUSED
-        return Verdict.CONDITIONAL if any(map(self.conditions, rests_on)) else Verdict.CERTIFIED
-
-    def resolved(self, rung: Rung) -> Rung:
-        """The rung with the conditions of all that it rests on, or with the reason why it is refused."""
-        refusals = (rung.refusal, *map(self.refusal, rung.rests_on))
-        return replace(
-            rung,
-            conditions=tuple(condition for each in rung.rests_on for condition in self.conditions(each)),
-            refusal=next((refusal for refusal in refusals if refusal is not None), None),
-        )
-
-
-def exactly(value: Scalar | str, what: str, *, least: Scalar = 0, most: Scalar | None = None) -> Fraction:
-    """The number that was typed: a float means its shortest decimal, 0.05 is 1/20. Raises: DomainError."""
-    text = str(value)
-    try:
-        size = 0 if "/" in text else Decimal(text).adjusted()
-        number = Fraction(text) if len(text) <= _LONGEST and abs(size) <= _LARGEST_EXPONENT else None
-    except (ValueError, ArithmeticError):
-        raise DomainError(f"{what}: {text[:40]!r} is not a number") from None
-    if number is None:
-        raise DomainError(f"{what}: {text[:40]} is outside 1e-{_LARGEST_EXPONENT} to 1e{_LARGEST_EXPONENT}")
-    fits = number > least and (most is None or number < most)
-    require(fits, f"{what}: {value} is not above {least}" + (f" and below {most}" if most is not None else ""))
-    return number
+        return Inquiry.refusal(self, hypothesis)
 
 
 def ask(
@@ -264,23 +119,23 @@ def ask(
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     if search is not None and search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
-    known_data = _looked_at(data, test)
+    known_data = looked_at(data, test)
     facts = [
-        _number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
-        _number("T", T, recorded.T, at_least=True),
-        _choice("gate", gate, recorded.gate, "softplus"),
-        _choice("convention", convention, recorded.convention, "code"),
-        _embedding(checkpoint, embedding),
+        evidence.number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
+        evidence.number("T", T, recorded.T, at_least=True),
+        evidence.choice("gate", gate, recorded.gate, "softplus"),
+        evidence.choice("convention", convention, recorded.convention, "code"),
+        evidence.embedding(checkpoint, embedding),
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
-    bound = _input_bound(checkpoint, input_bound, inputs)
+    bound = evidence.input_bound(checkpoint, input_bound, inputs)
     measured = measure(weights, gate=value["gate"], input_bound=bound, vocabulary=inputs == "vocabulary")
     level = exactly(delta, "--delta, a probability", most=1)
-    g = 1 if automatic else _simplest(exactly(margin, "--margin"))
+    g = 1 if automatic else simplest(exactly(margin, "--margin"))
     setting = Setting(
         measured,
         Sample(value["m"], value["T"]),
-        losses.make(loss, margin=g, clip=None if clip is None else _simplest(exactly(clip, "--clip"))),
+        losses.make(loss, margin=g, clip=None if clip is None else simplest(exactly(clip, "--clip"))),
         g,
         level,
         inputs == "vocabulary",
@@ -289,11 +144,11 @@ def ask(
     whole = type(models_on_test) is int and models_on_test >= 1
     require(whole, f"--models-on-test: a number of models >= 1, got {models_on_test!r}")
     question = Question(
-        checkpoint,
-        setting,
-        value["convention"],
-        bound,
-        tuple(facts),
+        checkpoint=checkpoint,
+        setting=setting,
+        convention=value["convention"],
+        input_bound=bound,
+        facts=tuple(facts),
         models=models_on_test,
         search=search or Search(),
         automatic=automatic,
@@ -321,22 +176,7 @@ def _with_data(question: Question, data: Data) -> Question:
     task = data.task
     _require_fitting(question, task)
     question = _with_shift(replace(question, task=task), data.shift)
-    rows = data.rows
-    counts: dict[str, int] = {"distinct training rows": rows.distinct_train}
-    if rows.conflicting_train:
-        counts["distinct training rows with several labels"] = rows.conflicting_train
-    if rows.shared is not None:
-        counts |= {"test rows": rows.n_test, "distinct test rows": rows.distinct_test}
-        counts |= {"distinct rows in both sets": rows.shared.observed, "equal pairs of test rows": rows.equal_pairs}
-        counts["distinct rows in both sets with different labels"] = rows.conflicting
-    facts = [Fact(name, value, Evidence.CHECKED) for name, value in counts.items()]
-    if task.label_map:
-        mapped = ", ".join(f"{theirs} is {ours}" for theirs, ours in task.label_map)
-        facts.append(Fact("labels", mapped, Evidence.CHECKED))
-    notes = [counted(rows)]
-    if data.padding is not None:
-        notes.append(data.padding)
-    return replace(question, rows=rows, facts=(*question.facts, *facts), notes=(*question.notes, *notes))
+    return replace(question, rows=data.rows, facts=(*question.facts, *data.facts), notes=(*question.notes, *data.notes))
 
 
 def _require_fitting(question: Question, task: Task) -> None:
@@ -370,23 +210,8 @@ def _with_shift(question: Question, sign: str | None) -> Question:
     """How the training rows are known to differ in distribution from the test rows; ``sign``: what the rows show."""
     extra, task = question.checkpoint.metadata.extra, question.task
     told = extra.get("shift") or ("ones were flipped" if _positive(extra.get("paper_noise")) else None)
-    found, evidence = None if told is None else f"the file says: {printable(told[:200])!r}", Evidence.RECORDED
-    if found is None and task is not None and task.shift is not None:
-        found = task.shift
-    if found is None and sign is not None:
-        found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
-        evidence = Evidence.CHECKED
-    if found is None:
-        return question
-    return replace(
-        question,
-        shift=found,
-        facts=(*question.facts, Fact("shift", found, evidence)),
-        notes=(
-            *question.notes,
-            f"{found}: the training distribution is that of the training rows",
-        ),
-    )
+    found = None if told is None else f"the file says: {printable(told[:200])!r}"
+    return shifted(question, found if found is not None or task is None else task.shift, sign)
 
 
 def _positive(text: str | None) -> bool:
@@ -395,62 +220,6 @@ def _positive(text: str | None) -> bool:
         return text is not None and 0 < float(text) < math.inf
     except ValueError:
         return False
-
-
-def _number(
-    name: str, stated: int | None, recorded: int | None, counted: int | None = None, *, at_least: bool = False
-) -> Fact:
-    """m or T: what is stated may not contradict the file or the data; T may exceed the record. Raises: DomainError."""
-    require(stated is None or (type(stated) is int and 1 <= stated <= MOST), f"--{name}: not 1 to 10^18: {stated}")
-    for known, who in ((recorded, "the file, which records"), (counted, "the data, which have")):
-        if stated is not None and known is not None and stated != known and not (at_least and stated > known):
-            raise DomainError(f"--{name} {stated} contradicts {who} {name} = {known}")
-    if recorded is not None and counted is not None and recorded != counted:
-        raise DomainError(
-            f"the file records {name} = {recorded}, but the training data has {counted} rows: the bound is about the "
-            "sample that the model was trained on"
-        )
-    if counted is not None:
-        return Fact(name, counted, Evidence.CHECKED)
-    if stated is not None:
-        return Fact(name, stated, Evidence.RECORDED if stated == recorded else Evidence.STATED)
-    if recorded is None:
-        raise DomainError(f"the file does not record {name}: give --{name}")
-    return Fact(name, recorded, Evidence.RECORDED)
-
-
-def _choice(name: str, stated: str | None, recorded: str | None, default: str) -> Fact:
-    """Gate or convention. Raises: DomainError for a statement against the record."""
-    if stated is not None and recorded is not None and stated != recorded:
-        raise DomainError(f"--{name} {stated} contradicts the file, which records {name} {recorded}")
-    if recorded is not None:
-        return Fact(name, recorded, Evidence.RECORDED)
-    return Fact(name, default, Evidence.ASSUMED) if stated is None else Fact(name, stated, Evidence.STATED)
-
-
-def _embedding(checkpoint: Checkpoint, stated: str | None) -> Fact:
-    """Fixed before the sample, trained on it, or none. Raises: DomainError."""
-    recorded = checkpoint.metadata.embedding
-    require(stated in (None, "fixed", "trained"), f"--embedding: fixed or trained, got {stated!r}")
-    if checkpoint.weights.V is None:
-        require(stated is None, f"--embedding {stated}: this model has real-valued inputs and no embedding")
-        return Fact("embedding", "none", Evidence.CHECKED)
-    if stated is None:
-        return Fact("embedding", recorded or "fixed", Evidence.RECORDED if recorded else Evidence.ASSUMED)
-    if stated == "fixed" and recorded == "trained":
-        return Fact("embedding", stated, Evidence.CONTRADICTED)
-    return Fact("embedding", stated, Evidence.RECORDED if recorded == stated else Evidence.STATED)
-
-
-def _input_bound(checkpoint: Checkpoint, stated: Scalar | str | None, inputs: str) -> float | None:
-    """B_u of real-valued inputs, rounded up; None with an embedding. Raises: DomainError."""
-    real = checkpoint.weights.V is None
-    require(not (real and inputs == "vocabulary"), "--inputs vocabulary needs an embedding: this model has real inputs")
-    if stated is None:
-        require(not real, "real-valued inputs need a bound on |u_t| stated before the data: give --input-bound B")
-        return None
-    require(real, "--input-bound is for real-valued inputs; this model's embedding gives B_u")
-    return Enclosure.point(exactly(stated, "--input-bound")).float_upper()
 
 
 def _delta_note(checkpoint: Checkpoint, delta: Fraction) -> tuple[str, ...]:
@@ -468,10 +237,6 @@ def _delta_note(checkpoint: Checkpoint, delta: Fraction) -> tuple[str, ...]:
     return (f"the file was certified at delta = {shown!r}; this certificate is at delta = {delta}",)
 
 
-def _simplest(value: Fraction) -> int | Fraction:
-    return int(value) if value.denominator == 1 else value
-
-
 def monitored(
     measured: MeasuredConstants, sample: Sample, *, loss: losses.Loss, margin: Scalar, delta: Fraction
 ) -> Setting:
@@ -479,31 +244,3 @@ def monitored(
     epoch of the training at once."""
     embedding: Embedding = "none" if measured.V is None else "trained"
     return Setting(measured, sample, loss, margin, delta, embedding=embedding)
-
-
-def ask_each(
-    paths: Sequence[str | os.PathLike[str] | Checkpoint],
-    *,
-    data: str | os.PathLike[str] | Task | Data | None = None,
-    test: str | os.PathLike[str] | None = None,
-    models_on_test: int | None = None,
-    **stated: Any,
-) -> list[Question]:
-    """The same about several models, which share the delta of one test set: it is read once, and each hold-out is at
-    delta over their number, or over ``models_on_test`` where other calls met it too. Raises: as :func:`ask`.
-    """
-    number = len(paths) if models_on_test is None else models_on_test
-    require(number >= len(paths), f"--models-on-test {number}: fewer than the {len(paths)} models of this call")
-    looked_at = _looked_at(data, test)
-    return [ask(path, data=looked_at, models_on_test=number, **stated) for path in paths]
-
-
-def _looked_at(data: str | os.PathLike[str] | Task | Data | None, test: str | os.PathLike[str] | None) -> Data | None:
-    if data is None or isinstance(data, Data):
-        return data
-    return Data(data if isinstance(data, Task) else read_data(data, test))
-
-
-def read_data(data: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Task:
-    """The data of several questions, read once. Raises: ValueError naming the file, OSError."""
-    return read_task(Path(data), None if test is None else Path(test))

@@ -123,7 +123,9 @@ def certify(
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
       ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
 
-    A checkpoint is a .safetensors, .pt or .pth file of tensors; pickled code is refused.
+      ssm-bounds certify block/ --data block/train.npz            # one Mamba block, as train mamba saves it
+
+    A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused.
 
     Exit codes: 0; 1 where --require is not met; 2 where a path could not be certified (the others are printed all the
     same) or an option is wrong.
@@ -163,7 +165,7 @@ def certify(
 
 
 def _level(require: str | None) -> Fraction | None:
-    from ssm_bounds.question import exactly
+    from ssm_bounds.evidence import exactly
 
     return None if require is None else exactly(require, "--require, a risk")
 
@@ -186,7 +188,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
 
 def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Certificate | Exception]]:
     """What became of each path, in order: a certificate, or why there is none; with a progress bar for many."""
-    from ssm_bounds.question import Data, Search, read_data
+    from ssm_bounds.data import Data, read_data
+    from ssm_bounds.inquiry import Search
 
     names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save")
     search = Search(**{name: options.pop(name) for name in names})
@@ -203,8 +206,8 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
 
 
 def _attempt(stated: dict[str, Any], path: Path) -> Certificate | Exception:
+    from ssm_bounds.asking import ask
     from ssm_bounds.certificate import certify as certified
-    from ssm_bounds.question import ask
 
     try:
         with searching() as progress:

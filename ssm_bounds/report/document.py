@@ -13,22 +13,17 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from ssm_bounds.bounds import notation as sym
-from ssm_bounds.bounds.architectures.selective_ssm.blocks import assignment, coefficients
-from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
-from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
-from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, enclose_all
+from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, share_string
-from ssm_bounds.bounds.ladder.of_class import OfClass, groups_of
-from ssm_bounds.bounds.ladder.rung import Rung, Setting, Verdict, exactly
-from ssm_bounds.bounds.selection.family import SelectedClass
+from ssm_bounds.bounds.ladder.of_class import OfClass
+from ssm_bounds.bounds.ladder.rung import Rung, Verdict, exactly
 from ssm_bounds.certificate import Certificate, Claim, Headline, sentence
+from ssm_bounds.inquiry import Terms
 from ssm_bounds.models.selective_ssm.tally import Tally
-from ssm_bounds.question import STANDING
+from ssm_bounds.report.constants import constants, of_model
 
 SCHEMA = 2
 _APART = "By itself at delta: that it holds together with the headline is not claimed."
-_CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w")
 
 
 def plain(value: Any) -> Any:
@@ -48,44 +43,6 @@ def _upper(value: Enclosure | None) -> float | str | None:
     return None if value is None else number(value.upper)
 
 
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _constants(setting: Setting) -> dict[str, Any]:
-    measured = setting.measured_class()
-    published = {sym.p: setting.measured.p, sym.B_q: setting.measured.B_q, sym.B_u: setting.measured.B_u}
-    ball = enclose_all(
-        {"low": softplus(sym.p - sym.B_q * sym.B_u), "high": softplus(sym.p + sym.B_q * sym.B_u)}, published
-    )
-    gates = {"Delta_min": number(ball["low"].lower, "lower"), "M_Delta_ball": number(ball["high"].upper)}
-    if setting.measured.gate == "none":
-        gates = {"Delta_min": 1.0, "M_Delta_ball": 1.0}
-    largest = gates["M_Delta_ball"] if measured.M is None else float(measured.M)
-    found = {name: _float(getattr(setting.measured, name)) for name in _CONSTANTS}
-    return found | {"Delta_min": gates["Delta_min"], "M_Delta": largest, "M_Delta_ball": gates["M_Delta_ball"]}
-
-
-def _class(selected: SelectedClass, margin: Any) -> dict[str, Any]:
-    cells = {cell.name: float(cell.value) for cell in selected.cells}
-    found: dict[str, Any] = {name: cells.get(name) for name in _CONSTANTS}
-    found["p"] = None
-    # with the embedding in the class, its rows are rescaled to norm 1
-    found["B_u"] = float(selected.constants.B_u) if selected.constants.V is not None else None
-    return found | {
-        "Delta_min": None,
-        "M_Delta": cells.get("M"),
-        "M_Delta_ball": None,
-        "p_lo": float(selected.constants.p_lo) if "p" in cells else None,
-        "p_hi": cells.get("p"),
-        "B_product": cells.get("B_product"),
-        "v_product": cells.get("v_product"),
-        "groups": groups_of(selected),
-        "margin": float(margin),
-        "log_inverse_weight": number(selected.price.upper),
-    }
-
-
 def _tally(tally: Tally | None) -> dict[str, Any] | None:
     if tally is None:
         return None
@@ -98,16 +55,6 @@ def _tally(tally: Tally | None) -> dict[str, Any] | None:
         "within_radius": tally.inside,
         "radius": number(exactly(tally.radius)) if math.isfinite(tally.radius) else None,
     }
-
-
-def _sums(setting: Setting) -> dict[str, Any]:
-    """rho, S_1, S_2 of the published chain and R_1, R_2, at the measured constants."""
-    constants = setting.measured_class()
-    published = assignment(constants, setting.sample.T, rho="published")
-    if setting.measured.gate == "softplus":
-        published |= {sym.Delta_min: softplus(sym.p - sym.B_q * sym.B_u), sym.p: setting.measured.p}
-    found = enclose_all({s.name: s for s in (sym.rho, sym.S_1, sym.S_2, sym.R_1, sym.R_2)}, published)
-    return {name: number(value.upper) for name, value in found.items()}
 
 
 def trace(rung: Rung) -> list[dict[str, Any]]:
@@ -171,22 +118,22 @@ def _headline(headline: Headline | None) -> dict[str, Any] | None:
 
 def _setting(certificate: Certificate) -> dict[str, Any]:
     setting, question = certificate.setting, certificate.question
-    measured, loss = setting.measured, setting.loss
+    sizes, loss = of_model(question), setting.loss
     return {
         "m": setting.sample.m,
         "T": setting.sample.T,
-        **{name: getattr(measured, name) for name in ("d", "N", "k", "V")},
-        "gate": measured.gate,
-        "convention": question.convention,
+        **{name: getattr(sizes, name) for name in ("d", "N", "k", "V")},
+        "gate": sizes.gate,
+        "convention": sizes.convention,
         "delta": number(exactly(setting.delta)),
         "loss": {
             "name": loss.name,
             "margin": float(setting.margin),
             "c": float(loss.range),
-            "l": number(enclose(setting.loss_lipschitz, {}).upper),
+            "l": number(enclose(loss.lipschitz(sizes.k), {}).upper),
         },
-        "inputs": "vocabulary" if setting.vocabulary else "ball",
-        "embedding": setting.embedding,
+        "inputs": sizes.inputs,
+        "embedding": sizes.embedding,
         "models_on_test": question.models,
     }
 
@@ -207,10 +154,8 @@ def _empirical(certificate: Certificate) -> dict[str, Any] | None:
 
 def document(certificate: Certificate) -> dict[str, Any]:
     """One certificate as JSON: an entry of ``certificates`` in ``schema.json``. A key's meaning never changes."""
-    setting, question = certificate.setting, certificate.question
-    checkpoint, headline, covered = question.checkpoint, certificate.headline, covering(certificate)
-    argument = None if covered is None else covered.argument
-    beta = coefficients(setting.measured_class(), setting.sample.T)
+    question, headline = certificate.question, certificate.headline
+    checkpoint = question.checkpoint
     return {
         "checkpoint": {"path": str(checkpoint.path), "format": checkpoint.format, "sha256": checkpoint.sha256},
         "headline": _headline(headline),
@@ -219,16 +164,13 @@ def document(certificate: Certificate) -> dict[str, Any]:
         "verdict": headline.verdict.value,
         "best": {"rung": headline.rung, "kind": headline.kind, "value": _upper(headline.value)},
         "compared": certificate.compared,
-        "standing_assumptions": list(STANDING),
+        "standing_assumptions": list(question.standing),
         "facts": [{"name": fact.name, "value": fact.value, "evidence": fact.evidence.value} for fact in question.facts],
         "notes": list(question.notes),
         "setting": _setting(certificate),
         "rungs": [_rung(rung) for rung in certificate.rungs],
         "empirical": _empirical(certificate),
-        "constants": _constants(setting),
-        "class": _class(argument.selected, setting.margin) if isinstance(argument, OfClass) else None,
-        "sums": _sums(setting),
-        "beta": {name: number(beta[name].upper) if name in beta else None for name in SELECTIVE_SSM.coefficients},
+        **constants(certificate.setting, covering(certificate)),
         "trace": {rung.name: trace(rung) for rung in taken_apart(certificate)},
     }
 
@@ -321,7 +263,7 @@ def _judged(claim: Claim) -> str:
     return f"{claim.rung.verdict.value}{', vacuous' if claim.rung.vacuous else ''}"
 
 
-def _scored(tally: Tally, setting: Setting, *, margins: bool) -> str:
+def _scored(tally: Tally, setting: Terms, *, margins: bool) -> str:
     text = f"n = {tally.n}, loss {tally.loss:.4f}, error {share_string(tally.errors, tally.n)} ({tally.errors} rows)"
     if margins:
         text += f", margins <= {float(setting.margin)!r}: {share_string(tally.margin_errors, tally.n)}"

@@ -13,9 +13,10 @@ from rich.markup import escape
 
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.typeset import tex
+from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.models.files.container import printable
-from ssm_bounds.question import STANDING
+from ssm_bounds.report.constants import of_model
 from ssm_bounds.report.document import Row, outcome, rows
 from ssm_bounds.report.table import Table, labelled
 
@@ -27,9 +28,9 @@ _STYLES = {"CERTIFIED": "bold green", "CONDITIONAL": "yellow", "REFUSED": "red"}
 
 def _title(certificate: Certificate) -> str:
     setting, checkpoint = certificate.setting, certificate.question.checkpoint
-    measured = setting.measured
-    sizes = f"m = {setting.sample.m}, T = {setting.sample.T}, d = {measured.d}, N = {measured.N}, k = {measured.k}"
-    return printable(f"{checkpoint.path} ({checkpoint.format}; {sizes}; s_A = {float(measured.s_A):.4g})")
+    found = of_model(certificate.question)
+    sizes = f"m = {setting.sample.m}, T = {setting.sample.T}, d = {found.d}, N = {found.N}, k = {found.k}"
+    return printable(f"{checkpoint.path} ({checkpoint.format}; {sizes}; {found.title})")
 
 
 def _verdict(headline: Headline) -> str:
@@ -55,7 +56,7 @@ def _beside(certificate: Certificate) -> list[tuple[str, str]]:
         *outcome(certificate),
         ("facts", facts),
         *(("note", line) for line in question.notes),
-        *(("assumed", line) for line in STANDING),
+        *(("assumed", line) for line in question.standing),
     ]
     return [(label, printable(text)) for label, text in lines]
 
@@ -107,7 +108,13 @@ def _below(certificates: Sequence[Certificate]) -> Iterator[tuple[str, list[str]
         notes = [f"note: {printable(note)}" for note in certificate.question.notes]
         sentences = [f"{verdict}: {sentence}" for verdict, sentence in _headlines(certificate)]
         yield printable(str(certificate.question.checkpoint.path)), sentences + notes
-    yield "assumed of each", [*STANDING, SEVERAL]
+    standing = dict.fromkeys(line for certificate in certificates for line in certificate.question.standing)
+    yield "assumed of each", [*standing, SEVERAL]
+
+
+def _abscissa(certificate: Certificate) -> str:
+    setting = certificate.setting
+    return f"{float(setting.measured.s_A):.4g}" if isinstance(setting, Setting) else "-"
 
 
 def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], list[list[str]]]:
@@ -121,7 +128,7 @@ def _overview_cells(certificates: Sequence[Certificate]) -> tuple[list[str], lis
         body.append(
             [
                 printable(str(certificate.question.checkpoint.path)),
-                f"{float(certificate.setting.measured.s_A):.4g}",
+                _abscissa(certificate),
                 _value(headline),
                 _verdict(headline),
                 *([_value(certificate.headline_conditional)] if second else []),

@@ -13,6 +13,7 @@ from IPython.core.formatters import DisplayFormatter
 
 import ssm_bounds
 from ssm_bounds import certificate as certificates
+from ssm_bounds import ladder as answers
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import binomial_upper
@@ -21,6 +22,7 @@ from ssm_bounds.bounds.ladder.one_draw import Draw
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung, Verdict
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.certificate import Certificate, Claim, certify, sentence
+from ssm_bounds.inquiry import Search
 from ssm_bounds.models.files.checkpoint import Convention, Metadata, write
 from ssm_bounds.models.searches import posterior
 from ssm_bounds.models.selective_ssm import tally
@@ -28,7 +30,6 @@ from ssm_bounds.models.tasks import rows
 from ssm_bounds.models.tasks.majority import majority
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import number
-from ssm_bounds.question import STANDING, Search
 from ssm_bounds.report.document import document, documents, outcome, schema
 from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown
@@ -147,8 +148,8 @@ class TestCompared:
 
     def test_pac_bayes_takes_its_share_and_lower_bounds_of_the_margins(self, with_data):
         question = with_data.question
-        family = certificates._fitted(question)
-        rows, _ = certificates._evaluated(question)
+        family = answers._fitted(question)
+        rows, _ = answers._evaluated(question)
         for delta, value in ((DELTA / 4, with_data.claims[2].value), (DELTA, with_data.rung("pac-bayes").risk)):
             assert value == with_margins(family, 300, delta, rows.below).risk
         assert with_data.claims[2].value.upper > with_data.rung("pac-bayes").risk.upper
@@ -233,7 +234,7 @@ class TestSentences:
         refused = certify(asked(W, embedding="fixed"))
         for found in (with_data, without_data, refused):
             for text in (markdown([found]), latex([found]).replace("\\", "")):
-                assert all(line in text for line in STANDING)
+                assert all(line in text for line in found.question.standing)
 
     def test_a_rung_that_loses_to_the_holdout_says_so(self, with_data):
         text = markdown([with_data])

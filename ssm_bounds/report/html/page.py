@@ -25,10 +25,10 @@ from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.formula import Formula
 from ssm_bounds.bounds.ladder.argument import Cost, shares
-from ssm_bounds.bounds.ladder.rung import Rung, Setting
+from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.certificate import Certificate, Headline
-from ssm_bounds.question import STANDING
+from ssm_bounds.inquiry import Terms
 from ssm_bounds.report.document import documents, outcome, rows, taken_apart, trace
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.html.mathml import mathml
@@ -97,7 +97,7 @@ def page(
         version=version("ssm-bounds"),
         kinds=KINDS,
         covers=COVERS,
-        standing=STANDING,
+        standing=list(dict.fromkeys(line for found in certificates for line in found.question.standing)),
         style=Markup(files("ssm_bounds.report.html").joinpath("style.css").read_text(encoding="utf-8")),
     )
     # a file name need not be valid Unicode
@@ -148,7 +148,7 @@ def _ladder_label(certificate: Certificate) -> str:
     return f"Every rung as a fraction of the largest possible value, logarithmic: {values}"
 
 
-def _argument(rung: Rung, setting: Setting, key: str | None) -> Argument:
+def _argument(rung: Rung, setting: Terms, key: str | None) -> Argument:
     """``key``: prefix of the figure's ids; None for a rung of which only the costs are shown."""
     delta = setting.delta
     parts = rung.argument.costs()
@@ -186,7 +186,7 @@ def _symbol(name: str) -> Markup:
 
 def _constants(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Rows of the table of constants: measured, and as the class bounds them."""
-    measured, chosen = data["constants"], data["class"] or {}
+    measured, chosen = data["constants"] or {}, data["class"] or {}
     names = [*measured, *(name for name in ("p_lo", "p_hi", "B_product", "v_product") if name in chosen)]
     for name in names:
         pair = [measured.get(name), chosen.get(name)]
@@ -206,10 +206,10 @@ def _constants(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _sums(data: dict[str, Any]) -> Iterator[tuple[Markup, str, str, str, str]]:
-    for name, value in data["sums"].items():
+    for name, value in (data["sums"] or {}).items():
         entry = NOTATION[name]
         yield mathml(entry.symbol), entry.meaning, entry.unit, _upward(value), entry.source
-    for name, value in data["beta"].items():
+    for name, value in (data["beta"] or {}).items():
         if value is not None:
             meaning = f"how far the output moves per unit of movement of {SELECTIVE_SSM.block(name).words}"
             yield mathml(Symbol(f"beta_{name}")), meaning, "", _upward(value), "theory.md 5"

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ssm_bounds import certificate
+from ssm_bounds import ladder as answers
 from ssm_bounds.bounds.gaps.losses import Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
@@ -63,7 +64,7 @@ def test_it_takes_its_setting_without_a_certificate(model, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("a sweep computes no certificate")
 
-    for module, name in ((certificate, "certify"), (certificate, "of_norms"), (certificate, "fit"), (tally, "answers")):
+    for module, name in ((certificate, "certify"), (answers, "of_norms"), (answers, "fit"), (tally, "answers")):
         monkeypatch.setattr(module, name, refuse)
     assert len(document(model, "--over", "T=6,60", "--rung", "margin")["rows"]) == 2
 

@@ -35,11 +35,11 @@ from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.certificate import Certificate, certify, sentence
 from ssm_bounds.cli import main
+from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.majority import majority
-from ssm_bounds.question import STANDING, Evidence, Fact
 from ssm_bounds.report.document import documents
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.html.mathml import mathml
@@ -182,7 +182,7 @@ class TestPage:
 
     def test_every_assumption_and_every_fact_is_told(self, unsure):
         seen = " ".join("".join(Seen.of(page([unsure])).text).split())
-        for line in STANDING:
+        for line in unsure.question.standing:
             assert line in seen
         for fact in unsure.question.facts:
             assert f"{fact.name}{fact.value}{fact.evidence.value}" in seen.replace(" ", "")

@@ -1,0 +1,321 @@
+"""Margin PAC-Bayes with a uniform posterior on a box, one scalar moved after the other (theory M5.3, M5.4).
+
+**Claim.** Let theta be parameters, Q uniform on the box ``theta_i +- h_i``, and z, for every input, twice continuously
+differentiable there with ``|dz/dtheta_i| <= s_i``, ``|d^2 z/dtheta_i^2| <= s2_i``. Put ``S^2 = sum_i s_i^2 h_i^2`` and
+``E = sum_i s2_i h_i^2/2``. For a fixed input and ``t > E``, theta' drawn from Q has ``z' - z > t`` with probability
+at most ``f(t) = exp(-(3/2)(t - E)^2/S^2)``, and so has ``z - z' > t``. Let the margin ``y z`` of theta on training row
+i be at least mu_i. With probability 1 - delta, for all theta, h and g at once, ``tau = f(g/2)`` below 1,
+``risk(theta) <= kl_inv((1/m) sum_i f(mu_i - g/2), (KL(Q || P) + ln(1/pi) + ln(xi(m)/delta))/m)/(1 - tau)``,
+f taken as 1 up to E.
+
+**Derivation.** Move one scalar at a time: ``z' - z = sum_i D_i(xi_i)``, given the earlier ones a function of xi_i,
+which is uniform on [-h_i, h_i]. Its odd part is at most ``s_i |xi_i|`` and symmetric, so ``E exp(l odd) = E cosh(l odd)
+<= sinh(l s_i h_i)/(l s_i h_i) <= exp(l^2 s_i^2 h_i^2/6)``; its even part is at most ``s2_i h_i^2/2``. The first factors
+multiply, and Chernoff at ``l = 3 (t - E)/S^2`` gives f. Where the margin is <= 0 (a wrong answer, or a tie) it is
+<= g/2 for theta' but with probability tau, so ``E_Q L_{g/2} >= (1 - tau) risk``; where it is mu_i, it is <= g/2 for
+theta' with probability at most ``f(mu_i - g/2)``. The rest is 8.3. As ``f(mu - g/2) <= 1{mu <= g} + tau``, this is
+never more than the form with emp_g + tau.
+
+For an input whose last token is v the other rows of the tables of tokens (``telescope.OF_TOKENS``) move nothing: S^2 is
+the largest over v. If z is read at all tokens and averaged before any norm, row v acts with its share f_v of them, and
+``sum_v f_v^2 S_v^2 <= max_v S_v^2``; E counts no token table, as z is linear in them.
+
+**P and its price.** N(theta_0, lambda_b^2) in each block b, ``lambda_b = 2^{j/2}``, j in Z of weight ``2/(3 (|j|+1)
+(|j|+2))``, which sums to 1: ln(1/pi) is paid, pi their product. P is over Om/g and rho/g, in which all is measured
+here, and the loss is that of margins of z/g up to 1/2: one event carries every g.
+``KL = sum_i ln(lambda_b sqrt(2 pi)/(2 h_i)) + ((theta_i - theta_0i)^2 + h_i^2/3)/(2 lambda_b^2)``.
+
+**Not claimed.** Anything about the program in floating point; vocabularies, sizes or a parametrisation chosen after a
+look at the data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+from flint import arb
+
+from ssm_bounds.bounds.architectures.mamba.suprema import Range
+from ssm_bounds.bounds.architectures.mamba.telescope import OF_TOKENS, Slopes, box, slopes
+from ssm_bounds.bounds.architectures.mamba.windows import Windows
+from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
+from ssm_bounds.bounds.evaluate.elementary import LN2, Floats, log2_of, log_of, total
+from ssm_bounds.bounds.evaluate.outward import above, below, sum_above
+from ssm_bounds.bounds.gaps.inversion import kl_inv
+from ssm_bounds.bounds.gaps.maurer import level
+from ssm_bounds.bounds.ladder.margin_rows import Rows
+from ssm_bounds.bounds.ladder.pac_bayes import LEAST_MARGIN
+from ssm_bounds.bounds.selection.cells import grid
+from ssm_bounds.bounds.values import Scalar, require
+
+TAILS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4)
+"""tau for which a Q is fitted; any Q may be used, so these are free."""
+_ROUNDS = 24
+_FURTHEST = 64  # |j| of a prior's scale that is looked at
+_FURTHEST_MARGIN = 1100  # |j| of a margin 2^{j/4}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """One trained block in tables. ``center``: of each block of parameters (``telescope.BLOCKS``), in real arithmetic;
+    ``start``: theta_0 of each, fixed before the data, what it costs to have chosen it in ``price``."""
+
+    center: Mapping[str, Range]
+    start: Mapping[str, Floats]
+    windows: Windows
+    T: int
+    price: Enclosure
+
+    @property
+    def numbers(self) -> int:
+        """How many trained numbers are paid for."""
+        return sum(low.size for low, _ in self.center.values())
+
+    def over(self, g: Fraction) -> Block:
+        """In units of a margin g: Om and rho are divided by it."""
+        with bits(START_BITS):
+            each = {
+                name: _over(self.center[name], g) if name in OF_TOKENS else self.center[name] for name in self.center
+            }
+        return replace(self, center=each)
+
+
+def _over(values: Range, g: Fraction) -> Range:
+    ratio = exact(g)
+    low, high = (np.array([arb(x) / ratio for x in end.ravel().tolist()], dtype=object) for end in values)
+    down = np.array([-float_above(-x.lower()) for x in low], dtype=np.float64)
+    up = np.array([float_above(x.upper()) for x in high], dtype=np.float64)
+    return down.reshape(values[0].shape), up.reshape(values[0].shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """Q with everything that the certificate needs of it, in units of g; m and delta come later. ``by_block``: KL in
+    nats; ``scales``: j of each block's prior; ``square``, ``even``: S^2 and E."""
+
+    g: Fraction
+    square: Enclosure
+    even: Enclosure
+    by_block: Mapping[str, Enclosure]
+    scales: Mapping[str, int]
+    price: Enclosure
+
+    @property
+    def divergence(self) -> Enclosure:
+        with bits(START_BITS):
+            return Enclosure.of(sum((nats.ball() for nats in self.by_block.values()), arb(0)))
+
+    @property
+    def spread(self) -> Enclosure:
+        """S."""
+        with bits(START_BITS):
+            return Enclosure.of(self.square.ball().sqrt())
+
+    @property
+    def tail(self) -> Enclosure:
+        """tau."""
+        return Enclosure.of(self._tail(arb(1) / 2))
+
+    def _tail(self, move: arb) -> arb:
+        """f of a move in units of g, its upper end; increasing in S^2 and E."""
+        with bits(START_BITS):
+            beyond = (move - self.even.upper).lower()
+            if not beyond > 0 or not self.square.upper.is_finite():
+                return arb(1)
+            return arb.min((-3 * beyond**2 / (2 * self.square.upper)).exp().upper(), arb(1))
+
+    def mean_tail(self, rows: Rows) -> Fraction:
+        """``(1/m) sum_i f(mu_i - g/2)``, rounded up to a float64; ``rows``: the margins in units of g."""
+        with bits(START_BITS):
+            found = arb(rows.low)
+            for margin, count in zip(rows.margins, rows.counts, strict=True):
+                found += count * self._tail(arb(margin) - arb(1) / 2)
+            return min(Fraction(float_above((found / rows.m).upper())), Fraction(1))
+
+    def level(self, m: int, delta: Scalar) -> Enclosure:
+        with bits(START_BITS):
+            return level(Enclosure.of(self.divergence.ball() + self.price.ball()), m, delta)
+
+    def risk(self, mean: Fraction, m: int, delta: Scalar) -> Enclosure:
+        """Bound of the risk where ``E_Q emp_{g/2} <= mean``, at most 1."""
+        tau, inverse = self.tail.upper, kl_inv(mean, self.level(m, delta))
+        with bits(START_BITS):
+            if not tau < 1:
+                return Enclosure.point(1)
+            return Enclosure.of(arb.min(inverse.ball() / (1 - tau), arb(1)))
+
+    def excess(self, m: int, delta: Scalar) -> Enclosure:
+        """What the risk is at most above emp_g, at most 1 (Pinsker)."""
+        tau, found = self.tail.upper, self.level(m, delta)
+        with bits(START_BITS):
+            if not tau < 1:
+                return Enclosure.point(1)
+            return Enclosure.of(arb.min(((found.ball() / 2).sqrt() + 2 * tau) / (1 - tau), arb(1)))
+
+
+def scale_weight(j: int) -> Fraction:
+    """``2/(3 (|j|+1)(|j|+2))``: sums to 1 over the integers.
+
+    >>> 0.9999 < float(sum(scale_weight(j) for j in range(-99999, 100000))) < 1
+    True
+    """
+    return Fraction(2, 3 * (abs(j) + 1) * (abs(j) + 2))
+
+
+def move(found: Slopes, width: Mapping[str, Floats]) -> tuple[float, float]:
+    """S^2 and E of widths h, from above."""
+    fixed, rows, even = [], [], []
+    for name, h in width.items():
+        squares = above(np.square(found.first[name] * h), 3)
+        if name in OF_TOKENS:
+            rows.append(sum_above(squares.reshape(len(squares), -1), axis=1))
+        else:
+            fixed.append(sum_above(squares))
+        even.append(sum_above(above(found.second[name] * np.square(h), 3)))
+    of_token = above(sum(rows), len(rows)).max() if rows else 0.0
+    return float(above(sum(fixed) + of_token, len(fixed) + 1)), float(above(sum(even) / 2, len(even)))
+
+
+def certified(block: Block, width: Mapping[str, Floats], g: Fraction) -> Posterior:
+    """Everything of the posterior with these widths around ``block``, which is in units of g already."""
+    square, even = move(slopes(box(block.center, width), block.windows, block.T), width)
+    by_block, scales, weight = {}, {}, Fraction(1)
+    with bits(START_BITS):
+        for name, h in width.items():
+            low, high = block.center[name]
+            far = np.maximum(np.abs(below(low - block.start[name])), np.abs(above(high - block.start[name])))
+            squares, n = float(sum_above(above(np.square(far)))), h.size
+            moved = sum((arb(x) ** 2 for x in h.ravel().tolist()), arb(0)) / 3
+            j = _scale(squares + float(moved.mid()), n)
+            logs = sum((arb(x).log() for x in h.ravel().tolist()), arb(0))
+            start = (j * arb(2).log() + (2 * arb.pi()).log()) / 2 - arb(2).log()
+            by_block[name] = Enclosure.of(n * start - logs + (arb(squares) + moved) / (2 * arb(2) ** j))
+            scales[name], weight = j, weight * scale_weight(j)
+        price = Enclosure.of(block.price.ball() - exact(weight).log())
+    return Posterior(g, Enclosure.point(square), Enclosure.point(even), by_block, scales, price)
+
+
+def _scale(squares: float, entries: int) -> int:
+    """j of the variance 2^j of least cost."""
+    top = round(log2_of(max(squares / entries, 2.0**-60)))
+    found = range(max(-_FURTHEST, min(top, 0) - 2), min(_FURTHEST, max(top, 0) + 2) + 1)
+    return min(found, key=lambda j: entries * j * LN2 / 2 + squares / 2.0 ** (j + 1) - log_of(scale_weight(j)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """The Q of one block, by g and by the tail that they were fitted for; m and delta come later."""
+
+    block: Block
+    _found: dict[Fraction, tuple[Posterior, ...]] = field(default_factory=dict)
+
+    def at(self, g: Fraction) -> tuple[Posterior, ...]:
+        """One for each of ``TAILS`` that has widths. Raises: DomainError for g outside the range of float64."""
+        require(LEAST_MARGIN < g < 1 / LEAST_MARGIN, f"the margin must be > 0 (and in the range of float64), got {g!r}")
+        if g not in self._found:
+            own, found, width = self.block.over(g), list[Posterior](), None
+            for tail in TAILS:
+                width = fitted(own, tail, width)
+                if width is None:
+                    break
+                found.append(certified(own, width, g))
+            self._found[g] = tuple(found)
+        return self._found[g]
+
+    def excess(self, g: Fraction, m: int, delta: Scalar) -> tuple[Enclosure, Posterior | None]:
+        """The least excess over the fraction of margins <= g, at most 1, and its Q; None where there is none."""
+        pairs = [(q.excess(m, delta), q) for q in self.at(g)]
+        return min(pairs, key=lambda pair: pair[0].float_upper(), default=(Enclosure.point(1), None))
+
+    def risk(self, margins: Floats, m: int, delta: Scalar) -> WithMargins | None:
+        """The least risk of all g = 2^{j/4} around the first local minimum; one event carries every g and Q.
+
+        ``margins`` (m,): proven lower bounds of the training margins, -infinity where nothing is. None where no margin
+        is positive, or no Q has widths.
+        """
+        positive = np.sort(margins[margins > 0])
+        if not len(positive):
+            return None
+        found: dict[int, WithMargins | None] = {}
+
+        def at(j: int) -> float:
+            if j not in found:
+                found[j] = self._with(Fraction(grid(2 * j)), margins, m, delta)
+            best = found[j]
+            return math.inf if best is None else best.risk.float_upper()
+
+        j = round(4 * log2_of(float(positive[len(positive) // 50])))
+        j = min(max(j, -_FURTHEST_MARGIN), _FURTHEST_MARGIN)
+        while abs(j) < _FURTHEST_MARGIN:
+            side = min((j - 1, j + 1), key=at)
+            if not at(side) < at(j):
+                break
+            j = side
+        at(j)
+        return found[j]
+
+    def _with(self, g: Fraction, margins: Floats, m: int, delta: Scalar) -> WithMargins | None:
+        with np.errstate(all="ignore"):
+            rows = Rows.of(np.asarray(below(margins / float(g))), Fraction(1))
+        found = []
+        for q in self.at(g):
+            mean = q.mean_tail(rows)
+            found.append(WithMargins(q.risk(mean, m, delta), mean, q))
+        return min(found, key=lambda bound: bound.risk.float_upper(), default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithMargins:
+    """The certified ``risk`` of one Q; ``mean``: what ``E_Q emp_{g/2}`` is at most."""
+
+    risk: Enclosure
+    mean: Fraction
+    posterior: Posterior
+
+
+def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None) -> dict[str, Floats] | None:
+    """Widths of about least KL at which a move of half the margin has probability ``tail``; None where there are none.
+
+    At the optimum ``1/h_i^2 = 1/(3 lambda_b^2) + nu (s_i^2 c/S + s2_i)``, c from the tail: iterated, as s is of the
+    box. ``block``: in units of its margin. A search, the same on every machine; nothing certified rests on it.
+    """
+    c = math.sqrt(2 * -log_of(tail) / 3)
+    V = len(block.center["rho"][0])
+    squares = {
+        name: float(total(np.square((low + high) / 2 - block.start[name])))
+        for name, (low, high) in block.center.items()
+    }
+    width = (
+        dict(start)
+        if start is not None
+        else {name: np.full(low.shape, 1e-4) for name, (low, _) in block.center.items()}
+    )
+    for i in range(_ROUNDS if start is None else _ROUNDS // 3):
+        found = slopes(box(block.center, width), block.windows, block.T)
+        if not all(np.isfinite(each).all() for each in (*found.first.values(), *found.second.values())):
+            return None
+        prior = {
+            name: 2.0 ** _scale(squares[name] + float(total(np.square(h))) / 3, h.size) for name, h in width.items()
+        }
+        shares = {name: 1 / V if name in OF_TOKENS else 1.0 for name in width}
+        odd = math.sqrt(move(found, width)[0])
+        costs = {
+            name: np.square(found.first[name]) * (shares[name] * c / max(odd, 1e-300)) + found.second[name]
+            for name in width
+        }
+
+        def at(nu: float, prior: Mapping[str, float] = prior, costs: Mapping[str, Floats] = costs) -> dict[str, Floats]:
+            return {name: 1 / np.sqrt(1 / (3 * prior[name]) + nu * costs[name]) for name in prior}
+
+        low, high = -60.0, 120.0  # of log2 nu
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            square, even = move(found, at(2.0**middle))
+            low, high = (middle, high) if c * math.sqrt(square) + even > 0.5 else (low, middle)
+        following = at(2.0**high)
+        width = {name: np.sqrt(width[name] * following[name]) if i else following[name] * 0.5 for name in width}
+    return width

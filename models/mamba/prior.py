@@ -1,0 +1,83 @@
+"""Where the prior over a block's tables is centred: at a start that a number decides, or at what every block has.
+
+Masses are fixed before the data: 1/2 for the standard centre, 1/4 for the start of seed 0, 1/4 shared equally by the
+other seeds below 2^16. So any of them may be taken afterwards, at ln of one over its mass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ssm_bounds.bounds.architectures.mamba.telescope import OF_TOKENS
+from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
+from ssm_bounds.bounds.evaluate.elementary import log
+from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.tables import middle, mixer, tables
+from ssm_bounds.models.mamba.weights import Array
+
+SEEDS = 2**16
+_STEP = -4.6  # softplus of it is about 0.01, between the steps that blocks start from
+
+
+def prior(classifier: Classifier) -> tuple[dict[str, Array], Enclosure, str]:
+    """theta_0 of each block, what its choice costs in nats, and what it is in words.
+
+    Om and rho have centre 0 in any case: they are measured in units of a margin that is chosen with the data.
+    """
+    seed = classifier.seed
+    if seed is None or seed >= SEEDS or classifier.start is None:
+        return _standard(classifier), _nats(Fraction(1, 2)), "the standard centre"
+    mass = Fraction(1, 4) if seed == 0 else Fraction(1, 4 * (SEEDS - 1))
+    found = middle(tables(_started(classifier, classifier.start)))
+    return found | {name: np.zeros_like(found[name]) for name in OF_TOKENS}, _nats(mass), f"the start of seed {seed}"
+
+
+def _started(classifier: Classifier, start: Mapping[str, Array]) -> Classifier:
+    """The classifier before its training."""
+    layer, own = classifier.layers[0], mixer(classifier)
+    (d, N), R = own.A_log.shape, len(own.X_dt)
+    block = "backbone.layers.0."
+    at = {name.removeprefix(f"{block}mixer."): value for name, value in start.items()}
+    norm = layer.norm
+    if norm is not None:
+        norm = replace(norm, gamma=start[f"{block}norm.weight"])
+    fresh = replace(
+        own,
+        R_x=at["in_proj.weight"][:d],
+        R_z=at["in_proj.weight"][d:],
+        c=np.zeros(d),
+        c_z=np.zeros(d),
+        K=at["conv1d.weight"][:, 0, ::-1],
+        b=at["conv1d.bias"],
+        X_dt=at["x_proj.weight"][:R],
+        X_B=at["x_proj.weight"][R : R + N],
+        X_C=at["x_proj.weight"][R + N :],
+        W_dt=at["dt_proj.weight"],
+        p=at["dt_proj.bias"],
+        A_log=at["A_log"],
+        D=at["D"],
+    )
+    return replace(
+        classifier,
+        layers=(replace(layer, norm=norm, mixer=fresh),),
+        embedding=start["backbone.embeddings.weight"],
+        score=start["score.weight"],
+        bias=start["score.bias"],
+    )
+
+
+def _standard(classifier: Classifier) -> dict[str, Array]:
+    """Zeros; D 1, A_log ln 1, ln 2, ... over the states, steps of about 0.01."""
+    start = {name: np.zeros(low.shape) for name, (low, _) in tables(classifier).items()}
+    logs = log(np.arange(1.0, mixer(classifier).A_log.shape[1] + 1))
+    at = {"D": np.ones_like(start["D"]), "p": np.full_like(start["p"], _STEP), "A_log": start["A_log"] + logs}
+    return start | at
+
+
+def _nats(mass: Fraction) -> Enclosure:
+    with bits(START_BITS):
+        return Enclosure.of(-exact(mass).log())

@@ -1,0 +1,161 @@
+"""What is asked of one model, of whatever kind, and on what an answer rests.
+
+The one place that decides on what a claim rests: from the facts with their evidence, a hypothesis of a bound becomes a
+condition that is printed with the claim, or a refusal where what was given shows the opposite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung, Verdict
+from ssm_bounds.bounds.values import Sample, Scalar
+from ssm_bounds.evidence import Evidence, Fact
+from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, refusal
+from ssm_bounds.models.tasks.task import Task
+
+DELTA = Fraction(1, 20)
+BUDGET = 150.0
+
+STANDING = (
+    "the m training rows are independent and identically distributed, from the distribution whose risk is claimed",
+    "loss, margin rule, delta, T, d, N, k, V, inputs, architecture, code family and flags were fixed before the data",
+)
+"""What every certificate assumes, whatever its verdict; each kind of model adds what it has to say of programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
+    each. ``save``: where the rounded or drawn model goes. ``certify_loss``: the mean loss of the rounded model too."""
+
+    occam: bool = False
+    one_draw: bool = False
+    certify_loss: bool = False
+    budget: float = BUDGET
+    seed: int = 0
+    save: Path | None = None
+
+
+class Model(Protocol):
+    """A file that was read."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class Terms(Protocol):
+    """What every bound is evaluated for."""
+
+    @property
+    def sample(self) -> Sample: ...
+    @property
+    def loss(self) -> Loss: ...
+    @property
+    def margin(self) -> Scalar: ...
+    @property
+    def delta(self) -> Fraction: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Inquiry:
+    """What is asked of one model, complete. ``models``: how many models in all meet the test rows. ``notes``: remarks
+    that belong beside the claim. ``automatic``: the margin is chosen with the data."""
+
+    checkpoint: Model
+    setting: Terms
+    facts: tuple[Fact, ...]
+    task: Task | None = None
+    rows: RowFacts | None = None
+    models: int = 1
+    search: Search = Search()
+    automatic: bool = False
+    shift: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def evidence(self, name: str) -> Evidence:
+        return next(fact.evidence for fact in self.facts if fact.name == name)
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """What is assumed, whatever the verdict."""
+        return STANDING
+
+    @property
+    def named(self) -> str:
+        """The model and its file."""
+        return f"{self.subject} (sha256 {self.checkpoint.sha256[:8]}...)"
+
+    @property
+    def subject(self) -> str:
+        """The model in the words of a sentence."""
+        return "the model"
+
+    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        """What has to be so for a bound that rests on ``hypothesis``, and that nobody can check."""
+        task = self.task
+        match hypothesis:
+            case Hypothesis.ROWS if task is not None:
+                found = []
+                if task.padded:
+                    found.append(f"the length to which rows are padded, {task.train.T}, was fixed before the data")
+                if self.rows is not None and self.rows.repeated:
+                    found.append(INDEPENDENT_REPEATS)
+                return tuple(found)
+            case Hypothesis.TEST:
+                alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
+                return (f"the test rows are fresh, independent and met by {alone}",)
+            case Hypothesis.DRAW:
+                return DRAWN_ONCE
+        return ()
+
+    def refusal(self, hypothesis: Hypothesis) -> str | None:
+        """What shows that ``hypothesis`` is false; None where nothing does."""
+        if hypothesis is Hypothesis.TEST and self.rows is not None:
+            return refusal(self.rows)
+        return None
+
+    def verdict(self, rests_on: Sequence[Hypothesis]) -> Verdict:
+        """Of a bound that rests on these."""
+        if any(self.refusal(each) is not None for each in rests_on):
+            return Verdict.REFUSED
+        return Verdict.CONDITIONAL if any(map(self.conditions, rests_on)) else Verdict.CERTIFIED
+
+    def resolved(self, rung: Rung) -> Rung:
+        """The rung with the conditions of all that it rests on, or with the reason why it is refused."""
+        refusals = (rung.refusal, *map(self.refusal, rung.rests_on))
+        return replace(
+            rung,
+            conditions=tuple(condition for each in rung.rests_on for condition in self.conditions(each)),
+            refusal=next((refusal for refusal in refusals if refusal is not None), None),
+        )
+
+
+Kind = TypeVar("Kind", bound=Inquiry)
+
+
+def shifted(question: Kind, told: str | None, sign: str | None) -> Kind:
+    """How the training rows are known to differ in distribution from the test rows: what the file or the data say of
+    it, else the ``sign`` that the rows show."""
+    found, how = told, Evidence.RECORDED
+    if found is None and sign is not None:
+        found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
+        how = Evidence.CHECKED
+    if found is None:
+        return question
+    return replace(
+        question,
+        shift=found,
+        facts=(*question.facts, Fact("shift", found, how)),
+        notes=(*question.notes, f"{found}: the training distribution is that of the training rows"),
+    )

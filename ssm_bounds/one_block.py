@@ -1,0 +1,224 @@
+"""A classifier with one Mamba block, what a person states, and the data: what is asked, and the ladder that answers.
+
+Its one bound by norms is margin PAC-Bayes in tables over the vocabulary (theory M5); a hold-out stands beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssm_bounds import evidence
+from ssm_bounds.answered import Answered
+from ssm_bounds.bounds.architectures.mamba.windows import Windows
+from ssm_bounds.bounds.gaps import losses
+from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.ladder.one_block import pac_bayes
+from ssm_bounds.bounds.ladder.rung import Rung
+from ssm_bounds.bounds.ladder.telescope import Block, Family
+from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.data import Data, looked_at
+from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
+from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
+from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.prior import prior
+from ssm_bounds.models.mamba.scores import Near, scores
+from ssm_bounds.models.mamba.tables import mixer, tables
+from ssm_bounds.models.selective_ssm.tally import Answers
+from ssm_bounds.models.tasks.task import Split, Task
+from ssm_bounds.programs import held_out
+
+REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The folder that was read."""
+
+    path: Path
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the bound is evaluated for: sizes d, N, V as in theory M0, k classes."""
+
+    sample: Sample
+    loss: Loss
+    margin: Scalar
+    delta: Fraction
+    d: int
+    N: int
+    V: int
+    k: int = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class BlockQuestion(Inquiry):
+    """What is asked of a classifier with one Mamba block."""
+
+    checkpoint: File
+    setting: Setting
+    classifier: Classifier
+    family: Family
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        return (*STANDING, REAL)
+
+
+def ask(
+    path: str | os.PathLike[str],
+    *,
+    m: int | None = None,
+    T: int | None = None,
+    delta: Scalar | str = DELTA,
+    margin: Scalar | str = 1,
+    data: str | os.PathLike[str] | Task | Data | None = None,
+    test: str | os.PathLike[str] | None = None,
+    models_on_test: int = 1,
+    search: Search | None = None,
+    **stated: Any,
+) -> BlockQuestion:
+    """What is asked of the classifier in a folder. Raises: ValueError (what does not apply to it, a contradiction,
+    something missing, a file that cannot be read), OSError."""
+    path = Path(path)
+    _require_stated(path, search, stated)
+    classifier = files.read(path)
+    try:
+        found = tables(classifier)
+    except DomainError as error:
+        raise DomainError(f"{path}: nothing end to end is certified of it: {error}") from error
+    automatic = margin == "auto"
+    require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
+    require(test is None or data is not None, "--test FILE goes with --data FILE")
+    known = looked_at(data, test)
+    recorded = classifier.config.get("training") or {}
+    facts = [
+        evidence.number("m", m, _count(recorded, "m"), None if known is None else known.task.train.m),
+        evidence.number("T", T, _count(recorded, "T"), at_least=True),
+        Fact("pooling", classifier.pooling, Evidence.RECORDED),
+    ]
+    value: dict[str, Any] = {fact.name: fact.value for fact in facts}
+    g = 1 if automatic else simplest(exactly(margin, "--margin"))
+    own, V = mixer(classifier), len(found["rho"][0])
+    windows = Windows.of(V, own.K.shape[1], value["T"])
+    start, price, said = prior(classifier)
+    family = Family(Block(found, start, windows, value["T"], price))
+    require(
+        type(models_on_test) is int and models_on_test >= 1, f"--models-on-test: a number >= 1, got {models_on_test}"
+    )
+    question = BlockQuestion(
+        checkpoint=File(path, "Mamba block with a readout", classifier.sha256),
+        setting=Setting(
+            Sample(value["m"], value["T"]),
+            losses.make("ramp", margin=g, clip=None),
+            g,
+            exactly(delta, "--delta, a probability", most=1),
+            d=len(own.p),
+            N=own.A_log.shape[1],
+            V=V,
+        ),
+        classifier=classifier,
+        family=family,
+        facts=(*facts, Fact("prior centred at", said, Evidence.CHECKED)),
+        models=models_on_test,
+        search=search or Search(),
+        automatic=automatic,
+        notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
+    )
+    if known is None:
+        return question
+    for name, split in (("training", known.task.train), ("test", known.task.test)):
+        if split is not None:
+            _require_fitting(question, split, f"{known.task.source}: the {name} rows")
+    question = replace(
+        question,
+        task=known.task,
+        rows=known.rows,
+        facts=(*question.facts, *known.facts),
+        notes=(*question.notes, *known.notes),
+    )
+    return shifted(question, known.task.shift, known.shift)
+
+
+def answered(question: BlockQuestion) -> Answered:
+    """The ladder. Without rows the excess alone; with test rows a hold-out."""
+    task, setting = question.task, question.setting
+    train, test = (None if split is None else _answers(question, split) for split in _splits(task))
+    if question.automatic and train is not None:
+        found = question.family.risk(train.below, setting.sample.m, setting.delta)
+        require(found is not None, "--margin auto: no training row has a positive margin; there is no margin to choose")
+        if found is not None:
+            g = found.posterior.g
+            setting = replace(setting, margin=g, loss=losses.make("ramp", margin=g, clip=None))
+            question = replace(question, setting=setting)
+    scored, tested = (None if each is None else each.tally(setting.loss, setting.margin) for each in (train, test))
+
+    def at(share: Fraction) -> Iterator[Rung]:
+        margins = None if train is None else train.below
+        yield pac_bayes(question.family, Fraction(setting.margin), setting.sample.m, share, margins)
+
+    programs = () if tested is None else (held_out(question, tested),)
+    return Answered(question, tuple(at(setting.delta)), 1, at, programs, len(programs), scored, tested)
+
+
+def _splits(task: Task | None) -> tuple[Split | None, Split | None]:
+    return (None, None) if task is None else (task.train, task.test)
+
+
+def _answers(question: BlockQuestion, split: Split) -> Answers:
+    """Logits, their radii and the margins they give, of one output: the difference of two."""
+    classifier, block = question.classifier, question.family.block
+    x = split.x.astype(np.int64)
+    z = scores(block.center, block.windows, x, lengths(classifier, x), mean=classifier.pooling == "mean")
+    return Answers(z.at[:, None], split.y, np.where(split.y == 1, z.at, -z.at), _finite(z))
+
+
+def _finite(z: Near) -> NDArray[np.float64]:
+    return np.where(np.isfinite(z.at) & np.isfinite(z.off), z.off, np.inf)
+
+
+def lengths(classifier: Classifier, x: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many tokens (m,) of rows x (m,T) are read: all, but for what fills a row up on the right."""
+    T = x.shape[1]
+    if classifier.pad is None:
+        return np.full(len(x), T)
+    return T - np.argmax(x[:, ::-1] != classifier.pad, axis=1)
+
+
+def _require_fitting(question: BlockQuestion, split: Split, where: str) -> None:
+    setting, pad = question.setting, question.classifier.pad
+    require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
+    require(int(split.x.max()) < setting.V, f"{where}: tokens must lie in 0..{setting.V - 1}, found {split.x.max()}")
+    require(int(split.y.max()) <= 1, f"{where}: labels must lie in 0..1 for two classes, found {split.y.max()}")
+    require(split.T <= setting.sample.T, f"{where} have length {split.T}, above T = {setting.sample.T}")
+    if pad is not None:
+        empty = (split.x == pad).all(axis=1)
+        require(not empty.any(), f"{where}: row {int(empty.argmax())} is all padding, which is token {pad}")
+
+
+def _require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
+    """Nothing that only the paper's model has."""
+    defaults = {"loss": "ramp", "inputs": "ball"}
+    other = [name for name, value in stated.items() if value is not None and value != defaults.get(name)]
+    names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
+    require(not other, f"{path}: a Mamba block has no {names}; leave it out")
+    if search is not None:
+        flags = {"--occam": search.occam, "--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
+        asked = ", ".join(name for name, wanted in flags.items() if wanted)
+        require(not asked, f"{path}: {asked} is not there for Mamba blocks; leave it out")
+
+
+def _count(recorded: Any, name: str) -> int | None:
+    value = recorded.get(name) if isinstance(recorded, dict) else None
+    return value if type(value) is int and value >= 1 else None

@@ -1,0 +1,196 @@
+"""A folder with one Mamba block, from its training to its certificate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import jsonschema
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import ssm_bounds
+from ssm_bounds.bounds.ladder.rung import Verdict
+from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.cli import main
+from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.mamba.design import Design
+from ssm_bounds.models.mamba.start import narrowed, start
+from ssm_bounds.models.tasks.task import Split, Task
+from ssm_bounds.one_block import BlockQuestion
+from ssm_bounds.report.document import documents, schema
+from ssm_bounds.report.html.page import page
+from ssm_bounds.report.tables import latex, markdown
+
+T = 12
+
+
+def trained(folder, seed=0, **design):
+    """A folder of random weights near a start, as a training would leave them."""
+    made = Design(**{"V": 2, "D": 4, "N": 2, "k": 3} | design)
+    rng = np.random.default_rng(7)
+    tensors = {
+        name: (value + 0.3 * rng.normal(size=value.shape)).astype(np.float32)
+        for name, value in narrowed(start(made, seed)).items()
+    }
+    if made.final_norm:
+        tensors["score.bias"] = np.zeros_like(tensors["score.bias"])
+    folder.mkdir(exist_ok=True)
+    files.write(folder, made, tensors, labels=("0", "1"), seed=seed, training={"m": 300, "T": T})
+    return folder
+
+
+def task(m=300, seed=1, test=True, T=T) -> Task:
+    rng = np.random.default_rng(seed)
+    sets = [rng.integers(0, 2, size=(m, T)) for _ in range(2)]
+    train, other = (Split(x, (x[:, -1] == 1).astype(np.int64)) for x in sets)
+    return Task("toy", train, other if test else None, k=1, V=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("block"))
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return ssm_bounds.certify(ssm_bounds.ask(folder, data=task()))
+
+
+def test_the_ladder_is_the_posterior_and_the_holdout(found):
+    assert isinstance(found.question, BlockQuestion)
+    assert [rung.name for rung in found.rungs] == ["pac-bayes", "holdout"]
+    assert found.compared == 2
+    assert found.rung("pac-bayes").verdict is Verdict.CERTIFIED
+    assert found.rung("holdout").verdict is Verdict.CONDITIONAL
+    assert "pays for" in found.rung("pac-bayes").argument.sentence()
+
+
+def test_errors_are_those_of_the_model_as_it_runs(folder, found):
+    from ssm_bounds.models.mamba.forward import logits
+
+    data, model = task(), files.read(folder)
+    for split, tally in ((data.train, found.train), (data.test, found.test)):
+        z = np.array([logits(model, row, T)[0] for row in split.x])
+        assert tally.errors == int((np.where(split.y == 1, z, -z) <= 0).sum())
+
+
+def test_every_form_of_the_report(found):
+    document = documents([found])
+    jsonschema.validate(document, schema())
+    (one,) = document["certificates"]
+    assert one["constants"] is one["class"] is one["sums"] is one["beta"] is None
+    assert one["setting"]["V"] == 2 and one["setting"]["d"] == 8
+    for text in (markdown([found]), latex([found]).replace("\\", ""), page([found])):
+        assert "pac-bayes" in text and "computes the real-arithmetic model" in " ".join(text.split())
+
+
+def test_without_data_it_is_an_excess(folder):
+    found = ssm_bounds.certify(ssm_bounds.ask(folder, margin="0.5"))
+    assert found.headline.kind == "excess" and found.compared == 1
+    assert "at most 0.5 " in found.headline.sentence
+
+
+def test_the_margin_chosen_with_the_data_changes_no_risk(folder, found):
+    chosen = ssm_bounds.certify(ssm_bounds.ask(folder, data=task(), margin="auto"))
+    assert chosen.rung("pac-bayes").risk == found.rung("pac-bayes").risk
+
+
+def test_several_kinds_in_one_call(folder, found, tmp_path):
+    text = markdown([found, found])
+    assert text.count("pac-bayes") >= 1
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ({"gate": "softplus"}, "--gate"),
+        ({"convention": "code"}, "--convention"),
+        ({"input_bound": "3"}, "--input-bound"),
+        ({"embedding": "fixed"}, "--embedding"),
+        ({"loss": "clipped-ce"}, "--loss"),
+        ({"inputs": "vocabulary"}, "--inputs"),
+        ({"search": ssm_bounds.Search(occam=True)}, "--occam"),
+        ({"m": 7}, "contradicts"),
+        ({"T": 5}, "contradicts"),
+        ({"margin": "auto"}, "--data"),
+        ({"margin": "-1"}, "--margin"),
+        ({"delta": "2"}, "--delta"),
+        ({"models_on_test": 0}, "--models-on-test"),
+    ],
+)
+def test_what_is_stated_wrongly_is_refused(folder, stated, said):
+    with pytest.raises(ValueError, match=said):
+        ssm_bounds.ask(folder, **stated)
+
+
+def test_rows_that_are_not_its_inputs_are_refused(folder):
+    for data, said in (
+        (task(T=T + 1), "above T"),
+        (Task("toy", Split(np.full((300, T), 2), np.zeros(300, dtype=int)), None, k=1, V=3), "tokens"),
+        (Task("toy", Split(np.ones((300, T, 2)), np.zeros(300, dtype=int)), None, k=1, V=None), "expected tokens"),
+        (Task("toy", Split(np.ones((300, T), dtype=int), np.full(300, 2)), None, k=3, V=2), "labels"),
+    ):
+        with pytest.raises(DomainError, match=said):
+            ssm_bounds.ask(folder, data=data)
+
+
+@pytest.mark.parametrize(
+    ("design", "said"),
+    [({"layers": 2}, r"M6\.3"), ({"mixer": "mamba2", "P": 4}, "Mamba-2"), ({"outputs": 3}, "two classes")],
+)
+def test_what_is_no_single_block_is_refused(tmp_path, design, said):
+    made = Design(**{"V": 2, "D": 4, "N": 2, "k": 3} | design)
+    tensors = {name: value.astype(np.float32) for name, value in start(made, 0).items()}
+    labels = ("0", "1", "2")[: max(made.outputs, 2)]
+    files.write(tmp_path, made, tensors, labels=labels, seed=0, training={"m": 9, "T": T})
+    with pytest.raises(DomainError, match=said):
+        ssm_bounds.ask(tmp_path)
+    result = CliRunner().invoke(main, ["certify", str(tmp_path)])
+    assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_padding_is_not_read(tmp_path):
+    padded = trained(tmp_path / "padded", V=3, pad=2)
+    rng = np.random.default_rng(3)
+    x, lengths = rng.integers(0, 2, size=(300, T)), rng.integers(1, T + 1, size=300)
+    x = np.where(np.arange(T) < lengths[:, None], x, 2)
+    data = Task("toy", Split(x, np.zeros(300, dtype=int)), None, k=1, V=3, padded=True)
+    answered = ssm_bounds.certify(ssm_bounds.ask(padded, data=data))
+    from ssm_bounds.models.mamba.forward import logits
+
+    model = files.read(padded)
+    z = np.array([logits(model, row, int(n))[0] for row, n in zip(x, lengths, strict=True)])
+    assert answered.train.errors == int((z >= 0).sum())
+    empty = np.where(np.arange(300)[:, None] == 5, 2, x)
+    with pytest.raises(DomainError, match="row 5 is all padding"):
+        ssm_bounds.ask(padded, data=replace(data, train=Split(empty, np.zeros(300, dtype=int))))
+
+
+def test_the_seed_pays_for_its_prior(tmp_path, folder):
+    other = trained(tmp_path / "other", seed=5)
+    prices = [ssm_bounds.ask(path).family.block.price.float_upper() for path in (folder, other)]
+    assert prices == pytest.approx([np.log(4), np.log(4 * (2**16 - 1))])
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """The recipe of theory M5.6, whole."""
+    place = tmp_path_factory.mktemp("recipe") / "block"
+    arguments = "train mamba --task majority --m 20000 --T 50 --layers 1 --out"
+    result = CliRunner().invoke(main, [*arguments.split(), str(place)])
+    assert result.exit_code == 0, result.output
+    return place
+
+
+def test_the_recipe_is_certified_below_one_fifth(recipe):
+    result = CliRunner().invoke(
+        main, ["certify", str(recipe), "--data", str(recipe / "train.npz"), "--require", "0.20", "--format", "json"]
+    )
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.stdout)["certificates"]
+    assert one["headline"]["verdict"] == "CERTIFIED" and one["headline"]["rung"] == "pac-bayes"
+    assert one["rungs"][0]["details"]["numbers"] == 402
+    assert Fraction(one["headline"]["value"]) < one["rungs"][0]["value"]
