@@ -19,7 +19,7 @@ HEADINGS = {label for text in chapters.read(ROOT / "docs" / "theory").values() f
 class TestEach:
     def test_it_says_what_it_is(self, statement):
         assert statement.title and statement.title[0].isupper() and not statement.title.endswith(".")
-        cited = re.findall(r"\d+(?:\.\d+)?|\b[A-Z]\.\d+", statement.source.split(" (")[0])
+        cited = re.findall(r"M?\d+(?:\.\d+)?|\b[A-Z]\.\d+", statement.source.split(" (")[0])
         assert set(cited) & HEADINGS or "paper" in statement.source or "arXiv" in statement.source
 
     def test_it_is_refuted_or_derived(self, statement):
