@@ -25,6 +25,9 @@ NUS = tuple(1 - Fraction(1, 2**i) for i in range(1, 9)) + tuple(
 """``1 - 2^-i``, i = 1..8, and ``2^{-1-j/2}``, j = 1..24, with 181/128 for sqrt 2."""
 
 
+LONGEST = 2**16
+
+
 @dataclass(frozen=True, slots=True)
 class PerSymbol:
     """The bound, and the nu that gave it: None where no nu bounds below b."""
@@ -52,7 +55,8 @@ def per_symbol(scores: Ticks, lengths: Counts, longest: int, span: Span, nats: E
     >>> round(found.value.float_upper(), 3)
     1.04
     """
-    checked(scores)
+    require(type(longest) is int and 1 <= longest <= LONGEST, f"documents: T' lies in 1..2^16, got {longest!r}")
+    checked(scores, 2**57, -(2**57))
     fits = lengths.shape == scores.shape and lengths.dtype == np.int64 and lengths.min() >= 1
     require(bool(fits and lengths.max() <= longest), f"documents: each has 1 to {longest} symbols, the end included")
     require(bool((scores <= span.high * lengths).all()), "documents: a score is above b for each of its symbols")
@@ -70,7 +74,7 @@ def per_symbol(scores: Ticks, lengths: Counts, longest: int, span: Span, nats: E
         gaps, scale = _gaps(r, scores, lengths, longest, span)
         return log_product_of_balls(nus[0] / scale, gaps.tolist())
 
-    return PerSymbol(nus[0], _verified(high, earned, span, level))
+    return PerSymbol(nus[0], _verified(high, total(scores) // total(lengths), earned, span, level))
 
 
 def _gaps(r: int, scores: Ticks, lengths: Counts, longest: int, span: Span) -> tuple[Ticks, int]:
@@ -84,13 +88,13 @@ def _about(nu: Fraction, r: int, scores: Ticks, lengths: Counts, longest: int, s
     return float(log_product(float(nu / TICK) / scale, gaps).mid())
 
 
-def _verified(near: int, earned: Callable[[int], arb], span: Span, level: Enclosure) -> Enclosure:
-    """The least r that certainly earns the level, and one just below that certainly does not."""
+def _verified(near: int, mean: int, earned: Callable[[int], arb], span: Span, level: Enclosure) -> Enclosure:
+    """The least r that certainly earns the level, and one just below that certainly does not, as the mean does not."""
     with bits(START_BITS):
         above, below, step = near, near - 1, 1
         while above < span.high and not earned(above) >= level.upper:
             above, step = min(span.high, above + step), 2 * step
         step = 1
-        while not earned(below) < level.lower:  # ends at the mean
-            below, step = below - step, 2 * step
+        while below > mean and not earned(below) < level.lower:
+            below, step = max(mean, below - step), 2 * step
         return Enclosure(exact(below * TICK), exact(above * TICK))

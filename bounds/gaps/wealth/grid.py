@@ -83,6 +83,10 @@ def _side(kind: Kind, losses: Ticks, expected: Ticks, span: Span) -> tuple[Ticks
 
 
 def _bound(bet: Bet, gaps: Ticks, guess: Fraction, span: Span, nats: Enclosure) -> Enclosure:
+    if bet.kind == "own":
+        fits = bet.factor is not None and Fraction(bet.factor) * (span.high - span.low) * TICK < 1
+        require(fits, f"wealth bound: against an expectation needs lambda (b - a) < 1, got lambda = {bet.factor}")
+    require(bet.factor is None or bet.factor > 0, f"wealth bound: needs lambda > 0, got {bet.factor}")
     if not nats.upper.is_finite() or (bet.factor is None and not gaps.all()):
         return Enclosure.point(span.most)
     with bits(START_BITS):

@@ -1,7 +1,7 @@
 """``sum ln(1 + lambda gap)`` of millions of gaps, enclosed without a logarithm of each (theory 8.11).
 
 Claim: :func:`log_product` encloses it. Derivation: a factor ``1 + lambda gap`` in float64 has two roundings (gaps are
-integers, lambda a double, their unit a power of two); where it is at least 2^-5 they are at most
+integers below 2^53, lambda a double, their unit a power of two); where it is at least 2^-5 they are at most
 ``u |lambda gap|/factor + u <= 32 u`` of it, up to terms of u^2, u = 2^-53. Factors are multiplied by sixteens, which
 neither overflow nor underflow; then their exponents are taken off, which is exact, and the rest is multiplied again:
 less than one rounding a unit. So each unit adds at most 40 u, and 2^-45 = 256 u are allowed for it. Other factors go

@@ -21,7 +21,7 @@ TICK = Fraction(1, 2**24)
 POWERS = range(1, 9)
 """The k of the smoothing alpha = 2^-k that a word chooses from (theory 8.12)."""
 MOST_SYMBOLS = 2**17
-_MOST = 2**40  # of one loss: sums of 2^22 of them are exact in 64 bits
+_MOST = 2**40  # of one loss: 2^16 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,18 @@ class Span:
         return self.high * TICK
 
 
-def checked(losses: Ticks, most: int | None = None) -> Ticks:
-    """The losses (n,), which are integers of at most ``most``. Raises: DomainError."""
+def checked(losses: Ticks, most: int = _MOST, least: int = -_MOST) -> Ticks:
+    """The losses (n,), whole numbers above ``least`` and of at most ``most``. Raises: DomainError."""
     fits = isinstance(losses, np.ndarray) and losses.dtype == np.int64 and losses.ndim == 1 and losses.size > 0
     require(fits, f"losses: needs int64 (n,) in units of 2^-24, got {getattr(losses, 'dtype', type(losses))}")
-    require(bool(losses.min() > -_MOST), "losses: one is below -2^16 bits")
-    require(bool(losses.max() <= (_MOST if most is None else most)), f"losses: one is above the range, {most} 2^-24")
+    require(bool(losses.min() > least), f"losses: one is at most {least} 2^-24")
+    require(bool(losses.max() <= most), f"losses: one is above the range, {most} 2^-24")
     return losses
 
 
-def total(losses: Ticks) -> int:
-    """The exact sum."""
-    return sum(int(losses[at : at + 2**20].sum()) for at in range(0, len(losses), 2**20))
+def total(values: Ticks) -> int:
+    """The exact sum, beyond 64 bits too."""
+    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
 
 
 def own_span(k: int, V: int) -> Span:

@@ -111,6 +111,14 @@ def test_where_nothing_is_earned_it_is_b():
     assert per_symbol(0 * lengths, lengths, 3, Span(0, 3 * UNIT), nothing).value == Enclosure.point(3)
 
 
+def test_long_documents_do_not_overflow():
+    """2^15 symbols of 25 bits each, and one more: sums beyond 2^40."""
+    ends, lengths = Span(0, 32 * UNIT), np.full(2000, 2**15 + 1)
+    found = per_symbol(25 * UNIT * lengths, lengths, 2**15 + 1, ends, Enclosure.point(1))
+    short = per_symbol(np.full(2000, 25 * UNIT), np.full(2000, 1), 1, ends, Enclosure.point(1))
+    assert found == short and 25 < found.value.float_upper() < 25.1
+
+
 @pytest.mark.parametrize(
     ("scores", "lengths", "message"),
     [

@@ -63,9 +63,10 @@ def test_factors_that_float64_does_not_hold_go_through_balls():
             found = log_product(factor, np.array([gap] * many + [2**24] * 100))
             assert found.contains(again(factor, np.array([gap] * many + [2**24] * 100)))
     # neither do the largest overflow
-    with bits(200):
-        huge = np.full(50, 2**40)
-        assert log_product(1e60, huge).contains(again(1e60, huge))
+    for large in (2.0**40, 2.0**44, 2.0**64, 1e60):
+        gaps = np.full(50, 2**40)
+        with bits(200):
+            assert log_product(large, gaps).contains(again(large, gaps))
 
 
 def test_a_factor_that_is_not_above_0_has_no_logarithm():

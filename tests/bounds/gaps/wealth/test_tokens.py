@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 from flint import arb
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
@@ -47,7 +47,6 @@ def again(bet: Bet, losses: np.ndarray, expected: np.ndarray, ends: Span, nats) 
     return min(found, b)
 
 
-@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.sampled_from(SPANS), st.integers(1, 50), st.floats(0, 60), st.booleans())
 def test_it_is_the_formula(seed, ends, n, nats, top):
     losses, expected = drawn(seed, n, ends)
@@ -108,6 +107,13 @@ def test_an_infinite_price_buys_nothing():
 def test_outside_its_domain(losses, expected, nats, message):
     with pytest.raises(DomainError, match=message):
         tokens(losses, expected, Span(0, 8), Enclosure.point(nats))
+
+
+@pytest.mark.parametrize("bet", [Bet("own", 1.0), Bet("own", None), Bet("own", -0.1), Bet("constant", 0.0)])
+def test_a_bet_that_may_lose_more_than_all_is_refused(bet):
+    losses = np.array([0, UNIT])
+    with pytest.raises(DomainError, match="lambda"):
+        bound(bet, losses, losses, Span(0, UNIT), Enclosure.point(1))
 
 
 def psi(x: float) -> float:
