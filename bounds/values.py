@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 Scalar = int | float | Fraction
 Gate = Literal["softplus", "none"]
+Draws = Literal["iid", "stratified", "without-replacement"]
+"""How the rows of a sample were drawn: independently from one law, a fixed number of each class, or as a random subset
+of a finite collection."""
 
 
 class DomainError(ValueError):

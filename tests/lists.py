@@ -8,7 +8,7 @@ from types import ModuleType
 
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.architectures.stack import stack
-from ssm_bounds.bounds.codes.symbols import ALPHABETS
+from ssm_bounds.bounds.codes.symbols import ALPHABETS, WORD_ALPHABET
 from ssm_bounds.bounds.ladder import registry
 from ssm_bounds.models.files import checkpoint
 from ssm_bounds.proofs import check
@@ -29,6 +29,6 @@ def template(name: str) -> ModuleType:
 LINEAR = template("architecture").ARCHITECTURE
 ARCHITECTURES = (SELECTIVE_SSM, LINEAR, stack([LINEAR, LINEAR]))
 BOUNDS = (*registry.BOUNDS, template("bound").BOUND)
-CODES = (*(code for codes in ALPHABETS.values() for code in codes), template("code").CODE)
+CODES = (*(code for codes in ALPHABETS.values() for code in codes), *WORD_ALPHABET[2::3], template("code").CODE)
 FORMATS = (*checkpoint.FORMATS, template("format").FORMAT)
 STATEMENTS = (*check.statements().values(), template("statement").STATEMENT)

@@ -1,7 +1,7 @@
 """Tail inversions: ``kl_inv`` (theory 6.3) and the binomial upper bound of Clopper and Pearson (8.4).
 
 Both search for a candidate, the same on every machine, and then verify it in arb; what is returned holds at every
-rounding.
+rounding. The binomial one is for i.i.d. rows alone (8.5): :func:`error_rate` takes the form that the draws allow.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from flint import arb
 
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
 from ssm_bounds.bounds.evaluate.elementary import Floats, exp, log, log_of, total
-from ssm_bounds.bounds.values import Scalar, require
+from ssm_bounds.bounds.values import Draws, Scalar, require
 
 
 def _kl(a: arb, rest: arb, x: arb) -> arb:
@@ -92,6 +92,32 @@ def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
     )
 
 
+def error_rate(errors: int, n: int, nats: Enclosure, draws: Draws) -> Enclosure:
+    """Risk after ``errors`` on n rows, at level ``e^{-nats}``: the binomial inversion for i.i.d. rows, else kl's.
+
+    For stratified rows the risk is that under their proportions of classes, for those drawn without replacement that of
+    the whole collection. Source: theory 8.1, 8.5. Raises: DomainError.
+
+    >>> [round(error_rate(0, 100, Enclosure.point(3), draws).float_upper(), 4) for draws in ("iid", "stratified")]
+    [0.0296, 0.0296]
+    """
+    if draws == "iid":
+        return binomial_upper_nats(errors, n, nats)
+    require(0 <= errors <= n and n >= 1, f"error_rate: needs 0 <= errors <= n, got {errors} of {n}")
+    with bits(START_BITS):
+        return kl_inv(Fraction(errors, n), Enclosure.of(nats.ball() / n))
+
+
+def require_iid(draws: Draws) -> None:
+    """Raises: DomainError where a binomial inversion is asked for rows that were not drawn independently from one law.
+
+    Two of 40 rows, 39 of them errors: one error is seen with probability 0.05, and a binomial count of 2 at 39/40 is at
+    most 1 with probability 0.0494. Source: theory 8.5.
+    """
+    message = f"the binomial inversion is false for {draws} rows: use kl_inv or the wealth bound, or draw them i.i.d."
+    require(draws == "iid", message)
+
+
 def _binomial_cdf(errors: int, n: int, x: arb) -> arb:
     """``P(Bin(n, x) <= errors)`` for x in (0, 1), as an exact sum of ball terms."""
     term = total = (1 - x) ** n
@@ -113,14 +139,15 @@ def _log_cdf(coefficients: Floats, n: int, x: float) -> float:
     return top + log_of(float(total(exp(terms - top))))
 
 
-def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
-    """``sup{x : P(Bin(n, x) <= errors) >= delta}``: upper confidence limit of Clopper and Pearson.
+def binomial_upper(errors: int, n: int, delta: Scalar, draws: Draws = "iid") -> Enclosure:
+    """``sup{x : P(Bin(n, x) <= errors) >= delta}``: upper confidence limit of Clopper and Pearson, for i.i.d. rows.
 
     Source: theory 8.1 and 8.4. Raises: DomainError.
 
     >>> round(binomial_upper(0, 100, 0.05).float_upper(), 6)  # 1 - 0.05^{1/100}
     0.029513
     """
+    require_iid(draws)
     require(0 <= errors <= n and n >= 1, f"binomial_upper: needs 0 <= errors <= n, got {errors} of {n}")
     require(0 < delta < 1, f"binomial_upper: needs 0 < delta < 1, got {delta}")
     if errors == n:
@@ -130,7 +157,7 @@ def binomial_upper(errors: int, n: int, delta: Scalar) -> Enclosure:
     return _binomial_upper(errors, n, target, lambda: exact(level), lambda: exact(level))
 
 
-def binomial_upper_nats(errors: int, n: int, nats: Enclosure) -> Enclosure:
+def binomial_upper_nats(errors: int, n: int, nats: Enclosure, draws: Draws = "iid") -> Enclosure:
     """:func:`binomial_upper` at level ``e^{-nats}``, which may lie far below the double range.
 
     Source: theory 8.1. Raises: DomainError.
@@ -138,6 +165,7 @@ def binomial_upper_nats(errors: int, n: int, nats: Enclosure) -> Enclosure:
     >>> round(binomial_upper_nats(0, 1000, Enclosure.point(900)).float_upper(), 6)  # 1 - e^{-0.9}
     0.59343
     """
+    require_iid(draws)
     require(0 <= errors <= n and n >= 1, f"binomial_upper_nats: needs 0 <= errors <= n, got {errors} of {n}")
     require(bool(nats.lower > 0), f"binomial_upper_nats: needs a level below 1, got nats = {nats}")
     if errors == n or not nats.upper.is_finite():

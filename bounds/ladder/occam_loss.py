@@ -9,10 +9,10 @@ from typing import Any
 
 from flint import arb
 
-from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
+from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.elementary import Floats
-from ssm_bounds.bounds.gaps.wealth import GRID, Wealth, wealth
+from ssm_bounds.bounds.gaps.wealth.units import GRID, Wealth, floor, wealth
 from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence
 from ssm_bounds.bounds.ladder.occam import certify_loss, coded_costs, level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
@@ -52,17 +52,6 @@ def certify_mean(nats: Enclosure, losses: Floats, most: Scalar, delta: Fraction)
     seen = sum((min(Fraction(loss), top) for loss in losses.tolist()), Fraction(0)) / m
     bet = wealth(losses, top, level(nats, half))
     return Mean(seen, top, m, certify_loss(nats, seen, m, half, top), bet, floor(seen, top, m, level(nats, delta)))
-
-
-def floor(seen: Fraction, most: Fraction, m: int, nats: Enclosure) -> Enclosure:
-    """``q + (1 - e^{-L/m})(b - q)``: a law that has mass ``1 - e^{-L/m}`` at b beside the rows that were seen goes
-    unnoticed with probability ``e^{-L}``. Source: theory 8.5 (c).
-
-    >>> round(floor(Fraction(0), Fraction(1), 1000, Enclosure.point(30)).float_upper(), 6)
-    0.029554
-    """
-    with bits(START_BITS):
-        return Enclosure.of(exact(most) - exact(most - seen) * (-nats.ball() / m).exp())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from itertools import permutations, product
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ssm_bounds.bounds.codes.symbols import ALPHABETS, RADII, Counts, Geometric, Sparse
+from ssm_bounds.bounds.codes.symbols import ALPHABETS, KT, RADII, WORD_ALPHABET, Counts, Geometric, Sparse
 from ssm_bounds.bounds.evaluate.balls import Enclosure, bits
 
 # every symbol code: name of its alphabet, a member, and the mass of the vectors (n,) up to some reach at least
@@ -19,6 +21,8 @@ SYMBOLS = [
     ("geometric", Geometric(Fraction(1, 2)), {(3, 5): 0.9}),
     ("counts", Counts(1), {(1, 1): 1, (3, 2): 1}),
     ("counts", Counts(2), {(3, 3): 1}),
+    ("kt", KT(1), {(1, 1): 1, (3, 2): 1, (4, 1): 1}),
+    ("kt", KT(2), {(3, 3): 1}),
     ("sparse", Sparse(), {(1, 300): 0.99, (2, 40): 0.95, (3, 9): 0.8}),
 ]
 EACH = pytest.mark.parametrize(("kind", "symbols", "sums"), SYMBOLS)
@@ -29,9 +33,10 @@ def vectors(n: int, reach: int):
 
 
 def test_every_alphabet_is_here():
-    assert {kind for kind, *_ in SYMBOLS} == set(ALPHABETS)
-    assert all(type(symbols) is type(ALPHABETS[kind][0]) for kind, symbols, _ in SYMBOLS)
-    for members in ALPHABETS.values():
+    known = {**ALPHABETS, "kt": tuple(code for code in WORD_ALPHABET if isinstance(code, KT))}
+    assert {kind for kind, *_ in SYMBOLS} == set(known)
+    assert all(type(symbols) is type(known[kind][0]) for kind, symbols, _ in SYMBOLS)
+    for members in known.values():
         assert len(set(members)) == len(members) and {type(member) for member in members} == {type(members[0])}
 
 
@@ -93,3 +98,40 @@ def test_sparse_magnitudes_sum_to_one_in_closed_form():
 def test_counts_are_a_prior_of_their_alphabet_alone():
     for radius in RADII[:4]:
         assert Counts(radius).mass(np.array([radius + 1])) == 0 < Counts(radius).mass(np.array([-radius]))
+
+
+def test_the_alphabet_of_words():
+    assert len(WORD_ALPHABET) == 21 == len(set(WORD_ALPHABET)) and WORD_ALPHABET[0] == Sparse()
+    assert [code.radius for code in WORD_ALPHABET[1:]] == 2 * [2**k for k in range(10)]
+    assert [type(code) for code in WORD_ALPHABET[1:]] == 10 * [Counts] + 10 * [KT]
+
+
+@given(st.lists(st.integers(-3, 3), max_size=12), st.sampled_from([Counts(3), KT(3), KT(5), Counts(4)]))
+def test_one_more_symbol_shares_the_mass(z, code):
+    """Kraft with equality by telescoping: the conditional masses of theory 8.12, written a second time."""
+    start = Fraction(1, 2) if isinstance(code, KT) else Fraction(1)
+    cells = 2 * code.radius + 1
+    mass = code.mass(np.array(z, dtype=np.int64))
+    for a in range(-code.radius, code.radius + 1):
+        more = code.mass(np.array([*z, a], dtype=np.int64))
+        assert more == mass * (z.count(a) + start) / (len(z) + start * cells)
+
+
+def test_kt_is_shorter_where_few_symbols_occur():
+    """About K ln n for zeros, against 2K ln n - ln (2K)!; counts are shorter, by less than a constant, where all do."""
+    n, radius = 10**6, 16
+    with bits(128):
+        zeros = np.zeros(n, dtype=np.int64)
+        kt, counts = float(KT(radius).nats(zeros)), float(Counts(radius).nats(zeros))
+        assert kt == pytest.approx(radius * math.log(n) - math.lgamma(radius + 0.5) + math.lgamma(0.5), rel=1e-3)
+        assert counts == pytest.approx(2 * radius * math.log(n) - math.lgamma(2 * radius + 1), rel=1e-3)
+        assert kt < counts / 1.2
+        even = np.arange(n) % (2 * radius + 1) - radius
+        more, less = (float(KT(radius).nats(even[:m]) - Counts(radius).nats(even[:m])) for m in (10**4, 10**6))
+        assert 0 < less == pytest.approx(more, abs=0.2) and less < 2 * radius
+
+
+def test_kt_of_integers_that_wrap_around():
+    """The modulus of -2^63 is negative in 64 bits."""
+    for code in (KT(512), Counts(512)):
+        assert code.mass(np.array([-(2**63)])) == 0

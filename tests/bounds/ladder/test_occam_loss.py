@@ -20,7 +20,7 @@ from ssm_bounds.bounds.ladder.occam_loss import CodedLoss, Mean, certify_mean, o
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Verdict
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.report.document import plain
-from tests.bounds.gaps.test_wealth import again
+from tests.bounds.gaps.wealth.test_units import again
 
 DELTA = Fraction(1, 20)
 RANGES = (1, 3, Fraction(33, 10), Fraction(1, 7))

@@ -1,7 +1,8 @@
-"""The wealth bound of a mean loss: what a bet on small losses would have earned (theory 8.5).
+"""The wealth bound of the mean loss of independent units: what a bet on small losses would have earned (theory 8.5).
 
-A lambda of the grid is chosen in float64, the same everywhere, and only there the bound is enclosed: the grid is paid
-for, so that any of its lambdas may be taken after the data.
+Units are i.i.d. draws, a fixed number of draws from each class, or a random sample without replacement; n is fixed
+without a look at them. A lambda of the grid is chosen in float64, the same everywhere, and only there the bound is
+enclosed: the grid is paid for, so that any of its lambdas may be taken after the data.
 """
 
 from __future__ import annotations
@@ -79,14 +80,28 @@ def wealth_at(bet: Bet, losses: Floats, most: Scalar, nats: Enclosure) -> Enclos
     with bits(START_BITS):
         top, charge = exact(Fraction(most)), nats.ball() / len(losses)
         pairs = list(zip(map(exact, rests), counts.tolist(), strict=True))
-        if bet is None:
+        factor = None if bet is None else exact(bet)
+        if factor is None:
             mean = sum((rest.log() * count for rest, count in pairs), arb(0)) / len(losses)
-            found = top - (mean - charge).exp()
         else:
-            factor = exact(bet)
             mean = sum(((factor * rest).log1p() * count for rest, count in pairs), arb(0)) / len(losses)
-            found = top - (mean - charge).expm1() / factor
-        return Enclosure.of(arb.min(found, top))
+        return Enclosure.of(arb.min(solved(factor, top, mean - charge), top))
+
+
+def solved(factor: arb | None, guess: arb, exponent: arb) -> arb:
+    """``h - (e^x - 1)/lambda``, or ``h - e^x`` at lambda = infinity (None), x = A - L/n: (8.5) with h = b, (8.6)."""
+    return guess - exponent.exp() if factor is None else guess - exponent.expm1() / factor
+
+
+def floor(seen: Fraction, most: Fraction, n: int, nats: Enclosure) -> Enclosure:
+    """``q + (1 - e^{-L/n})(b - q)``: a law that has mass ``1 - e^{-L/n}`` at b beside the units that were seen goes
+    unnoticed with probability ``e^{-L}``. Source: theory 8.5 (c).
+
+    >>> round(floor(Fraction(0), Fraction(1), 1000, Enclosure.point(30)).float_upper(), 6)
+    0.029554
+    """
+    with bits(START_BITS):
+        return Enclosure.of(exact(most) - exact(most - seen) * (-nats.ball() / n).exp())
 
 
 def _rests(losses: Floats, most: Scalar) -> tuple[list[Fraction], Floats]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.inversion import kl_inv
-from ssm_bounds.bounds.gaps.wealth import GRID, bets, unit, wealth, wealth_at
+from ssm_bounds.bounds.gaps.wealth.units import GRID, bets, unit, wealth, wealth_at
 from ssm_bounds.bounds.values import DomainError
 
 RANGES = (1, 3, Fraction(33, 10), Fraction(1, 3), 10**6, Fraction(1, 10**9))
