@@ -1,6 +1,6 @@
 """Losses of the tokens of a language model in bits, as the program has them: integers, multiples of 2^-24.
 
-Source: theory 8.6, 8.11 (rule 2), 8.13. The probabilities are rational numbers: ``p_v = E_v/S`` with
+Source: theory 8.13. The probabilities are rational numbers: ``p_v = E_v/S`` with
 ``E_v = rint(2^36 exp(z_v - max z))`` and S their sum, which is at most 2^53 as V <= 2^17.
 """
 
