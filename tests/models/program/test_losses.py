@@ -65,6 +65,8 @@ def test_a_loss_is_at_least_the_code_length(seed, alpha):
         E = scores(row)
         true = units((1 - alpha) * Fraction(E[label], sum(E)) + alpha / V)
         assert true <= loss and loss - true < 2.001
+        value = oracle.ln((1 - float(alpha)) * (E[label] / sum(E)) + float(alpha) / V) * -1.4426950408889634
+        assert loss == min(max(math.ceil(value * 2**24) + 1, smoothed.low), smoothed.high)
         assert smoothed.low <= loss <= smoothed.high
 
 

@@ -50,6 +50,7 @@ PRODUCTS = {
     "permuted": permuted,
     "split": split,
     "row by row": by_rows,
+    "zeros with a sign": lambda W, q: -(W @ -q),
     "transposed": lambda W, q: (q.T.copy() @ W.T.copy()).T,
 }
 

@@ -138,6 +138,24 @@ class TestProducts:
         expected = [oracle.mm(row, W.tolist()) for row in x.tolist()]
         assert mm(x.T, matrix(W))[0].T.tolist() == expected
 
+    @pytest.mark.parametrize("n", [1, 2, 3, 8191, 8192, 8193, 20_000])
+    def test_the_largest_and_random_vectors_of_a_norm(self, n):
+        rng = np.random.default_rng(n)
+        x = np.stack([np.full(n, math.nextafter(1.0, 0.0)), rng.normal(size=n)])
+        gamma = np.ones(n)
+        assert rms(x.T, gamma, 1e-12)[0].T.tolist() == [oracle.rms(row, gamma.tolist(), 1e-12) for row in x.tolist()]
+
+    @pytest.mark.parametrize("exponent", [-330, -310, -290, -210, -110, 0, 400, 499])
+    def test_vectors_of_any_size(self, exponent):
+        rng = np.random.default_rng(exponent % 7)
+        x, W = (
+            rng.uniform(-1, 1, (4, 5)) * 2.0**exponent,
+            rng.normal(size=(3, 5)) * 2.0 ** np.array([[-110], [0], [490]]),
+        )
+        assert mm(x.T, matrix(W))[0].T.tolist() == [oracle.mm(row, W.tolist()) for row in x.tolist()]
+        y = rms(x.T, np.ones(5), 1e-200)[0]
+        assert y.T.tolist() == [oracle.rms(row, [1.0] * 5, 1e-200) for row in x.tolist()]
+
     def test_bits_are_all_that_the_proof_has(self):
         """One bit more, and 2^53 is left behind from n = 4096 on; fewer than two bits are wasted above it."""
         for n in (2048, 4096, 4097, 8192, 10**6, 2**30):
@@ -154,7 +172,8 @@ class TestProducts:
         in_order = np.cumsum(q.ravel() * w.ravel())[-1]
         assert in_order != exact and exact > 2**53
 
-    def test_no_zero_has_a_sign(self):
+    def test_no_zero_has_a_sign(self, monkeypatch):
+        monkeypatch.setattr(primitives, "product", lambda W, q: -(W @ -q))
         y, _ = mm(np.array([[-1.0], [-0.0]]), matrix(np.array([[0.0, 1.0], [0.0, -0.0]])))
         assert not np.signbit(y).any()
 

@@ -160,7 +160,9 @@ class TestNotOk:
             lengths = np.array([6, 6, 3, 6])  # the position lies behind the end
             assert np.isfinite(logits(program, broken, lengths)).all()
 
-    def test_a_position_that_is_not_ok_ends_a_text(self):
+    @pytest.mark.parametrize("positions", [1 << 11, 4, 1])
+    def test_a_position_that_is_not_ok_ends_a_text(self, monkeypatch, positions):
+        monkeypatch.setattr(run, "POSITIONS", positions)
         program = prepared(stack(0, tokens=False, pooling="none"))
         x, _ = inputs(0, 2, 6, tokens=False)
         expected, broken = logits(program, x), x.copy()
@@ -179,6 +181,38 @@ class TestNotOk:
         huge = replace(layer, mixer=replace(layer.mixer, K=layer.mixer.K * 2.0**600))
         model = replace(model, layers=(huge, model.layers[1]))
         assert np.isnan(logits(prepared(model), inputs(0, 3, 4)[0])).all()
+
+    @pytest.mark.parametrize("pooling", POOLINGS)
+    def test_each_norm_and_product_is_asked(self, pooling):
+        """What is 2^500 or more at one place and less at the next."""
+        model, x, huge = stack(0, pooling=pooling), inputs(0, 3, 4)[0], 2.0**510
+        first, last = model.layers
+
+        def mixer(layer, **change):
+            return replace(layer, mixer=replace(layer.mixer, **change))
+
+        def normed_by(layer, factor):
+            return replace(layer, norm=replace(layer.norm, gamma=layer.norm.gamma * factor))
+
+        b_o, wide, low = np.full(8, huge), np.full(16, huge), np.full(2, huge)
+        less = normed_by(last, 2.0**-40)
+        for place, layers, factor in (
+            ("head", (first, last), huge),
+            ("last norm", (first, mixer(last, b_o=b_o)), 2.0**-40),
+            ("norm of a block", (mixer(first, b_o=b_o), mixer(less, b_o=-b_o)), 1.0),
+            ("in_proj", (normed_by(first, huge), last), 1.0),
+            ("x_proj", (mixer(first, b=wide), last), 1.0),
+            ("dt_proj", (mixer(first, c_dt=low, W_dt=first.mixer.W_dt * 2.0**-95), last), 1.0),
+            ("out_proj", (mixer(first, c_z=wide), last), 1.0),
+        ):
+            norm = replace(model.norm, gamma=model.norm.gamma * factor)
+            assert np.isnan(logits(prepared(replace(model, layers=layers, norm=norm)), x)).all(), place
+
+    def test_the_norm_of_the_gate_is_asked(self):
+        model, x = stack(0, "mamba2"), inputs(0, 3, 4)[0]
+        first, last = model.layers
+        changed = replace(first.mixer, c_z=np.full(16, 2.0**510), norm=GatedNorm(np.full(16, 2.0**-40), 1e-5, 1))
+        assert np.isnan(logits(prepared(replace(model, layers=(replace(first, mixer=changed), last))), x)).all()
 
 
 class TestRefusals:
