@@ -1,0 +1,146 @@
+"""A whole model by the operations of theory 8.13, rows side by side and a piece of time after another.
+
+How many rows and positions go together changes no bit: no operation mixes columns, and pieces follow one another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ssm_bounds.bounds.values import require
+from ssm_bounds.models.program.blocks import Affine, Block1, Block2, affine, block
+from ssm_bounds.models.program.primitives import Array, Flags, rms
+from ssm_bounds.models.program.stack import Embedding, Pooling, Stack
+
+ROWS, POSITIONS = 128, 1 << 11
+"""Rows, and positions of all of them, that go through the model together."""
+MOST_STATES = 1 << 15
+"""States of a block, of all rows that go together."""
+
+Ints = NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A stack with its matrices as integers: once for each theta."""
+
+    entry: Affine | Array  # or the embedding's columns (D,V)
+    blocks: tuple[Block1 | Block2, ...]
+    gamma: Array  # (D,)
+    eps: float
+    head: Affine
+    pooling: Pooling
+
+    @property
+    def outputs(self) -> int:
+        return len(self.head.W.q)
+
+
+def prepared(stack: Stack) -> Program:
+    """Raises: DomainError for weights of 2^500 and above."""
+    entry = stack.entry
+    return Program(
+        entry=np.ascontiguousarray(entry.E.T) if isinstance(entry, Embedding) else affine(entry.W, entry.b),
+        blocks=tuple(map(block, stack.layers)),
+        gamma=stack.norm.gamma,
+        eps=stack.norm.eps,
+        head=affine(stack.head, stack.bias),
+        pooling=stack.pooling,
+    )
+
+
+def run(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Array:
+    """Logits (n,V), or of a language model those of each row's positions in order, (sum of lengths,V).
+
+    x: tokens (n,T) or real inputs (n,T,i), each row from the left; what stands behind a row's length is not looked at.
+    NaN for an example that has a position that is not ok; in a language model for that position and those behind it.
+    Raises: DomainError for inputs that are not the model's.
+    """
+    lengths = checked(program, x, lengths)
+    pooled = program.pooling != "none"
+    starts = np.arange(len(x)) if pooled else np.cumsum(lengths) - lengths
+    out = np.empty((len(x) if pooled else int(lengths.sum()), program.outputs))
+    order = np.argsort(lengths, kind="stable")
+    sizes = (one.start(1).state.size for one in program.blocks)
+    size = min(ROWS, max(1, MOST_STATES // max(sizes, default=1)))
+    with np.errstate(all="ignore"):
+        for first in range(0, len(x), size):
+            rows = order[first : first + size]
+            _together(program, x[rows, : lengths[rows[-1]]], lengths[rows], starts[rows], out)
+    return out
+
+
+def checked(program: Program, x: NDArray, lengths: ArrayLike | None) -> NDArray[np.int64]:
+    """The lengths. Raises: DomainError for inputs that are not the model's, and lengths outside 1..T."""
+    if isinstance(program.entry, np.ndarray):
+        wanted, fits = "tokens (n, T)", x.ndim == 2 and x.dtype.kind in "iu"
+    else:
+        width = program.entry.W.q.shape[1]
+        wanted, fits = f"real inputs (n, T, {width})", x.ndim == 3 and x.shape[2] == width and x.dtype.kind in "iuf"
+    require(fits, f"x: expected {wanted}, found {x.dtype} of shape {x.shape}")
+    n, T = x.shape[:2]
+    found = np.full(n, T) if lengths is None else np.asarray(lengths)
+    require(
+        found.shape == (n,) and found.dtype.kind in "iu",
+        f"lengths: expected {n} integers, found {found.dtype} of shape {found.shape}",
+    )
+    require(bool(((found >= 1) & (found <= T)).all()), f"lengths have to lie in 1..{T}, found {_ends(found)}")
+    if isinstance(program.entry, np.ndarray):
+        V, seen = program.entry.shape[1], x[np.arange(T) < found[:, None]]
+        require(bool(((seen >= 0) & (seen < V)).all()), f"tokens have to lie in 0..{V - 1}, found {_ends(seen)}")
+    return found.astype(np.int64)
+
+
+def _ends(values: NDArray) -> str:
+    return f"{values.min()} to {values.max()}" if values.size else "none"
+
+
+def _together(program: Program, x: NDArray, lengths: NDArray[np.int64], starts: NDArray[np.int64], out: Array) -> None:
+    """Rows of lengths that do not fall, written to their places in ``out``."""
+    (b, T), D = x.shape[:2], len(program.gamma)
+    memories = [one.start(b) for one in program.blocks]
+    whole, pool = np.ones(b, dtype=bool), np.zeros((D, b))
+    size = max(1, POSITIONS // b)
+    for first in range(0, T, size):
+        t = np.arange(first, min(first + size, T))
+        valid = t[:, None] < lengths
+        h, good = _entered(program.entry, x[:, t])
+        for i, one in enumerate(program.blocks):
+            memories[i], added, ok = one(memories[i], h)
+            h += added
+            good &= ok
+        h, ok = rms(h, program.gamma, program.eps)
+        good &= ok
+        if program.pooling == "none":
+            z, ok = program.head(h)
+            good = whole & np.logical_and.accumulate(good)
+            whole = good[-1]
+            z[:, ~(good & ok)] = np.nan
+            places = t[:, None] + starts
+            out[places[valid]] = z[:, valid].T
+            continue
+        whole &= (good | ~valid).all(axis=0)
+        if program.pooling == "last":
+            ends = np.flatnonzero((lengths > first) & (lengths <= first + len(t)))
+            pool[:, ends] = h[:, lengths[ends] - 1 - first, ends]
+        else:
+            for i, now in enumerate(t):
+                still = np.searchsorted(lengths, now, side="right")  # rows that are longer
+                pool[:, still:] += h[:, i, still:]
+    if program.pooling != "none":
+        if program.pooling == "mean":
+            pool /= lengths
+        z, ok = program.head(pool[:, None])
+        z[:, 0, ~(whole & ok[0])] = np.nan
+        out[starts] = z[:, 0].T
+
+
+def _entered(entry: Affine | Array, x: NDArray) -> tuple[Array, Flags]:
+    """(b,t) or (b,t,i) -> (D,t,b)."""
+    if isinstance(entry, np.ndarray):
+        h = entry.take(x.T, axis=1, mode="clip")  # a token behind a row's end may be any
+        return h, np.ones(h.shape[1:], dtype=bool)
+    return entry(np.ascontiguousarray(x.transpose(2, 1, 0), dtype=np.float64))

@@ -1,0 +1,138 @@
+"""The hash of the logits is the same for any product that is exact, any batch, BLAS kernel, vector width, threads.
+
+Other kernels of OpenBLAS and NumPy without the instructions that it found at hand stand for other machines. What the
+program does not use, products of numbers that are not rounded, comes out otherwise there, and is seen to.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ssm_bounds.models.program import primitives
+from ssm_bounds.models.program.evaluate import digest, logits
+from ssm_bounds.models.program.run import prepared, run
+from tests.conftest import ROOT
+from tests.models.program.elsewhere import CONTROLS, hashes, inputs, model, using
+from tests.portable import kernel
+from tests.ssm_bounds.test_portable import FEATURES, KERNELS
+
+KINDS = ("mamba1", "mamba2")
+ORDER = np.random.default_rng(2)
+
+
+def permuted(W, q):
+    order = ORDER.permutation(len(q))
+    return W[:, order] @ q[order]
+
+
+def split(W, q):
+    at = len(q) // 3
+    return W[:, at:] @ q[at:] + W[:, :at] @ q[:at]
+
+
+def by_rows(W, q):
+    return np.stack([(row[:, None] * q).sum(axis=0) for row in W])
+
+
+PRODUCTS = {
+    "torch.mm": lambda W, q: torch.mm(torch.from_numpy(W), torch.from_numpy(q)).numpy(),
+    "einsum": lambda W, q: np.einsum("kn,nb->kb", W, q),
+    "integers": lambda W, q: (W.astype(np.int64) @ q.astype(np.int64)).astype(np.float64),
+    "permuted": permuted,
+    "split": split,
+    "row by row": by_rows,
+    "zeros with a sign": lambda W, q: -(W @ -q),
+    "transposed": lambda W, q: (q.T.copy() @ W.T.copy()).T,
+}
+
+
+@pytest.fixture(scope="module")
+def here() -> dict[str, dict[str, str]]:
+    return {kind: hashes(prepared(model(kind))) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_any_exact_product(here, kind, name):
+    with using(primitives, product=PRODUCTS[name]):
+        assert digest(logits(prepared(model(kind)), *inputs())) == here[kind]["program"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_any_batch(here, kind, size):
+    x, lengths = inputs()
+    program = prepared(model(kind))
+    parts = [logits(program, x[i : i + size], lengths[i : i + size]) for i in range(0, len(x), size)]
+    assert digest(*parts) == here[kind]["program"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("control", CONTROLS)
+def test_the_controls_are_other_programs(here, kind, control):
+    assert here[kind][control] != here[kind]["program"]
+
+
+@pytest.mark.parametrize("control", [name for name in CONTROLS if "product" in name])
+def test_a_batch_would_be_seen(control):
+    """A control's row is not the same alone: these rows and sizes are enough to tell."""
+    x, lengths = inputs()
+    program, (place, changes) = prepared(model("mamba1")), CONTROLS[control]
+    with using(place, **changes):
+        alone = [run(program, x[i : i + 1], lengths[i : i + 1]) for i in range(len(x))]
+        assert digest(*alone) != digest(run(program, x, lengths))
+
+
+@functools.cache
+def elsewhere(place: str) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "OMP_NUM_THREADS")}
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.models.program.elsewhere"],
+        env=environment | {"OMP_NUM_THREADS": "1"} | PLACES[place],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    if process.returncode == -4:
+        pytest.skip("this processor lacks the instructions of that kernel")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+PLACES = {
+    "two threads": {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+    "no special instructions": {"NPY_DISABLE_CPU_FEATURES": FEATURES},
+    **{name: {"OPENBLAS_CORETYPE": name} for name in KERNELS},
+    "everything": {
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
+        "NPY_DISABLE_CPU_FEATURES": FEATURES,
+        "OPENBLAS_CORETYPE": "Prescott",
+    },
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_elsewhere(here, place):
+    there = elsewhere(place)
+    assert {kind: found["program"] for kind, found in there["hashes"].items()} == {
+        kind: found["program"] for kind, found in here.items()
+    }
+
+
+def test_what_is_not_rounded_is_not_the_same_elsewhere(here):
+    there = elsewhere("everything")
+    if there["kernel"] == kernel():
+        pytest.skip("OpenBLAS has one kernel here")
+    for kind in KINDS:
+        name = "a product of what is not rounded"
+        assert there["hashes"][kind][name] != here[kind][name]
