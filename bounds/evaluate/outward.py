@@ -9,6 +9,7 @@ of matrices through integers that BLAS adds exactly, in whatever order. What is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ LARGEST = float(np.finfo(np.float64).max)
 # formulas within 1e-16 (tests/bounds/evaluate/test_outward.py encloses those), for a result of at least 0.28; or, where
 # the result is near 0, operations that are each relatively exact.
 _FUNCTION = 64
+_BLOCK = 2**17  # numbers
 
 
 def above(value: Any, terms: int = 1, size: Any = None) -> Any:
@@ -48,8 +50,20 @@ def sum_above(values: Floats, axis: int | None = None) -> Any:
 
 def norms(rows: Floats) -> Floats:
     """l2 norms of rows (n,m) -> (n,), from above."""
+    return by_blocks(_norms, rows)
+
+
+def _norms(rows: Floats) -> Floats:
     found: Floats = above(np.sqrt(sum_above(np.square(rows), axis=1)))
     return np.where(rows.any(axis=1), found, 0.0)
+
+
+def by_blocks(function: Callable[..., Floats], *matrices: Floats) -> Floats:
+    """What ``function`` says of each row of matrices (n,m), a few rows at a time, so that what it needs on the way
+    stays small and near: (n,) or, of several rows of answers, (p,n)."""
+    size = max(1, _BLOCK // max(1, matrices[0].shape[1]))
+    starts = range(0, max(1, len(matrices[0])), size)
+    return np.concatenate([function(*(each[i : i + size] for each in matrices)) for i in starts], axis=-1)
 
 
 def norm(values: Floats) -> float:

@@ -134,9 +134,11 @@ def window_norm(inputs: Folded, K: Array) -> float:
     if not taps.size or not (inputs.rows.any() or inputs.error.any()):
         return 0.0
     weights = _weights(inputs.rows, taps) if inputs.rows.any() else np.ones(taps.shape[1])
-    scaled = [taps[:, i, None] * weight * inputs.rows for i, weight in enumerate(weights)]
+    scaled = np.empty((len(taps), len(weights), inputs.rows.shape[1]))
+    for i, weight in enumerate(weights):
+        np.multiply((taps[:, i] * weight)[:, None], inputs.rows, out=scaled[:, i])
     lost = above(np.abs(taps) * weights * inputs.error[:, None], 2)
-    side_by_side = spectral_above(np.hstack(scaled), norm(lost), 2)
+    side_by_side = spectral_above(scaled.reshape(len(taps), -1), norm(lost), 2)
     return float(above(inputs.radius * side_by_side * np.sqrt(above(total(1 / weights**2), 4 + len(weights))), 4))
 
 

@@ -18,6 +18,7 @@ from ssm_bounds.bounds.evaluate.outward import (
     EPS,
     above,
     below,
+    by_blocks,
     forgotten_below,
     norm,
     norms,
@@ -59,10 +60,15 @@ def input_norm(u: Floats, bias: Floats, kappa: Floats, shift: Floats, windows: f
 
 def images(rows: Floats, error: Floats, u: Range, B_u: float) -> Range:
     """M1.4 (i), (ii): the range of ``q . u`` for rows q (n,d), known but for ``error`` (n,d)."""
-    wrong = above(error * modulus(u))
-    ends = above(np.maximum(rows * u[0], rows * u[1])), above(np.maximum(-rows * u[0], -rows * u[1]))
+    size = modulus(u)
+
+    def reach(rows: Floats, error: Floats) -> Floats:
+        wrong = above(error * size)
+        ends = above(np.maximum(rows * u[0], rows * u[1])), above(np.maximum(-rows * u[0], -rows * u[1]))
+        return np.stack([sum_above(above(end + wrong, 1, np.abs(end) + wrong), axis=1) for end in ends])
+
     ball = above(above(norms(rows) + norms(error)) * B_u)
-    high, down = (np.fmin(sum_above(above(end + wrong, 1, np.abs(end) + wrong), axis=1), ball) for end in ends)
+    high, down = np.fmin(by_blocks(reach, rows, error), ball)
     return -down, high
 
 
