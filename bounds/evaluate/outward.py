@@ -9,7 +9,7 @@ of matrices through integers that BLAS adds exactly, in whatever order. What is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -121,9 +121,40 @@ def product(left: Floats, right: Floats) -> tuple[Floats, Floats]:
     return np.ldexp(parts, power - 2 * bits), above(np.ldexp(r * 2.0 ** -(2 * bits - 2), power))
 
 
-def _sliced(rows: Floats, bits: int) -> tuple[tuple[Floats, Floats], Any]:
+def ends(blocks: Iterable[tuple[Floats, Floats]], right: Floats) -> tuple[Floats, Floats]:
+    """The ends (m,) of each column of left . right, (n,r) and (r,m), ``left`` given by blocks of rows, each with how
+    far in l2 every row of it can be off (n,).
+
+    Claim: entries are within ``(|x - x'| + off)|y| + |x'||y - y'|`` of ``x'.y'``, the parts of b bits, which BLAS has
+    exactly (:func:`product`). Derivation: Cauchy-Schwarz; what a part leaves is a float64, so it is exact. Rows of one
+    block are cut at one power of two, so that a product takes no more than BLAS and two comparisons.
+    """
+    columns = np.ascontiguousarray(right.T)
+    bits = (52 - max(1, columns.shape[1] - 1).bit_length()) // 2
+    powers = _powers(columns)
+    y = np.rint(np.ldexp(columns, bits - powers[:, None]))
+    lost, length = norms(columns - np.ldexp(y, powers[:, None] - bits)), norms(columns)
+    low, high = np.full(len(columns), np.inf), np.full(len(columns), -np.inf)
+    for rows, off in blocks:
+        power = _powers(rows.reshape(1, -1))[0]
+        x = np.rint(np.ldexp(rows, bits - power))
+        left = above(norms(rows - np.ldexp(x, power - bits)) + off).max()
+        error = above(left * length + norms(np.ldexp(x, power - bits)).max() * lost, 3)
+        found = x @ y.T
+        least, most = (np.ldexp(end, power + powers - 2 * bits) for end in (found.min(axis=0), found.max(axis=0)))
+        low = np.minimum(low, below(least - error, 1, np.abs(least) + error))
+        high = np.maximum(high, above(most + error, 1, np.abs(most) + error))
+    return low, high
+
+
+def _powers(rows: Floats) -> Any:
+    """The power of two next above the largest entry of each row."""
     largest = np.abs(rows).max(axis=1)
-    power = np.where(largest > 0, np.frexp(largest)[1], -1000)  # zeros lose nothing
+    return np.where(largest > 0, np.frexp(largest)[1], -1000)  # zeros lose nothing
+
+
+def _sliced(rows: Floats, bits: int) -> tuple[tuple[Floats, Floats], Any]:
+    power = _powers(rows)
     scaled = np.ldexp(rows, bits - power[:, None])
     first = np.rint(scaled)
     return (first, np.rint(np.ldexp(scaled - first, bits))), power

@@ -44,7 +44,7 @@ def _by_iteration(gram: Array) -> _Guess | None:
     rest, shift = -gram, value * (1 + 64 * n * 2.0**-53)
     rest.flat[:: n + 1] += shift
     try:
-        return vector, shift, np.linalg.cholesky(rest)
+        return vector, shift, np.asarray(np.linalg.cholesky(rest), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
 

@@ -32,13 +32,25 @@ from ssm_bounds.bounds.evaluate.outward import (
 Range: TypeAlias = tuple[Floats, Floats]
 
 
-def convolved(taps: Floats, bias: Floats, x: Range) -> Range:
-    """M1.1: the range of ``b + sum_i K_i x_(t-i)``, each token's x in its range (d,) or absent. ``taps`` (d,k)."""
-    products = [above(np.maximum(taps * end[:, None], 0.0)) for end in x]
-    falls = [above(np.maximum(-taps * end[:, None], 0.0)) for end in x]
-    rise, fall = (sum_above(np.maximum(*pair), axis=1) for pair in (products, falls))
+def convolved(taps: Floats, bias: Floats, x: Range, causal: bool = True) -> Range:
+    """M1.1, M1.6: the range of ``b + sum_i K_i x_(t-i)``, each token's x in its range (d,), ``taps`` (d,k).
+
+    In a causal convolution absent are the tokens before the first, so that the taps that count come first: the largest
+    of the sums of 1 to k terms, attained where every x of the range is. Else any may be absent.
+    """
+    rise, fall = (np.maximum(*(above(taps * end[:, None] * sign) for end in x)) for sign in (1, -1))
+    highest, lowest = (_most(part) if causal else sum_above(np.maximum(part, 0.0), axis=1) for part in (rise, fall))
     size = np.abs(bias)
-    return below(bias - fall, 1, size + fall), above(bias + rise, 1, size + rise)
+    return below(bias - lowest, 1, size + np.abs(lowest)), above(bias + highest, 1, size + np.abs(highest))
+
+
+def _most(terms: Floats) -> Floats:
+    """The largest sum of the first 1 to k of them (d,k)."""
+    total = best = terms[:, 0]
+    for term in terms.T[1:]:
+        total = above(total + term, 1, np.abs(total) + np.abs(term))
+        best = np.maximum(best, total)
+    return best
 
 
 def gated(x: Range) -> Range:

@@ -31,6 +31,7 @@ def _adapted(tag: str, prefix: str) -> str:
     for old, new in (
         (' id="', f' id="{safe}-'),
         (' xlink:href="#', f' href="#{safe}-'),
+        (' xlink:href="data:', ' href="data:'),
         ("url(#", f"url(#{safe}-"),
         ("#000000", "currentColor"),
         ("#ffffff", "var(--page)"),
