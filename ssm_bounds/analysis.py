@@ -156,7 +156,7 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> Analysis:
     rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), layer)
     gates, logits = folded(mixer.R_z, mixer.c_z, layer), folded(mixer.R_dt, mixer.p, layer).range
     parts = slice(0, d), slice(d, d + GN), slice(d + GN, d + 2 * GN)
-    every = modulus(gated(convolved(mixer.K, mixer.b, rows.range)))
+    every = modulus(gated(convolved(mixer.K, mixer.b, rows.range, now=rows.unmasked)))
     U, each_B, each_C = (every[part] for part in parts)
     heads, *lengths = (
         np.array([_part_norm(rows, mixer, every, piece) for piece in _pieces(part, count)])
@@ -208,7 +208,7 @@ def _unbounded(mixer: Mamba1 | Mamba2) -> Analysis:
 
 
 def _convolved(inputs: Folded, K: Array, b: Array, causal: bool) -> _Convolved:
-    a = convolved(K, b, inputs.range, causal)
+    a = convolved(K, b, inputs.range, causal, inputs.unmasked if causal else None)
     u = gated(a)
     B_u = input_norm(modulus(u), b, tap_norms(K), inputs.offset, window_norm(inputs, K))
     window = Window(K, b, inputs.rows, inputs.error, inputs.shift, inputs.masked, inputs.radius)

@@ -60,12 +60,18 @@ class Folded:
     @property
     def range(self) -> Range:
         """Of each output (n,), over the whole ball, or its tokens, and for a masked token."""
+        low, high = self.unmasked
+        return np.minimum(low, self.masked), np.maximum(high, self.masked)
+
+    @property
+    def unmasked(self) -> Range:
+        """The same without a masked token."""
         reach = above(self.radius * self.norms)
         low = below(self.shift[0] - reach, 1, np.abs(self.shift[0]) + reach)
         high = above(self.shift[1] + reach, 1, np.abs(self.shift[1]) + reach)
         if self.spoken is not None:
             low, high = np.fmax(low, self.spoken[0]), np.fmin(high, self.spoken[1])
-        return np.minimum(low, self.masked), np.maximum(high, self.masked)
+        return low, high
 
     @property
     def offset(self) -> Array:
@@ -129,7 +135,7 @@ def _spoken(part: Folded, applied: Norm, vocabulary: Vocabulary) -> Range:
 def _normed(h: Array, applied: Norm, rounded: bool) -> tuple[Array, Array]:
     """Rows (n,D) before the norm's weight, and how far in l2 each can be off (n,).
 
-    What the input is off by goes through the norm by theory M6.1, ``|N(h) - N(h')| <= |h - h'|/sqrt(rms^2 + eps)`` with
+    What the input is off by goes through the norm as in M1.6, ``|N(h) - N(h')| <= |h - h'|/sqrt(rms^2 + eps)`` with
     the smaller rms, which is at least half of s where ``|h - h'| <= sqrt D s/4``; else both are in the ball of radius
     sqrt D. Rounding adds a few u for each term of the mean. Squares out of range leave it infinite.
     """

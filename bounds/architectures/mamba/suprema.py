@@ -32,16 +32,25 @@ from ssm_bounds.bounds.evaluate.outward import (
 Range: TypeAlias = tuple[Floats, Floats]
 
 
-def convolved(taps: Floats, bias: Floats, x: Range, causal: bool = True) -> Range:
+def convolved(taps: Floats, bias: Floats, x: Range, causal: bool = True, now: Range | None = None) -> Range:
     """M1.1, M1.6: the range of ``b + sum_i K_i x_(t-i)``, each token's x in its range (d,), ``taps`` (d,k).
 
     In a causal convolution absent are the tokens before the first, so that the taps that count come first: the largest
-    of the sums of 1 to k terms, attained where every x of the range is. Else any may be absent.
+    of the sums of 1 to k terms, attained where every x of the range is. Else any may be absent. ``now``: the range of
+    x of the token itself, where that is narrower, as it is without a mask, under which u is 0 anyway.
     """
-    rise, fall = (np.maximum(*(above(taps * end[:, None] * sign) for end in x)) for sign in (1, -1))
+    rise, fall = (
+        np.maximum(*(above(taps * (sign * _tapped(end, first, taps))) for end, first in zip(x, now or x, strict=True)))
+        for sign in (1, -1)
+    )
     highest, lowest = (_most(part) if causal else sum_above(np.maximum(part, 0.0), axis=1) for part in (rise, fall))
     size = np.abs(bias)
     return below(bias - lowest, 1, size + np.abs(lowest)), above(bias + highest, 1, size + np.abs(highest))
+
+
+def _tapped(x: Floats, now: Floats, taps: Floats) -> Floats:
+    """What each tap meets (d,k): the token itself first."""
+    return np.column_stack([now, *[x] * (taps.shape[1] - 1)])
 
 
 def _most(terms: Floats) -> Floats:
