@@ -65,7 +65,7 @@ def _shown(index: int, model: ModelReport, T: int, eta: float) -> dict[str, Any]
 
 
 def _label(reports: Sequence[LayerReport]) -> str:
-    """The figure in words."""
+    """The figure in words, rounded to the nearest."""
     parts = []
     for report in reports:
         known = {

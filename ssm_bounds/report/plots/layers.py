@@ -18,9 +18,8 @@ from ssm_bounds.bounds.values import require
 from ssm_bounds.inspection import LayerReport
 from ssm_bounds.report.plots.canvas import COLOURS, canvas
 
-DECADES = 12
-"""What the colours of horizons span at most, from the shortest ceiling up or from the longest floor down; what is
-beyond has the colour of its end."""
+HORIZONS = (1e-6, 1e12)
+"""Tokens that colours tell apart, where any horizon is between; what is beyond has the colour of its end."""
 LEAST_GATE = 1e-9
 """Foot of the axis of gates."""
 
@@ -36,13 +35,13 @@ def layers(reports: Sequence[LayerReport]) -> Figure:
     DomainError without a layer.
     """
     require(len(reports) > 0, "a figure of layers needs a layer")
-    figure = canvas(7.6, 6.6)
+    figure = canvas(7.6, 7.2)
     (floors, ceilings), (gates, suprema) = figure.subplots(2, 2)
     for axes, name, title, nowhere in (
         (floors, "horizon_floor", "floor: kept so long, certified", "no end"),
         (ceilings, "horizon_ceiling", "ceiling: forgotten from here on, certified", "no ceiling"),
     ):
-        shown = _heat(axes, [report.channels[name] for report in reports], nowhere, upward=axes is ceilings)
+        shown = _heat(axes, [report.channels[name] for report in reports], nowhere)
         axes.set_title(title, fontsize="medium", pad=10)
         figure.colorbar(shown, ax=axes, extend="both", label="tokens")
     _gates(gates, reports)
@@ -59,14 +58,13 @@ def _places(axes: Axes, reports: Sequence[LayerReport]) -> None:
     axes.set_xlabel("layer")
 
 
-def _heat(axes: Axes, rows: Sequence[Sequence[float | None]], nowhere: str, *, upward: bool) -> ScalarMappable:
-    """A column for each layer, its channels from the shortest horizon up; ``nowhere``: what None says. ``upward``: the
-    colours start at the shortest."""
+def _heat(axes: Axes, rows: Sequence[Sequence[float | None]], nowhere: str) -> ScalarMappable:
+    """A column for each layer, its channels from the shortest horizon up; ``nowhere``: what None says."""
     most = max(map(len, rows))
     values = np.full((most, len(rows)), np.nan)
     for place, row in enumerate(rows):
         values[: len(row), place] = np.sort([np.inf if value is None else value for value in row])
-    norm = LogNorm(*_span(values[np.isfinite(values) & (values > 0)], upward))
+    norm = LogNorm(*_span(values[np.isfinite(values) & (values > 0)]))
     colours = colormaps["viridis"]
     image: NDArray[np.float64] = np.asarray(colours(norm(np.clip(values, norm.vmin, norm.vmax))))
     image[np.isposinf(values)] = (*(int(_NOWHERE[i : i + 2], 16) / 255 for i in (1, 3, 5)), 1.0)
@@ -83,9 +81,11 @@ def _heat(axes: Axes, rows: Sequence[Sequence[float | None]], nowhere: str, *, u
     return ScalarMappable(norm, colours)
 
 
-def _span(values: NDArray[np.float64], upward: bool) -> tuple[float, float]:
-    least, most = (float(values.min()), float(values.max())) if values.size else (1.0, 10.0)
-    least, most = (least, min(most, least * 10.0**DECADES)) if upward else (max(least, most * 10.0**-DECADES), most)
+def _span(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The ends of the colours, for horizons that are finite and above 0."""
+    least, most = (float(values.min()), float(values.max())) if values.size else HORIZONS
+    inner = max(least, HORIZONS[0]), min(most, HORIZONS[1])
+    least, most = inner if inner[0] < inner[1] else (least, most)
     return least, max(most, 2 * least)
 
 
@@ -152,6 +152,4 @@ def _suprema(axes: Axes, reports: Sequence[LayerReport]) -> None:
 
 
 def _legend(axes: Axes, handles: Sequence[Line2D]) -> None:
-    axes.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, frameon=False, fontsize="small"
-    )
+    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(0, -0.16), frameon=False, fontsize="small")
