@@ -106,12 +106,12 @@ class _Way:
 
 
 def _way(mixer: Mamba1, inputs: Folded, T: int) -> _Way:
-    found = _convolved(inputs, mixer.K, mixer.b)
+    found = _convolved(inputs, mixer.K, mixer.b, mixer.convolution == "causal")
     U = modulus(found.u)
     slow, fast = rates(mixer.A_log)
     rows, error = gate_rows(mixer)
     step = steps(_logits(mixer, rows, error, found), mixer.step_offset)
-    (B, each_B), (C, each_C) = (
+    (B, each_B, B_B), (C, each_C, B_C) = (
         _token(matrix, shift, None if mixer.inner is None else getattr(mixer.inner, name), found)
         for name, matrix, shift in (("B", mixer.X_B, mixer.c_B), ("C", mixer.X_C, mixer.c_C))
     )
@@ -120,7 +120,7 @@ def _way(mixer: Mamba1, inputs: Folded, T: int) -> _Way:
     at_T, at_2T = (
         scanned(U, B, C, pairs, R_1(lambda_, M, length), R_1(slow, M[:, None], length)) for length in (T, 2 * T)
     )
-    paper = _paper(mixer, rows, error, found.B_u, (slow, fast), step, above(first * U), T)
+    paper = _paper(mixer, rows, error, (found.B_u, B_B, B_C), (slow, fast), step, above(first * U), T)
     return _Way(found.B_u, U, step, (slow, fast), above(U * B * first, 2), (at_T, at_2T), paper)
 
 
@@ -156,7 +156,7 @@ def _mamba2(mixer: Mamba2, layer: Layer, T: int) -> Analysis:
     rows = folded(np.vstack([mixer.R_x, mixer.R_B, mixer.R_C]), np.hstack([mixer.c, mixer.c_B, mixer.c_C]), layer)
     gates, logits = folded(mixer.R_z, mixer.c_z, layer), folded(mixer.R_dt, mixer.p, layer).range
     parts = slice(0, d), slice(d, d + GN), slice(d + GN, d + 2 * GN)
-    every = modulus(gated(convolved(mixer.K, mixer.b, rows.range)))
+    every = modulus(gated(convolved(mixer.K, mixer.b, rows.range, now=rows.unmasked)))
     U, each_B, each_C = (every[part] for part in parts)
     heads, *lengths = (
         np.array([_part_norm(rows, mixer, every, piece) for piece in _pieces(part, count)])
@@ -207,8 +207,8 @@ def _unbounded(mixer: Mamba1 | Mamba2) -> Analysis:
     )  # fmt: skip
 
 
-def _convolved(inputs: Folded, K: Array, b: Array) -> _Convolved:
-    a = convolved(K, b, inputs.range)
+def _convolved(inputs: Folded, K: Array, b: Array, causal: bool) -> _Convolved:
+    a = convolved(K, b, inputs.range, causal, inputs.unmasked if causal else None)
     u = gated(a)
     B_u = input_norm(modulus(u), b, tap_norms(K), inputs.offset, window_norm(inputs, K))
     window = Window(K, b, inputs.rows, inputs.error, inputs.shift, inputs.masked, inputs.radius)
@@ -241,13 +241,14 @@ def _logits(mixer: Mamba1, rows: Array, error: Array, inputs: _Convolved) -> Ran
     )
 
 
-def _token(matrix: Array, shift: Array, gamma: Array | None, inputs: _Convolved) -> tuple[float, Array]:
-    """Bounds of |B_t|_2 and of each |B_{t,n}| (M1.5)."""
+def _token(matrix: Array, shift: Array, gamma: Array | None, inputs: _Convolved) -> tuple[float, Array, float]:
+    """Bounds of |B_t|_2, of each |B_{t,n}| (M1.5) and of |X_B|_2, which counts where no norm follows."""
     if gamma is not None:
         reach = root_above(len(gamma))
-        return float(above(reach * np.abs(gamma).max())), np.asarray(above(reach * np.abs(gamma)))
+        return float(above(reach * np.abs(gamma).max())), np.asarray(above(reach * np.abs(gamma))), math.inf
     each = above(modulus(inputs.images(matrix, np.zeros_like(matrix))) + np.abs(shift))
-    return image_norm(spectral_above(matrix), each, shift, inputs.B_u), each
+    spectral = spectral_above(matrix)
+    return image_norm(spectral, each, shift, inputs.B_u), each, spectral
 
 
 def _out(W_o: Array, b_o: Array, o: Array) -> float:
@@ -278,11 +279,19 @@ def _normed_out(weighted: Array, applied: GatedNorm, o: Array) -> float:
 
 
 def _paper(
-    mixer: Mamba1, rows: Array, error: Array, B_u: float, bounds: Range, step: Range, reach: Array, T: int
+    mixer: Mamba1,
+    rows: Array,
+    error: Array,
+    lengths: tuple[float, float, float],
+    bounds: Range,
+    step: Range,
+    reach: Array,
+    T: int,
 ) -> Paper | None:
+    """``lengths``: B_u, B_B, B_C."""
     if mixer.inner is not None or mixer.directions == 2 or mixer.c_B.any() or mixer.c_C.any():
         return None
-    B_B, B_C, M_Delta = spectral_above(mixer.X_B), spectral_above(mixer.X_C), float(step[1].max())
+    (B_u, B_B, B_C), M_Delta = lengths, float(step[1].max())
     abscissa, least = -float(bounds[0].min()) + 0.0, float(step[0].min())
     rho_A, S_1, S_2 = published_sums(abscissa, least, T)
     published, sharp = core(B_B, B_C, B_u, M_Delta, S_1, reach)

@@ -1,7 +1,8 @@
 """What one Mamba or Mamba-2 layer can do, over all inputs of length at most T: certified, and without data.
 
 :func:`inspect_layer` composes theory M1 to M3, M7 and M2's memory; :func:`documents` is the JSON of
-``report/inspect.json``. A number that is not finite is None, with a note. Real arithmetic throughout.
+``report/inspect.json``. A number that is not finite is None, with a note. Real arithmetic throughout; what was
+measured on given tokens stands beside it, and bounds nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from concurrent.futures import Executor, Future
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -18,10 +20,13 @@ import numpy as np
 from ssm_bounds.analysis import Analysis, analysis, shown
 from ssm_bounds.bounds.architectures.mamba.memory import Memory, doubling_exponent, memory
 from ssm_bounds.bounds.architectures.mamba.paper import Paper
-from ssm_bounds.bounds.values import require
-from ssm_bounds.models.files.mamba import open_model
+from ssm_bounds.bounds.values import DomainError, require
+from ssm_bounds.models.files.mamba import Model, open_model
+from ssm_bounds.models.files.stream import Stream
 from ssm_bounds.models.mamba.measure import input_radius, require_numbers
+from ssm_bounds.models.mamba.measured import Measured, measured
 from ssm_bounds.models.mamba.weights import Layer, Mamba1, Mamba2
+from ssm_bounds.models.tasks.tokens import Tokens, read_tokens
 
 SCHEMA = 1
 DTYPES = {"float16": 65504.0, "bfloat16": (2 - 2.0**-7) * 2.0**127, "float32": (2 - 2.0**-23) * 2.0**127}
@@ -34,6 +39,11 @@ NOT_CLAIMED = (
 )
 
 Channels: TypeAlias = dict[str, list[float | None]]
+Each: TypeAlias = Callable[[Sequence[Any]], Iterable[Any]]
+"""Told the parts of some work, gives them one by one, and shows how far it has come."""
+
+
+NOT_MEASURED = "not measured: parts that are not analysed come before this layer, and are not run"
 
 
 def at_least(share: float) -> str:
@@ -53,7 +63,8 @@ def at_most(share: float) -> str:
 @dataclass(frozen=True, slots=True)
 class LayerReport:
     """One layer; the names are the keys of the JSON, listed in ``report/inspect.json``. ``channels``, entries by
-    channel (steps by head in Mamba-2), is in the JSON where it is asked for."""
+    channel (steps and horizons by head in Mamba-2), is in the JSON where it is asked for. ``measured``: what was seen
+    on given tokens, by the names of the bounds."""
 
     index: int
     mixer: str
@@ -180,7 +191,7 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
         if math.isinf(radius)
         else tuple(name for name, top in DTYPES.items() if not all(value <= top for value in largest)),
         measured=None,
-        notes=(*_stated(layer), *_fragile(found, held, limits, T), *found.notes, *_missing(missing)),
+        notes=(*_inputs(layer), *_fragile(found, held, limits, T), *found.notes, *_missing(missing)),
         channels={
             name: [_finite(value) for value in values.tolist()]
             for name, values in (
@@ -189,6 +200,8 @@ def inspect_layer(layer: Layer, *, T: int, eta: float) -> LayerReport:
                 ("delta_max", found.step[1]),
                 ("state_sup", found.state),
                 ("scan_sup", found.scan),
+                ("horizon_floor", held.floors),
+                ("horizon_ceiling", held.ceilings),
             )
         },
     )
@@ -203,23 +216,98 @@ def inspect(
     mapping: str | os.PathLike[str] | None = None,
     input_radius: float | None = None,
     mixer_groups: int | None = None,
-    each: Callable[[list[int]], Iterable[int]] = iter,
+    data: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
+    each: Each = iter,
 ) -> ModelReport:
     """What is certain of every Mamba layer of a file, or of some ``layers`` of it, one in memory at a time.
 
-    ``T``: largest length; ``eta``: the share of a contribution that counts as forgotten. The rest is as in
-    :func:`ssm_bounds.models.files.mamba.open_model`. ``each``: told the numbers of the layers, gives them one by one.
-    Raises: CheckpointError, DomainError.
+    ``T``: largest length; ``eta``: the share of a contribution that counts as forgotten. ``mapping`` to
+    ``mixer_groups`` are as in :func:`ssm_bounds.models.files.mamba.open_model`. ``data``: an ``.npz`` of tokens, on
+    which what is bounded is measured too (:func:`ssm_bounds.models.tasks.tokens.read_tokens`). ``executor``: runs the
+    layers, each of which opens the file anew; the report is the same. ``each``: told the layers, and then the batches
+    of rows, gives them one by one.
+    Raises: CheckpointError, TaskError, DomainError, OSError.
     """
-    model = open_model(path, mapping=mapping, input_radius=input_radius, mixer_groups=mixer_groups)
+    options: dict[str, Any] = {"mapping": mapping, "input_radius": input_radius, "mixer_groups": mixer_groups}
+    model = open_model(path, **options)
     count = len(model.layers)
     for i in layers:
         require(0 <= i < count, f"{path}: there is no layer {i}; its {count} Mamba layers are 0 to {count - 1}")
     chosen = sorted(set(layers)) or list(range(count))
-    found = tuple(inspect_layer(model.layers[i], T=T, eta=eta) for i in each(chosen))
+    given = None if data is None else (_stream(model), read_tokens(os.fspath(data)))
+    if given is not None:
+        _require_within(given[1], given[0].vocabulary.size, T)
+    if executor is None:
+        found = [inspect_layer(model.layers[i], T=T, eta=eta) for i in each(chosen)]
+    else:
+        found = _in_parallel(executor, [(os.fspath(path), options, i, T, eta) for i in chosen], each)
+    if given is not None:
+        found = _beside(model, *given, dict(zip(chosen, found, strict=True)), each)
     return ModelReport(
-        str(path), model.format, model.family, model.parameters, model.assumed, model.not_analysed, found, input_radius
+        str(path),
+        model.format,
+        model.family,
+        model.parameters,
+        model.assumed,
+        model.not_analysed,
+        tuple(found),
+        input_radius,
     )
+
+
+def _in_parallel(executor: Executor, jobs: Sequence[tuple[Any, ...]], each: Each) -> list[LayerReport]:
+    futures: list[Future[LayerReport]] = []
+    try:
+        futures += [executor.submit(_of_file, *job) for job in jobs]
+        return [future.result() for future in each(futures)]
+    except BaseException:  # Ctrl-C among them
+        for future in futures:
+            future.cancel()
+        raise
+
+
+def _of_file(path: str, options: dict[str, Any], i: int, T: int, eta: float) -> LayerReport:
+    """One layer, wherever this runs."""
+    return inspect_layer(open_model(path, **options).layers[i], T=T, eta=eta)
+
+
+def _stream(model: Model) -> Stream:
+    """Raises: DomainError where no tokens can be run."""
+    if model.stream is None:
+        raise DomainError(
+            f"{model.path}: no tokens can be run: the file holds no embedding under the name that its family has, or "
+            "other parts come before its first Mamba layer; leave --data out"
+        )
+    return model.stream
+
+
+def _require_within(tokens: Tokens, size: int, T: int) -> None:
+    """Raises: TaskError, DomainError for tokens that the vocabulary lacks, and rows of more than ``T``."""
+    tokens.require_below(size)
+    longest = int(tokens.lengths.max())
+    said = f"{tokens.source}: has rows of {longest} tokens, and T = {T} bounds no more; give --T {longest}"
+    require(longest <= T, said)
+
+
+def _beside(
+    model: Model, stream: Stream, tokens: Tokens, found: dict[int, LayerReport], each: Each
+) -> list[LayerReport]:
+    """The reports with what was measured, as far as nothing that is not analysed stands between the layers."""
+    reached = min(stream.reached, 1 + max(found))
+    seen = measured(model.layers[:reached], stream.vocabulary, tokens, each)
+    return [
+        replace(report, measured=_measured(seen[i]))
+        if i < reached
+        else replace(report, notes=(*report.notes, NOT_MEASURED))
+        for i, report in found.items()
+    ]
+
+
+def _measured(seen: Measured) -> dict[str, Any]:
+    counts = {"rows": seen.rows, "tokens": seen.tokens}
+    values = {name: _finite(value) for name, value in asdict(seen).items() if name not in counts}
+    return {"note": f"measured on {seen.rows:,} rows, float64; not a bound", **counts, **values}
 
 
 def documents(
@@ -259,7 +347,12 @@ def _layer(layer: LayerReport, channels: bool) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
 
 
-def _stated(layer: Layer) -> list[str]:
+def _inputs(layer: Layer) -> list[str]:
+    if layer.vocabulary is not None:
+        return [
+            f"over the {layer.vocabulary.size:,} tokens of the vocabulary, masks included; inputs_embeds that are no "
+            "row of the embedding are not covered"
+        ]
     if layer.norm is not None or layer.radius is None:
         return []
     return [f"no norm bounds the input: all but the rates holds if its l2 norm is at most {layer.radius!r}, as stated"]

@@ -9,6 +9,7 @@ of matrices through integers that BLAS adds exactly, in whatever order. What is 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ LARGEST = float(np.finfo(np.float64).max)
 # formulas within 1e-16 (tests/bounds/evaluate/test_outward.py encloses those), for a result of at least 0.28; or, where
 # the result is near 0, operations that are each relatively exact.
 _FUNCTION = 64
+_BLOCK = 2**17  # numbers
 
 
 def above(value: Any, terms: int = 1, size: Any = None) -> Any:
@@ -48,8 +50,20 @@ def sum_above(values: Floats, axis: int | None = None) -> Any:
 
 def norms(rows: Floats) -> Floats:
     """l2 norms of rows (n,m) -> (n,), from above."""
+    return by_blocks(_norms, rows)
+
+
+def _norms(rows: Floats) -> Floats:
     found: Floats = above(np.sqrt(sum_above(np.square(rows), axis=1)))
     return np.where(rows.any(axis=1), found, 0.0)
+
+
+def by_blocks(function: Callable[..., Floats], *matrices: Floats) -> Floats:
+    """What ``function`` says of each row of matrices (n,m), a few rows at a time, so that what it needs on the way
+    stays small and near: (n,) or, of several rows of answers, (p,n)."""
+    size = max(1, _BLOCK // max(1, matrices[0].shape[1]))
+    starts = range(0, max(1, len(matrices[0])), size)
+    return np.concatenate([function(*(each[i : i + size] for each in matrices)) for i in starts], axis=-1)
 
 
 def norm(values: Floats) -> float:
@@ -107,9 +121,40 @@ def product(left: Floats, right: Floats) -> tuple[Floats, Floats]:
     return np.ldexp(parts, power - 2 * bits), above(np.ldexp(r * 2.0 ** -(2 * bits - 2), power))
 
 
-def _sliced(rows: Floats, bits: int) -> tuple[tuple[Floats, Floats], Any]:
+def ends(blocks: Iterable[tuple[Floats, Floats]], right: Floats) -> tuple[Floats, Floats]:
+    """The ends (m,) of each column of left . right, (n,r) and (r,m), ``left`` given by blocks of rows, each with how
+    far in l2 every row of it can be off (n,).
+
+    Claim: entries are within ``(|x - x'| + off)|y| + |x'||y - y'|`` of ``x'.y'``, the parts of b bits, which BLAS has
+    exactly (:func:`product`). Derivation: Cauchy-Schwarz; what a part leaves is a float64, so it is exact. Rows of one
+    block are cut at one power of two, so that a product takes no more than BLAS and two comparisons.
+    """
+    columns = np.ascontiguousarray(right.T)
+    bits = (52 - max(1, columns.shape[1] - 1).bit_length()) // 2
+    powers = _powers(columns)
+    y = np.rint(np.ldexp(columns, bits - powers[:, None]))
+    lost, length = norms(columns - np.ldexp(y, powers[:, None] - bits)), norms(columns)
+    low, high = np.full(len(columns), np.inf), np.full(len(columns), -np.inf)
+    for rows, off in blocks:
+        power = _powers(rows.reshape(1, -1))[0]
+        x = np.rint(np.ldexp(rows, bits - power))
+        left = above(norms(rows - np.ldexp(x, power - bits)) + off).max()
+        error = above(left * length + norms(np.ldexp(x, power - bits)).max() * lost, 3)
+        found = x @ y.T
+        least, most = (np.ldexp(end, power + powers - 2 * bits) for end in (found.min(axis=0), found.max(axis=0)))
+        low = np.minimum(low, below(least - error, 1, np.abs(least) + error))
+        high = np.maximum(high, above(most + error, 1, np.abs(most) + error))
+    return low, high
+
+
+def _powers(rows: Floats) -> Any:
+    """The power of two next above the largest entry of each row."""
     largest = np.abs(rows).max(axis=1)
-    power = np.where(largest > 0, np.frexp(largest)[1], -1000)  # zeros lose nothing
+    return np.where(largest > 0, np.frexp(largest)[1], -1000)  # zeros lose nothing
+
+
+def _sliced(rows: Floats, bits: int) -> tuple[tuple[Floats, Floats], Any]:
+    power = _powers(rows)
     scaled = np.ldexp(rows, bits - power[:, None])
     first = np.rint(scaled)
     return (first, np.rint(np.ldexp(scaled - first, bits))), power

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, overload
 
@@ -13,18 +13,22 @@ from ssm_bounds.models.files.container import CheckpointError, quote
 from ssm_bounds.models.files.formats import FORMATS, mapped
 from ssm_bounds.models.files.formats.blocks import Facts, Reader, is_mamba2, places
 from ssm_bounds.models.files.formats.refused import WHAT, refuse
+from ssm_bounds.models.files.stream import Stream, stream
 from ssm_bounds.models.files.tensors import Tensors, located, open_tensors
-from ssm_bounds.models.mamba.weights import Layer
+from ssm_bounds.models.mamba.weights import Layer, Vocabulary
 
 BLOCK_NORMS = ("norm", "input_layernorm")
 """What families call the norm of a block."""
 
 
 class Layers(Sequence[Layer]):
-    """The layers of a model; each is read anew when it is asked for, and only its own tensors are in memory."""
+    """The layers of a model; each is read anew when it is asked for, and only its own tensors are in memory.
 
-    def __init__(self, path: Path, readers: Sequence[Reader]) -> None:
-        self._path, self._readers = path, tuple(readers)
+    ``vocabulary``: all that the first of them is given.
+    """
+
+    def __init__(self, path: Path, readers: Sequence[Reader], vocabulary: Vocabulary | None = None) -> None:
+        self._path, self._readers, self._vocabulary = path, tuple(readers), vocabulary
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -36,10 +40,13 @@ class Layers(Sequence[Layer]):
     def __getitem__(self, index: int | slice) -> Layer | Layers:
         """Raises: CheckpointError for a tensor that cannot be read or is not finite; IndexError."""
         if isinstance(index, slice):
-            return Layers(self._path, self._readers[index])
+            first = range(len(self))[index]
+            return Layers(self._path, self._readers[index], self._vocabulary if first and first[0] == 0 else None)
         with located(self._path):
             layer = self._readers[index]()
-        return layer
+        if self._vocabulary is None or layer.norm is None or range(len(self))[index] != 0:
+            return layer
+        return replace(layer, vocabulary=self._vocabulary)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +55,8 @@ class Model:
     the file, tied ones once.
 
     ``assumed``: what neither shapes nor config say, one sentence each, to be printed. ``not_analysed``: every other
-    part of the file (attention, MLPs, embeddings), with the layers it is in.
+    part of the file (attention, MLPs, embeddings), with the layers it is in. ``stream``: what the first layers are
+    given; None where the family's program or the file does not say it.
     """
 
     path: Path
@@ -58,6 +66,7 @@ class Model:
     assumed: tuple[str, ...]
     not_analysed: tuple[str, ...]
     layers: Layers
+    stream: Stream | None = None
 
 
 def open_model(
@@ -86,11 +95,13 @@ def open_model(
         else:
             found = mapped.read_map(mapping)
             name, readers, used = mapped.NAME, mapped.layers(file, facts, found), mapped.used(file, found)
-        if input_radius is not None and not any("as stated: the file has no norm" in line for line in facts.assumed):
+        if input_radius is not None and not facts.unbounded:
             raise CheckpointError("every block has a norm, which bounds its input; leave --input-radius out")
         family: Literal["Mamba", "Mamba-2"] = "Mamba-2" if mapping is None and is_mamba2(file.tensors) else "Mamba"
-        rest = not_analysed(key for key in file.tensors if key not in used)
-    return Model(path, name, family, file.parameters, tuple(facts.assumed), rest, Layers(path, readers))
+        left = [key for key in file.tensors if key not in used]
+        before = None if facts.unbounded else stream(file, facts, name, left)
+        layers = Layers(path, readers, None if before is None else before.vocabulary)
+    return Model(path, name, family, file.parameters, tuple(facts.assumed), not_analysed(left), layers, before)
 
 
 def _recognised(file: Tensors, facts: Facts) -> tuple[str, Sequence[Reader], set[str]]:

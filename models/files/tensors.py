@@ -84,6 +84,17 @@ class Tensors:
 
     def array(self, name: str) -> NDArray[np.float64]:
         """All of one tensor, exactly. Raises: CheckpointError naming it, for NaN and infinite values too."""
+        values, dtype = self._held(name)
+        return _finite(name, widened(values, dtype))
+
+    def blocks(self, name: str, rows: int) -> Iterator[NDArray[np.float64]]:
+        """The same, at most ``rows`` rows at a time: only what the file holds is in memory at once."""
+        values, dtype = self._held(name)
+        for start in range(0, len(values), rows):
+            yield _finite(name, widened(values[start : start + rows], dtype))
+
+    def _held(self, name: str) -> tuple[np.ndarray, str]:
+        """In the type of the file."""
         shape = self.shape(name)
         tensor = self.tensors[name]
         if tensor.dtype not in FLOATS:
@@ -92,19 +103,22 @@ class Tensors:
             )
         if (size := math.prod(shape)) > MAX_ELEMENTS:
             raise CheckpointError(f"tensor {quote(name)}: has {size:,} elements, expected at most {MAX_ELEMENTS:,}")
-        values = widened(_values(name, tensor), tensor.dtype)
-        if bad := size - int(np.count_nonzero(np.isfinite(values))):
-            raise CheckpointError(
-                f"tensor {quote(name)}: has {bad} NaN or infinite values among {size}, expected none; "
-                "use a checkpoint from before training diverged"
-            )
-        return values
+        return _values(name, tensor), tensor.dtype
 
     @property
     def parameters(self) -> int:
         """How many numbers the file holds; tensors that are the same numbers (tied weights) count once."""
         places = {tensor.place or name: math.prod(tensor.shape) for name, tensor in self.tensors.items()}
         return sum(places.values())
+
+
+def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    if bad := values.size - int(np.count_nonzero(np.isfinite(values))):
+        raise CheckpointError(
+            f"tensor {quote(name)}: has {bad} NaN or infinite values among {values.size}, expected none; "
+            "use a checkpoint from before training diverged"
+        )
+    return values
 
 
 def widened(values: np.ndarray, dtype: str) -> NDArray[np.float64]:

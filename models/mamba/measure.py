@@ -18,6 +18,7 @@ from ssm_bounds.bounds.evaluate.outward import (
     EPS,
     above,
     below,
+    ends,
     exp_above,
     exp_below,
     norm,
@@ -26,12 +27,13 @@ from ssm_bounds.bounds.evaluate.outward import (
     sum_above,
 )
 from ssm_bounds.bounds.values import DomainError, require
-from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1
+from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1, Norm, Vocabulary
 from ssm_bounds.models.norms.exact import exponent, sqrt_up
 from ssm_bounds.models.norms.spectral import spectral
 
 _ROUNDS, _STEPS = 12, 4  # of the search for theta: it loses little, and nothing certified rests on it
 _BITS = 16  # of its vectors
+_NUMBERS = 2**23  # of a product with the vocabulary that are made at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +41,8 @@ class Folded:
     """Rows (n,D) of in_proj as functions of the normed input v, |v| <= radius: row . v + shift.
 
     The exact row is within ``error`` (n,) of the row in l2. ``shift`` (n,): ends of the bias with the row's share of
-    beta; ``masked`` (n,): what a token of zeros gives, the bias alone.
+    beta; ``masked`` (n,): what a token of zeros gives, the bias alone. ``spoken``: the range (n,) over the tokens of a
+    vocabulary, where these are all inputs; the ball is that of all of them.
     """
 
     rows: Array
@@ -47,6 +50,7 @@ class Folded:
     shift: Range
     masked: Array
     radius: float
+    spoken: Range | None = None
 
     @property
     def norms(self) -> Array:
@@ -55,11 +59,19 @@ class Folded:
 
     @property
     def range(self) -> Range:
-        """Of each output (n,), over the whole ball and for a masked token."""
+        """Of each output (n,), over the whole ball, or its tokens, and for a masked token."""
+        low, high = self.unmasked
+        return np.minimum(low, self.masked), np.maximum(high, self.masked)
+
+    @property
+    def unmasked(self) -> Range:
+        """The same without a masked token."""
         reach = above(self.radius * self.norms)
         low = below(self.shift[0] - reach, 1, np.abs(self.shift[0]) + reach)
         high = above(self.shift[1] + reach, 1, np.abs(self.shift[1]) + reach)
-        return np.minimum(low, self.masked), np.maximum(high, self.masked)
+        if self.spoken is not None:
+            low, high = np.fmax(low, self.spoken[0]), np.fmin(high, self.spoken[1])
+        return low, high
 
     @property
     def offset(self) -> Array:
@@ -68,7 +80,10 @@ class Folded:
 
     def part(self, rows: slice) -> Folded:
         low, high = self.shift
-        return Folded(self.rows[rows], self.error[rows], (low[rows], high[rows]), self.masked[rows], self.radius)
+        spoken = None if self.spoken is None else (self.spoken[0][rows], self.spoken[1][rows])
+        return Folded(
+            self.rows[rows], self.error[rows], (low[rows], high[rows]), self.masked[rows], self.radius, spoken
+        )
 
 
 def root_above(size: int) -> float:
@@ -101,7 +116,42 @@ def folded(rows: Array, bias: Array, layer: Layer) -> Folded:
         error = above(error + EPS * norms(found))
     if applied.beta is not None:
         shift = _shifted(bias, rows, applied.beta)
-    return Folded(found, np.asarray(above(error, 4)), shift, bias, radius)
+    whole = Folded(found, np.asarray(above(error, 4)), shift, bias, radius)
+    return whole if layer.vocabulary is None else replace(whole, spoken=_spoken(whole, applied, layer.vocabulary))
+
+
+def _spoken(part: Folded, applied: Norm, vocabulary: Vocabulary) -> Range:
+    """M1.6: of every output (n,) over the normed rows of the vocabulary."""
+    size = max(1, _NUMBERS // max(part.rows.shape))
+    low, high = ends((_normed(h, applied, vocabulary.rounded) for h in vocabulary.blocks(size)), part.rows.T)
+    lost = above(part.error * part.radius)
+    return (
+        below(low + part.shift[0] - lost, 2, np.abs(low) + np.abs(part.shift[0]) + lost),
+        above(high + part.shift[1] + lost, 2, np.abs(high) + np.abs(part.shift[1]) + lost),
+    )
+
+
+@np.errstate(all="ignore")
+def _normed(h: Array, applied: Norm, rounded: bool) -> tuple[Array, Array]:
+    """Rows (n,D) before the norm's weight, and how far in l2 each can be off (n,).
+
+    What the input is off by goes through the norm as in M1.6, ``|N(h) - N(h')| <= |h - h'|/sqrt(rms^2 + eps)`` with
+    the smaller rms, which is at least half of s where ``|h - h'| <= sqrt D s/4``; else both are in the ball of radius
+    sqrt D. Rounding adds a few u for each term of the mean. Squares out of range leave it infinite.
+    """
+    D = h.shape[1]
+    off = EPS * norms(h) if rounded else np.zeros(len(h))
+    if applied.kind == "layer":
+        mean = total(h, axis=1) / D
+        off = off + above(EPS * (D + 8) * root_above(D) * above(sum_above(np.abs(h), axis=1) / D, 2))
+        h = h - mean[:, None]
+        off = above(off + EPS * norms(h), 3)
+    s = np.sqrt(total(np.square(h), axis=1) / D + applied.eps)
+    good = (s > 2.0**-400) & (s < 2.0**500)
+    v = np.where(good[:, None], h / s[:, None], 0.0)
+    near = off <= root_above(D) * s / 4
+    moved = np.where(near, above(2 * off / s, 4), 2 * root_above(D))
+    return v, np.where(good, above(moved + EPS * (D + 16) * root_above(D), 4), np.inf)
 
 
 def step_bias(mixer: Mamba1) -> Range:
@@ -134,9 +184,11 @@ def window_norm(inputs: Folded, K: Array) -> float:
     if not taps.size or not (inputs.rows.any() or inputs.error.any()):
         return 0.0
     weights = _weights(inputs.rows, taps) if inputs.rows.any() else np.ones(taps.shape[1])
-    scaled = [taps[:, i, None] * weight * inputs.rows for i, weight in enumerate(weights)]
+    scaled = np.empty((len(taps), len(weights), inputs.rows.shape[1]))
+    for i, weight in enumerate(weights):
+        np.multiply((taps[:, i] * weight)[:, None], inputs.rows, out=scaled[:, i])
     lost = above(np.abs(taps) * weights * inputs.error[:, None], 2)
-    side_by_side = spectral_above(np.hstack(scaled), norm(lost), 2)
+    side_by_side = spectral_above(scaled.reshape(len(taps), -1), norm(lost), 2)
     return float(above(inputs.radius * side_by_side * np.sqrt(above(total(1 / weights**2), 4 + len(weights))), 4))
 
 

@@ -7,6 +7,7 @@ multiplier (Falcon-H1, Granite) and in_proj's dt bias are folded in, each produc
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -121,11 +122,25 @@ class Mamba2:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """What tokens become before the first block: ``size`` rows (D,), which ``blocks(n)`` gives at most n at a time.
+
+    ``rounded``: each number was multiplied by the family's factor, and so may be off by 2^-53 of itself.
+    """
+
+    size: int
+    blocks: Callable[[int], Iterator[Array]]
+    rounded: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Layer:
     """One mixer of a model: its place, its name in the file, the norm of its input, its weights.
 
     ``norm`` None: the file has none, and ``radius`` is what the user stated instead, the largest |v|_2 of an input.
     What the mixer gives is what the block adds to the residual stream: multipliers are folded into W_o.
+    ``vocabulary``: of the first block of a model of tokens, all that its norm is ever given; None where it may be
+    anything.
     """
 
     index: int
@@ -133,3 +148,4 @@ class Layer:
     norm: Norm | None
     mixer: Mamba1 | Mamba2
     radius: float | None = None
+    vocabulary: Vocabulary | None = None

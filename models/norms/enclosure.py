@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from ssm_bounds.models.norms.exact import sqrt_up, square
 from ssm_bounds.models.selective_ssm.weights import Array
 
 _UNIT = 1.01 * 2.0**-53  # u, and room for 1/(1 - n u)^2 and for rounding what it multiplies, while n^2 < 2^46
+_LARGE = 256  # rows from which on an iteration is quicker than a decomposition
+_LONGEST, _LOOKED = 400, 10  # steps of the iteration, and after how many it is looked whether more are of use
 _TINY = 2.0**-400  # above all that underflow, gradual or to 0, can add: it is at most 2^-1022 at a time
 
 
@@ -19,9 +22,53 @@ def enclosure(matrix: Array) -> tuple[Fraction, Fraction]:
     what is scaled to there has lost at most 2^-1022 of an entry, which ``_TINY`` covers, and a norm of at least 1/2.
     """
     gram, error = _gram(matrix)
+    vector, shift, root = _by_iteration(gram) or _by_decomposition(gram)
+    trace = math.fsum(gram.diagonal())
+    return max(Fraction(1, 4), _below(matrix, vector, trace)), _above(gram, error, shift, root)
+
+
+_Guess: TypeAlias = tuple[Array, float, Array]  # a vector near the top one, a shift near the top value, and its root
+
+
+def _by_decomposition(gram: Array) -> _Guess:
     values, vectors = np.linalg.eigh(gram)
-    above = _above(gram, error, float(values[-1]), vectors * np.sqrt(values[-1] - np.minimum(values, values[-1])))
-    return max(Fraction(1, 4), _below(matrix, vectors[:, -1], math.fsum(gram.diagonal()))), above
+    return vectors[:, -1], float(values[-1]), vectors * np.sqrt(values[-1] - np.minimum(values, values[-1]))
+
+
+def _by_iteration(gram: Array) -> _Guess | None:
+    """Lanczos for the top, then Cholesky a little above it: a tenth of the time of all eigenvectors. None where it is
+    not worth it, or where the value that was found is not the top one and Cholesky fails."""
+    if (n := len(gram)) < _LARGE:
+        return None
+    value, vector = _lanczos(gram)
+    rest, shift = -gram, value * (1 + 64 * n * 2.0**-53)
+    rest.flat[:: n + 1] += shift
+    try:
+        return vector, shift, np.asarray(np.linalg.cholesky(rest), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _lanczos(gram: Array) -> tuple[float, Array]:
+    """About the top value and its vector, each new direction orthogonal to all before; nothing proven rests on it."""
+    n = len(gram)
+    basis, diagonal, beside = np.zeros((_LONGEST, n)), list[float](), list[float]()
+    new, before = np.random.default_rng(0).standard_normal(n), 0.0
+    for k in range(_LONGEST):
+        basis[k] = new / np.linalg.norm(new)
+        new = gram @ basis[k]
+        diagonal.append(float(new @ basis[k]))
+        for _ in range(2):
+            new -= (basis[: k + 1] @ new) @ basis[: k + 1]
+        beside.append(float(np.linalg.norm(new)))
+        ended = k + 1 == _LONGEST or beside[k] <= 2.0**-40 * max(diagonal)
+        if (k + 1) % _LOOKED and not ended:
+            continue
+        values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1))
+        if ended or values[-1] - before <= 2.0**-50 * values[-1]:
+            break
+        before = values[-1]
+    return float(values[-1]), vectors[:, -1] @ basis[: k + 1]
 
 
 def _above(gram: Array, error: Fraction, shift: float, root: Array) -> Fraction:

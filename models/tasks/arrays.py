@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -31,13 +32,15 @@ def read_arrays(path: Path | str) -> tuple[dict[str, Labelled], str | None]:
     with path.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
-                arrays = _read_known(archive)
+                arrays = read_known(
+                    archive, (*(f"{name}_{split}" for name in "xy" for split in ("train", "test")), "shift")
+                )
             shift = _sentence(arrays.pop("shift", None))
             return _sets(arrays), shift
         except TaskError as error:
             raise TaskError(f"{path}: {error}") from error
         except Exception as error:  # zipfile raises what its many parts raise, OSError for a seek among them
-            raise TaskError(f"{path}: not an .npz archive ({_line(error)}); save it with numpy.savez") from error
+            raise TaskError(f"{path}: not an .npz archive ({one_line(error)}); save it with numpy.savez") from error
 
 
 def _sets(arrays: dict[str, NDArray]) -> dict[str, Labelled]:
@@ -57,8 +60,9 @@ def _sets(arrays: dict[str, NDArray]) -> dict[str, Labelled]:
     return found
 
 
-def _read_known(archive: zipfile.ZipFile) -> dict[str, NDArray]:
-    members = {f"{name}_{split}.npy" for name in "xy" for split in ("train", "test")} | {"shift.npy"}
+def read_known(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, NDArray]:
+    """Those of these arrays that an archive has. Raises: TaskError naming the array, and what zipfile raises."""
+    members = {f"{name}.npy" for name in names}
     infos = [info for info in archive.infolist() if info.filename in members]
     declared = sum(info.file_size for info in infos)
     if declared > MAX_BYTES:
@@ -72,7 +76,7 @@ def _read_known(archive: zipfile.ZipFile) -> dict[str, NDArray]:
             with warnings.catch_warnings(action="ignore"), archive.open(info) as member:
                 arrays[name] = npy.read_array(member, allow_pickle=False)
         except Exception as error:  # zipfile, zlib, lzma and numpy's header parser each have their own
-            raise TaskError(f"array {name!r} cannot be read: {_line(error)}") from error
+            raise TaskError(f"array {name!r} cannot be read: {one_line(error)}") from error
     return arrays
 
 
@@ -101,7 +105,7 @@ def _sentence(shift: NDArray | None) -> str | None:
     return sentence
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """What went wrong, on one line."""
     return " ".join(str(error).split())[:160] or type(error).__name__
 

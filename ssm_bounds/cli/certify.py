@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssm_bounds.cli.command_line import command_line
 from ssm_bounds.cli.options import FORMATS, fail, located, seconds
 from ssm_bounds.cli.progress import searching
 
@@ -229,25 +229,8 @@ def _emit(certificates: list[Certificate], failed: list[tuple[str, str]], form: 
     elif form == "html":
         from ssm_bounds.report.html.page import page
 
-        text = page(certificates, failed, command=_command_line(click.get_current_context()))
+        text = page(certificates, failed, command=command_line(click.get_current_context()))
     else:
         writer: Callable[..., str] = {"markdown": tables.markdown, "latex": tables.latex}[form]
         text = writer(certificates)
     emit(text, out)
-
-
-def _command_line(context: click.Context) -> str:
-    """What was typed, with the options by their long names; numbers are written as the fractions that they are."""
-    options, paths = list[str](), list[str]()
-    for parameter in context.command.params:
-        value: Any = context.params.get(parameter.name or "")
-        if context.get_parameter_source(parameter.name or "") is not click.core.ParameterSource.COMMANDLINE:
-            continue
-        if isinstance(parameter, click.Argument):
-            paths = [str(path) for path in value]
-        elif value is True:
-            options.append(parameter.opts[0])
-        else:
-            options += [parameter.opts[0], str(value)]
-    dashed = any(path.startswith("-") for path in paths)
-    return shlex.join(["ssm-bounds", "certify", *([*options, "--", *paths] if dashed else [*paths, *options])])

@@ -1,16 +1,20 @@
-"""ssm-bounds inspect: what is certain of every Mamba layer of a checkpoint, without data."""
+"""ssm-bounds inspect: what is certain of every Mamba layer of a checkpoint, and beside it what tokens did."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssm_bounds.cli.command_line import command_line
 from ssm_bounds.cli.options import fail, located
 
 if TYPE_CHECKING:
@@ -25,12 +29,31 @@ if TYPE_CHECKING:
 @click.option("--map", "mapping", type=click.Path(path_type=Path, dir_okay=False), help="A map of foreign names, TOML.")
 @click.option("--input-radius", type=float, help="Largest l2 norm of a mixer's input, where the file has no norms.")
 @click.option("--mixer-groups", type=click.IntRange(1), help="Groups of a Mamba-2, where no config says them.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Tokens, .npz with x_train or x (m, T) and perhaps lengths: what is bounded is measured on them too.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="So many layers at once, in processes of their own: as much memory for each.",
+)
 @click.option("--channels", is_flag=True, help="With --format json: arrays by channel.")
-@click.option("--format", "form", type=click.Choice(("table", "json", "markdown", "csv")), default="table",
+@click.option("--format", "form", type=click.Choice(("table", "json", "markdown", "csv", "html")), default="table",
               show_default=True)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the report here, not to stdout.")
 def inspect(
-    paths: tuple[Path, ...], T: int, eta: float, form: str, out: Path | None, channels: bool, **options: Any
+    paths: tuple[Path, ...],
+    T: int,
+    eta: float,
+    form: str,
+    out: Path | None,
+    channels: bool,
+    jobs: int,
+    **options: Any,
 ) -> None:
     """Say what every Mamba layer can do over all inputs of length at most T: gates, memory, suprema.
 
@@ -39,27 +62,38 @@ def inspect(
       ssm-bounds inspect mamba-130m-hf/                      # a folder with config.json and the tensors
       ssm-bounds inspect model.safetensors --T 8192 --layer 0 --layer 23
       ssm-bounds inspect model.bin --input-radius 4 --mixer-groups 1
-      ssm-bounds inspect blocks.npz --map docs/examples/typeseg.toml --format json --out report.json
+      ssm-bounds inspect blocks.npz --map docs/examples/typeseg.toml --T 1024 --format html --out blocks.html
+      ssm-bounds inspect mamba-130m-hf/ --data tokens.npz    # what these tokens did, beside what is certain
+      ssm-bounds inspect mamba-2.8b-hf/ --jobs 4 --format json --out report.json
 
-    Nothing is downloaded, and no code of a checkpoint is run. Every supremum is an upper bound in real arithmetic.
+    Nothing is downloaded, and no code of a checkpoint is run. Every supremum is an upper bound in real arithmetic; what
+    is measured is no bound.
 
-    Exit codes: 0; 2 where a path could not be inspected (the others are printed all the same) or an option is wrong.
+    Exit codes: 0; 2 where a path could not be inspected (the others are printed all the same) or an option is wrong;
+    130 after Ctrl-C, and then nothing is written.
     """
     from ssm_bounds.cli.output import OutputError, require_writable
 
     if channels and form != "json":
         raise click.UsageError("--channels goes with --format json")
     try:
-        require_writable(out, "--out", *paths)
+        require_writable(out, "--out", *paths, *(given for given in (options["data"],) if given is not None))
     except OutputError as problem:
         fail(problem)
     models: list[ModelReport] = []
     failed: list[tuple[str, str]] = []
-    for path in paths:
-        try:
-            models.append(_inspected(path, T, eta, options))
-        except (ValueError, ArithmeticError, OSError) as problem:
-            failed.append((str(path), located(path, problem)))
+    try:
+        with _workers(jobs) as executor:
+            for path in paths:
+                try:
+                    models.append(_inspected(path, T, eta, options | {"executor": executor}))
+                except (ValueError, ArithmeticError, OSError) as problem:
+                    failed.append((str(path), located(path, problem)))
+    except BrokenExecutor:
+        fail("a process that worked on a layer was ended, for its memory perhaps; give fewer --jobs")
+    except KeyboardInterrupt:
+        click.echo("ssm-bounds: interrupted, nothing was written", err=True)
+        sys.exit(130)
     try:
         if models or form == "json":
             _emit(models, failed, T, eta, channels, form, out)
@@ -76,14 +110,32 @@ def _inspected(path: Path, T: int, eta: float, options: dict[str, Any]) -> Model
     return inspected(path, T=T, eta=eta, each=_tracked, **options)
 
 
-def _tracked(layers: list[int]) -> Iterator[int]:
-    """The numbers of the layers, with a bar for many on a terminal."""
-    if len(layers) < 4 or not sys.stderr.isatty():
-        return iter(layers)
+@contextmanager
+def _workers(jobs: int) -> Iterator[Executor | None]:
+    """None for one job. Processes share the cores, unless OMP_NUM_THREADS says otherwise; Ctrl-C ends them at once."""
+    if jobs == 1:
+        yield None
+        return
+    from ssm_bounds.experiments.pool import Processes
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))  # read where they start
+    executor = Processes(jobs)
+    try:
+        yield executor
+    except BaseException:
+        executor.abandon()
+        raise
+    executor.shutdown()
+
+
+def _tracked(parts: Sequence[Any]) -> Iterable[Any]:
+    """Layers, or batches of rows, with a bar for many on a terminal."""
+    if len(parts) < 4 or not sys.stderr.isatty():
+        return parts
     from rich.console import Console
     from rich.progress import track
 
-    return iter(track(layers, description="layers", console=Console(stderr=True), transient=True))
+    return track(parts, description="layers", console=Console(stderr=True), transient=True)
 
 
 def _emit(
@@ -104,6 +156,10 @@ def _emit(
     elif form == "json":
         found = documents(models, failed, T=T, eta=eta, channels=channels)
         emit(json.dumps(found, indent=2, allow_nan=False) + "\n", out)
+    elif form == "html":
+        from ssm_bounds.report.html.layers import page
+
+        emit(page(models, failed, T=T, eta=eta, command=command_line(click.get_current_context())), out)
     else:
         writer = {"markdown": layers.markdown, "csv": layers.csv}[form]
         emit(writer(models, T, eta), out)

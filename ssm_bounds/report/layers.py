@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ _HEADER = (
     "out <=", "may overflow",
 )  # fmt: skip
 _ALIGN = "rlrrrrrrrrrrl"
+_BESIDE = {"|u|": "u_l2", "state": "state_sup", "scan": "scan_sup", "out": "out_sup"}
 _CSV = ("channels", "paper", "step_limits", "measured", "overflows", "notes")
 
 
@@ -27,7 +28,10 @@ def show(models: Sequence[ModelReport], T: int, eta: float, console: Console) ->
     """Each model: its table, a sentence, what was assumed, the notes of its layers; then what must not be read."""
     for model in models:
         console.print(_title(model), style="bold", highlight=False, markup=False, soft_wrap=True)
-        _table(model).show(console)
+        table(model).show(console)
+        if (seen := measured_table(model)) is not None:
+            console.print(measured_on(model), highlight=False, markup=False, soft_wrap=True)
+            seen.show(console)
         for line in _lines(model, T, eta):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in NOT_CLAIMED:
@@ -38,7 +42,9 @@ def markdown(models: Sequence[ModelReport], T: int, eta: float) -> str:
     parts = []
     for model in models:
         lines = "".join(f"- {line}\n" for line in _lines(model, T, eta))
-        parts.append(f"## {_title(model)}\n\n{_table(model).markdown()}\n{lines}")
+        seen = measured_table(model)
+        beside = "" if seen is None else f"{measured_on(model)}:\n\n{seen.markdown()}\n"
+        parts.append(f"## {_title(model)}\n\n{table(model).markdown()}\n{beside}{lines}")
     return "\n".join([*parts, "".join(f"- {line}\n" for line in NOT_CLAIMED)])
 
 
@@ -49,7 +55,8 @@ def csv(models: Sequence[ModelReport], T: int, eta: float) -> str:
         for layer in model.layers:
             record = {name: value for name, value in asdict(layer).items() if name not in _CSV}
             paper = {f"paper_{name}": value for name, value in (layer.paper or {}).items()}
-            records.append({"path": model.path, "family": model.family, "T": T, "eta": eta} | record | paper)
+            seen = {f"measured_{name}": value for name, value in (layer.measured or {}).items()}
+            records.append({"path": model.path, "family": model.family, "T": T, "eta": eta} | record | paper | seen)
     return Table.of_records(records).csv()
 
 
@@ -59,15 +66,20 @@ def _title(model: ModelReport) -> str:
 
 def _lines(model: ModelReport, T: int, eta: float) -> Iterator[str]:
     yield printable(model.sentence(T=T, eta=eta))
+    yield from said(model)
+
+
+def said(model: ModelReport) -> Iterator[str]:
+    """What was assumed and left out, and the notes of the layers."""
     for text in model.assumed:
         yield printable(f"assumed: {text}")
     for text in model.not_analysed:
         yield printable(f"not analysed: {text}")
-    said: dict[str, list[int]] = {}
+    notes: dict[str, list[int]] = {}
     for layer in model.layers:
         for note in layer.notes:
-            said.setdefault(note, []).append(layer.index)
-    for note, indices in said.items():
+            notes.setdefault(note, []).append(layer.index)
+    for note, indices in notes.items():
         yield printable(f"layers {_ranges(indices)}: {note}")
 
 
@@ -82,8 +94,31 @@ def _ranges(indices: Sequence[int]) -> str:
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in found)
 
 
-def _table(model: ModelReport) -> Table:
+def table(model: ModelReport) -> Table:
     return Table(_HEADER, [_cells(layer) for layer in model.layers], _ALIGN)
+
+
+def measured_table(model: ModelReport) -> Table | None:
+    """What was seen, rounded to the nearest, and beside it what is certain; None where nothing was."""
+    header = ["layer", "gate seen from", "to", "certain from", "to"]
+    header += [title for name in _BESIDE for title in (f"{name} seen", "at most")]
+    rows = [_beside(layer, layer.measured) for layer in model.layers if layer.measured is not None]
+    return Table(header, rows, "r" * len(header)) if rows else None
+
+
+def measured_on(model: ModelReport) -> str:
+    """The label of that table."""
+    return next((str(layer.measured["note"]) for layer in model.layers if layer.measured is not None), "")
+
+
+def _beside(layer: LayerReport, seen: Mapping[str, Any]) -> list[str]:
+    pairs = [(_nearest(seen[key]), _above(getattr(layer, key))) for key in _BESIDE.values()]
+    steps = [_nearest(seen["delta_min"]), _nearest(seen["delta_max"])]
+    return [str(layer.index), *steps, _below(layer.delta_min), _above(layer.delta_max), *(x for y in pairs for x in y)]
+
+
+def _nearest(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _cells(layer: LayerReport) -> list[str]:

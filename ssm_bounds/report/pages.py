@@ -11,6 +11,27 @@ from ssm_bounds.inspection import NOT_CLAIMED
 from ssm_bounds.report.document import schema
 from ssm_bounds.report.table import Table
 
+_INSPECT = """\
+    ssm-bounds inspect mamba-130m-hf/ --T 2048 --format json --out report.json
+    ssm-bounds inspect mamba-130m-hf/ --data tokens.npz --T 2048     # what these tokens did, beside what is certain
+    ssm-bounds inspect mamba_al.npz --map docs/examples/typeseg.toml --T 1024 --format html --out typeseg.html
+    ssm-bounds inspect mamba-2.8b-hf/ --jobs 4 --format json --out report.json
+
+`--format html` is one page without a network or a script that runs: the table, what was assumed and left out, and a
+figure of the memory of every channel, the gates, and the published supremum against the sharp one. What is not finite
+or not defined has a mark of its own. This document is inside it, without the arrays by channel.
+
+`--data FILE` takes an `.npz` with `x_train` or `x`, (m, T) integers, and perhaps `lengths`, (m,): tokens behind them
+are padding. It runs the model in float64 as far as its layers are all Mamba, and fills `measured`. A row longer than
+`--T`, a token that the vocabulary lacks, a file without an embedding: refused. What is measured bounds nothing.
+
+`--jobs N` takes N layers at once, each with as much memory as one takes alone; the report is the same, byte for byte.
+In Python, `ssm_bounds.inspect(path, executor=...)` takes any `concurrent.futures.Executor`.
+
+The first layer of a model of tokens is bounded over the rows of its embedding (theory M1.6), if the file holds them and
+nothing else comes before; its notes say so. Inputs that are no row of it, `inputs_embeds`, are then not covered there.\
+"""
+
 
 def pages() -> dict[str, str]:
     """File name to text: what every key of a JSON document means."""
@@ -27,7 +48,11 @@ def pages() -> dict[str, str]:
     layers = [
         *_head("The JSON document of inspect", "inspect.json", schema("inspect.json")),
         "Validate with the schema itself: `ssm_bounds/report/inspect.json`.",
-        *_sections(schema("inspect.json"), ("model", "layer")),
+        "",
+        "## Examples",
+        "",
+        *_INSPECT.splitlines(),
+        *_sections(schema("inspect.json"), ("model", "layer", "measured")),
         "",
         "## What is not said",
         "",

@@ -18,10 +18,11 @@ from ssm_bounds.bounds.evaluate.outward import above, exp_above, exp_below, posi
 from ssm_bounds.bounds.values import require
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """Shares of the states, T further tokens later; ``floor``: up to so many tokens every state keeps 1 - eta of a
-    contribution; ``ceiling``: from so many on every state keeps at most eta; the ends of one step's factor."""
+    contribution; ``ceiling``: from so many on every state keeps at most eta; the ends of one step's factor.
+    ``floors``, ``ceilings`` (d,): of the states of one channel."""
 
     always_forgets: float
     cannot_forget: float
@@ -30,6 +31,8 @@ class Memory:
     ceiling: float
     decay_min: float
     decay_max: float
+    floors: Floats
+    ceilings: Floats
 
 
 @np.errstate(all="ignore")
@@ -42,15 +45,19 @@ def memory(rates: tuple[Floats, Floats], m: Floats, M: Floats, *, T: int, eta: f
     slow, fast = positive_below(rates[0] * m[:, None]), above(rates[1] * M[:, None])
     forgets = positive_below(slow * T) >= _log_above(Fraction(eta))
     keeps = above(fast * T) <= _log_below(1 / (1 - Fraction(eta)))
+    floors = positive_below(np.divide(_log_below(1 / (1 - Fraction(eta))), fast.max(axis=1)))
+    ceilings = above(np.divide(_log_above(Fraction(eta)), slow.min(axis=1)))
     counts = int(forgets.sum()), int(keeps.sum())
     return Memory(
         always_forgets=counts[0] / forgets.size,
         cannot_forget=counts[1] / keeps.size,
         undecided=(forgets.size - sum(counts)) / forgets.size,
-        floor=float(positive_below(np.divide(_log_below(1 / (1 - Fraction(eta))), fast.max()))),
-        ceiling=float(above(np.divide(_log_above(Fraction(eta)), slow.min()))),
+        floor=float(floors.min()),
+        ceiling=float(ceilings.max()),
         decay_min=float(exp_below(-fast.max())),
         decay_max=float(np.minimum(exp_above(-slow.min()), 1.0)),
+        floors=floors,
+        ceilings=ceilings,
     )
 
 

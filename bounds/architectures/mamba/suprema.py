@@ -18,6 +18,7 @@ from ssm_bounds.bounds.evaluate.outward import (
     EPS,
     above,
     below,
+    by_blocks,
     forgotten_below,
     norm,
     norms,
@@ -31,13 +32,34 @@ from ssm_bounds.bounds.evaluate.outward import (
 Range: TypeAlias = tuple[Floats, Floats]
 
 
-def convolved(taps: Floats, bias: Floats, x: Range) -> Range:
-    """M1.1: the range of ``b + sum_i K_i x_(t-i)``, each token's x in its range (d,) or absent. ``taps`` (d,k)."""
-    products = [above(np.maximum(taps * end[:, None], 0.0)) for end in x]
-    falls = [above(np.maximum(-taps * end[:, None], 0.0)) for end in x]
-    rise, fall = (sum_above(np.maximum(*pair), axis=1) for pair in (products, falls))
+def convolved(taps: Floats, bias: Floats, x: Range, causal: bool = True, now: Range | None = None) -> Range:
+    """M1.1, M1.6: the range of ``b + sum_i K_i x_(t-i)``, each token's x in its range (d,), ``taps`` (d,k).
+
+    In a causal convolution absent are the tokens before the first, so that the taps that count come first: the largest
+    of the sums of 1 to k terms, attained where every x of the range is. Else any may be absent. ``now``: the range of
+    x of the token itself, where that is narrower, as it is without a mask, under which u is 0 anyway.
+    """
+    rise, fall = (
+        np.maximum(*(above(taps * (sign * _tapped(end, first, taps))) for end, first in zip(x, now or x, strict=True)))
+        for sign in (1, -1)
+    )
+    highest, lowest = (_most(part) if causal else sum_above(np.maximum(part, 0.0), axis=1) for part in (rise, fall))
     size = np.abs(bias)
-    return below(bias - fall, 1, size + fall), above(bias + rise, 1, size + rise)
+    return below(bias - lowest, 1, size + np.abs(lowest)), above(bias + highest, 1, size + np.abs(highest))
+
+
+def _tapped(x: Floats, now: Floats, taps: Floats) -> Floats:
+    """What each tap meets (d,k): the token itself first."""
+    return np.column_stack([now, *[x] * (taps.shape[1] - 1)])
+
+
+def _most(terms: Floats) -> Floats:
+    """The largest sum of the first 1 to k of them (d,k)."""
+    total = best = terms[:, 0]
+    for term in terms.T[1:]:
+        total = above(total + term, 1, np.abs(total) + np.abs(term))
+        best = np.maximum(best, total)
+    return best
 
 
 def gated(x: Range) -> Range:
@@ -59,10 +81,15 @@ def input_norm(u: Floats, bias: Floats, kappa: Floats, shift: Floats, windows: f
 
 def images(rows: Floats, error: Floats, u: Range, B_u: float) -> Range:
     """M1.4 (i), (ii): the range of ``q . u`` for rows q (n,d), known but for ``error`` (n,d)."""
-    wrong = above(error * modulus(u))
-    ends = above(np.maximum(rows * u[0], rows * u[1])), above(np.maximum(-rows * u[0], -rows * u[1]))
+    size = modulus(u)
+
+    def reach(rows: Floats, error: Floats) -> Floats:
+        wrong = above(error * size)
+        ends = above(np.maximum(rows * u[0], rows * u[1])), above(np.maximum(-rows * u[0], -rows * u[1]))
+        return np.stack([sum_above(above(end + wrong, 1, np.abs(end) + wrong), axis=1) for end in ends])
+
     ball = above(above(norms(rows) + norms(error)) * B_u)
-    high, down = (np.fmin(sum_above(above(end + wrong, 1, np.abs(end) + wrong), axis=1), ball) for end in ends)
+    high, down = np.fmin(by_blocks(reach, rows, error), ball)
     return -down, high
 
 

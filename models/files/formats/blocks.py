@@ -99,12 +99,16 @@ def require_whole(names: Collection[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What shapes cannot say: the config, what the user stated, and, as it is used, what had to be assumed."""
+    """What shapes cannot say: the config, what the user stated, and, as it is used, what had to be assumed.
+
+    ``unbounded``: the blocks without a norm, whose input the stated radius bounds.
+    """
 
     config: Config | None
     input_radius: float | None = None
     mixer_groups: int | None = None
     assumed: list[str] = field(default_factory=list)
+    unbounded: list[str] = field(default_factory=list)
 
     def assume(self, sentence: str) -> None:
         if sentence not in self.assumed:
@@ -194,6 +198,7 @@ def block_norm(
                 f"lacks {quote(f'{prefix}{names[0]}.weight')}: nothing bounds the input of this mixer; "
                 "state --input-radius R, the largest l2 norm of what enters it"
             )
+        facts.unbounded.append(prefix)
         facts.assume(f"inputs of l2 norm at most {facts.input_radius:g}, as stated: the file has no norm of a block")
         return lambda: None
     require_shape(file, f"{name}.weight", (D,), "D")

@@ -28,9 +28,12 @@ def inline(figure: Figure, prefix: str, label: str) -> Markup:
 
 def _adapted(tag: str, prefix: str) -> str:
     safe = str(escape(prefix))
+    if tag.startswith("<image"):  # two colour bars are one image, and no one refers to it
+        tag = re.sub(r'\sid="[^"]*"', "", tag)
     for old, new in (
         (' id="', f' id="{safe}-'),
         (' xlink:href="#', f' href="#{safe}-'),
+        (' xlink:href="data:', ' href="data:'),
         ("url(#", f"url(#{safe}-"),
         ("#000000", "currentColor"),
         ("#ffffff", "var(--page)"),

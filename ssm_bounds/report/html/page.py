@@ -10,12 +10,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import PurePath
 from typing import Any, Literal
 
 from flint import arb
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from sympy import Symbol
 
@@ -30,6 +28,7 @@ from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.inquiry import Terms
 from ssm_bounds.report.document import documents, outcome, rows, taken_apart, trace
+from ssm_bounds.report.html.environment import environment, style
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.html.mathml import mathml
 from ssm_bounds.report.plots.blocks import blocks
@@ -74,19 +73,12 @@ def page(
     """The whole page as text; ``failed``: path and error of the files without a certificate, ``command``: what to type
     to get it again. The same input gives the same text.
     """
-    environment = Environment(
-        loader=PackageLoader("ssm_bounds.report.html", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
-    environment.filters |= {"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward}
+    templates = environment()
+    templates.filters |= {"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward}
     data = documents(certificates, failed)
     encoded = base64.b64encode((json.dumps(data, indent=2, allow_nan=False) + "\n").encode()).decode()
     pairs = zip(certificates, data["certificates"], strict=True)
-    text = environment.get_template("template.html").render(
+    text = templates.get_template("template.html").render(
         reports=[_shown(i, *pair) for i, pair in enumerate(pairs, 1)],
         failed=data["failed"],
         second=any(found.headline_conditional is not None for found in certificates),
@@ -98,7 +90,7 @@ def page(
         kinds=KINDS,
         covers=COVERS,
         standing=list(dict.fromkeys(line for found in certificates for line in found.question.standing)),
-        style=Markup(files("ssm_bounds.report.html").joinpath("style.css").read_text(encoding="utf-8")),
+        style=style(),
     )
     # a file name need not be valid Unicode
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -96,6 +96,36 @@ class TestSums:
         order = RNG.permutation(333)
         assert np.array_equal(outward.product(left, right)[0], outward.product(left[:, order], right[order])[0])
 
+    @pytest.mark.parametrize("shape", [(5, 1, 4), (9, 48, 6), (4, 700, 3)])
+    def test_ends_of_columns_are_outside_and_near(self, shape):
+        n, r, m = shape
+        left, right = RNG.normal(size=(n, r)) * 10.0 ** RNG.integers(-2, 2), RNG.normal(size=(r, m))
+        exact = np.array([[_dot(row, column) for column in right.T] for row in left])
+        low, high = outward.ends(((left[i : i + 2], np.zeros(len(left[i : i + 2]))) for i in range(0, n, 2)), right)
+        for j in range(m):
+            least, most = exact[:, j].min(), exact[:, j].max()
+            size = Fraction(float(np.abs(left).max() * np.abs(right[:, j]).max())) * r
+            assert least - size / 10**4 <= Fraction(float(low[j])) <= least
+            assert most <= Fraction(float(high[j])) <= most + size / 10**4
+
+    def test_ends_pay_for_what_is_cut_off_and_for_what_is_unknown(self):
+        """Every entry loses the same to the same side, so that the bound of the loss is attained but for a factor."""
+        left = np.full((1, 1024), 1 - 2.0**-22)  # of 21 bits, rounded to 1
+        low, high = outward.ends([(left, np.zeros(1))], np.ones((1024, 1)))
+        assert low[0] <= 1024 * (1 - 2.0**-22) <= high[0] and low[0] >= 1024 * (1 - 2.1 * 2.0**-22)
+        low, high = outward.ends([(np.ones((1, 4)), np.full(1, 0.5))], np.ones((4, 1)))
+        assert low[0] <= 4 - 0.5 * 2 < low[0] + 1e-9 and high[0] >= 4 + 0.5 * 2 > high[0] - 1e-9
+
+    def test_ends_are_the_same_in_any_order(self):
+        left, right = RNG.normal(size=(40, 333)), RNG.normal(size=(333, 20))
+        order = RNG.permutation(333)
+        one, other = (outward.ends([(a, np.zeros(40))], b) for a, b in ((left, right), (left[:, order], right[order])))
+        assert np.allclose(one, other, rtol=1e-12)
+
+
+def _dot(x: np.ndarray, y: np.ndarray) -> Fraction:
+    return sum((Fraction(a) * Fraction(b) for a, b in zip(x.tolist(), y.tolist(), strict=True)), Fraction(0))
+
 
 def test_what_is_not_finite_stays_on_its_side():
     with np.errstate(all="ignore"):

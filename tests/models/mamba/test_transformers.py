@@ -23,6 +23,7 @@ ATTENTION = {"num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_s
 HEADS = {"mamba_n_heads": 4, "mamba_d_state": 4, "mamba_n_groups": 2, "mamba_chunk_size": 4}
 H1 = {"mamba_d_ssm": 32, "mamba_proj_bias": True, "projectors_bias": True, "num_hidden_layers": 2} | HEADS
 MULTIPLIERS = {
+    "embedding_multiplier": 0.6,
     "ssm_in_multiplier": 0.7,
     "ssm_out_multiplier": 1.3,
     "ssm_multipliers": [0.5, 1.5, 0.8, 1.2, 0.9],
@@ -63,7 +64,12 @@ FAMILIES = {
     "granite": (
         "GraniteMoeHybrid",
         {"num_hidden_layers": 3, "layer_types": ["linear_attention", "full_attention", "linear_attention"]}
-        | {"residual_multiplier": 0.3, "num_local_experts": 0, "shared_intermediate_size": 8}
+        | {
+            "residual_multiplier": 0.3,
+            "embedding_multiplier": 3.0,
+            "num_local_experts": 0,
+            "shared_intermediate_size": 8,
+        }
         | ATTENTION
         | HEADS,
     ),
@@ -134,6 +140,22 @@ def test_equals_transformers(saved, padding):
         for row in range(2):
             ours = block(layer, h[row], None if padding == "none" else mask[row].numpy())
             assert np.abs(ours - scale * out[row]).max() <= TIED * max(1.0, np.abs(out[row]).max()), layer.name
+
+
+def test_tokens_enter_and_pass_as_in_transformers(saved):
+    """What the first block is given is a row of the vocabulary, and what each later one of those that are reached is
+    given is what the blocks before it added up to."""
+    model, folder, _ = saved
+    opened = open_model(folder)
+    assert opened.stream is not None
+    tokens = torch.randint(1, 24, (1, 11), generator=torch.Generator().manual_seed(1))
+    h = np.concatenate(list(opened.stream.vocabulary.blocks(5)))[tokens[0].numpy()]
+    pairs = seen(model, tokens, torch.ones_like(tokens))
+    whole = opened.format in ("mamba", "falcon_mamba", "mamba2")
+    assert opened.stream.reached == (len(opened.layers) if whole else 1)
+    for layer, (theirs, _) in zip(list(opened.layers)[: opened.stream.reached], pairs, strict=False):
+        assert np.abs(h - theirs[0]).max() <= 1e-5 * max(1.0, np.abs(theirs).max()), layer.name
+        h = h + block(layer, h)
 
 
 def test_a_masked_token_changes_no_other(saved):

@@ -368,3 +368,40 @@ def test_the_enclosure_is_narrow():
         W = np.random.default_rng(n).uniform(-1, 1, (n, n))
         low, high = enclosure.enclosure(W)
         assert low < high < low * (1 + 4 * n * n * Fraction(1, 2**53))
+
+
+@pytest.mark.parametrize("kind", ["random", "of low rank", "a gap of nothing"])
+def test_an_iteration_says_what_a_decomposition_says(kind, monkeypatch):
+    """From 256 rows on; where it ends too early Cholesky fails, and all vectors are asked for."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(260, 270))
+    if kind != "random":
+        values = np.linspace(0.9, 1, 260) if kind == "a gap of nothing" else 1.0 * (np.arange(260) < 3)
+        left, _, right = np.linalg.svd(matrix, full_matrices=False)
+        matrix = left * values @ right
+    decomposed = []
+    whole = enclosure._by_decomposition
+    monkeypatch.setattr(enclosure, "_by_decomposition", lambda gram: decomposed.append(len(gram)) or whole(gram))
+    found = spectral(matrix)
+    assert not decomposed
+    monkeypatch.setattr(enclosure, "_LONGEST", 2)
+    if kind != "of low rank":
+        assert spectral(matrix) == found and decomposed == [260]
+    monkeypatch.setattr(enclosure, "_LARGE", 10**9)
+    assert spectral(matrix) == found and decomposed
+
+
+def test_a_root_of_less_than_the_top_bounds_all_the_same(monkeypatch):
+    """The iteration is a guess too: with half its shift, and some root, the residual pays."""
+    matrix = np.random.default_rng(1).normal(size=(260, 270))
+    matrix = np.ldexp(matrix, -exponent(matrix))
+    exact_enough = np.linalg.norm(matrix, 2) ** 2
+    honest = enclosure._by_iteration
+
+    def halved(gram):
+        vector, shift, root = honest(gram)
+        return vector, shift / 2, root
+
+    monkeypatch.setattr(enclosure, "_by_iteration", halved)
+    low, high = enclosure.enclosure(matrix)
+    assert low <= exact_enough * (1 + 1e-12) and high >= exact_enough * (1 - 1e-12)
