@@ -85,6 +85,12 @@ R_2 = _radius("R_2", "bound of sum_i c_i tau_i e^{s_A tau_i} over gate sequences
 R_g = _radius("R_g", "bound of the gate's slopes, sum_i |c_i' + a tau_i' c_i| e^{a tau_i}", "time", "theory.md 5.1")
 B_x = _radius("B_x", "bound of the state in the published chain, M B_B B_u^2 S_1", "state", "theory.md 2")
 
+# A Mamba layer
+U = _radius("U", "l2 norm of the suprema U_j of the channels of u", "input", "theory.md M1.2")
+Z = _radius("Z", "largest supremum Z_j of SiLU(z_j)", "1", "theory.md M3.1")
+D_skip = _radius("D", "largest modulus of the skip D_j", "1", "theory.md M0")
+B_o = _radius("B_o", "spectral norm of out_proj's weight W_o", "output/channel", "theory.md M0")
+
 # Covers
 eps = _symbol("epsilon", "covering radius", unit="of the covered quantity", source="theory.md 3", positive=True)
 n = _count("n", "entries of a covered vector or matrix", "theory.md 3")

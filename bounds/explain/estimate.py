@@ -21,6 +21,7 @@ POINT: Mapping[Symbol, Value] = {
     sym.m: 1000, sym.T: 7, sym.d: 5, sym.N: 3, sym.k: 2,
     sym.B_u: 2, sym.B_B: 2, sym.M_B: 3, sym.B_C: 1, sym.M_C: 2, sym.B_q: 1, sym.M_q: 2, sym.B_A: 1, sym.M_A: 4,
     sym.B_w: 2, sym.M_w: 3, sym.p_lo: -1, sym.p_hi: 0, sym.eps: Rational(1, 100),
+    sym.U: 3, sym.Z: 2, sym.D_skip: 1, sym.B_o: 2,
     sym.c: 1, sym.l: 1, sym.delta: Rational(1, 20), sym.price: 10,
 }  # fmt: skip
 """The constants at which growth is estimated, but for the variable; s_A and the frozen ones depend on the regime."""

@@ -8,7 +8,7 @@ Every growth stands beside an estimate of the same three numbers from 50-digit v
 expression (``enclose.evaluate``) at large arguments, and is refused when they disagree.
 
 What is measured (``explain.measurands``) is measured before ``min(c, .)`` and at fixed m, delta, loss and price of
-section 7. Source: theory 2 (Table 1), 4.5, 10.
+section 7. Source: theory 2 (Table 1), 4.5, 10, M7.
 """
 
 from __future__ import annotations
@@ -134,6 +134,8 @@ HEADER = ["bound", "measured", *(direction.name for direction in DIRECTIONS)]
 NOTES = (
     "capacity: gamma^(3/2) of C.9, the C_F of Table 1; root entropy: sqrt H over volume covers, the Dudley integral up "
     "to constants; bound: 6.2, 6.3 at fixed eps; all before min(c, .)",
+    "mamba: of one layer, given u (M7), with its slowest channel's sums in all: sup the largest output of its core, "
+    "beta_A its move with A; output: the mixer's (M3.1); U, the l2 norm of what its channels reach, moves with B_u",
     *(f"{direction.name}: fixed are {direction.held}" for direction in DIRECTIONS),
     "published and repaired, s_A < 0, B_u at fixed T: rho tends to 1 and S_2 to T(T-1)/2, so the length is back",
     "published, s_A > 0: rho as printed, which paper:E.3 refutes there",

@@ -10,8 +10,11 @@
 - *bound*: 6.2 and the excess of 6.3 at fixed eps, with the smaller of both covers in each block. A useful eps is below
   ``c/(2l)``, where H is at least its value there, so minimising over eps does not change the growth.
 
+- *sup*, *beta_A*: of the core of one Mamba layer, given u (M7): its largest output, and how far that moves with A, for
+  a readout of norm 1. *output*: of the whole mixer (M3.1), but for its bias. Rates of Mamba always decay.
+
 The radius is split evenly over the blocks; no split makes H smaller than giving each block all of it, which only
-changes constants. Source: theory 2 (Table 1), 3.1, 3.2, 5.1, 5.5, 6, 10.
+changes constants. Source: theory 2 (Table 1), 3.1, 3.2, 5.1, 5.5, 6, 10, M3.1, M7.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from sympy import Expr, Integer, Rational, Symbol, sqrt
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.block import Block, Theorem
+from ssm_bounds.bounds.architectures.mamba.paper import CORE, OUTPUT
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, RHO
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
@@ -74,18 +78,24 @@ _LARGEST_L1 = (
     (sym.M_C, sym.N * sqrt(sym.d) * sym.B_C),
     (sym.M_q, sqrt(sym.d) * sym.B_q),
     (sym.M_w, sym.k * sqrt(sym.d) * sym.B_w),
+    (sym.U, sqrt(sym.d) * sym.B_u),
 )
 """The largest entrywise l1 norms that B_A and the spectral norms allow, for d >= N and d >= k: |W|_{1,1} is at most
-sqrt(entries) |W|_F, and |W|_F at most sqrt(rank) |W|_2."""
+sqrt(entries) |W|_F, and |W|_F at most sqrt(rank) |W|_2. So with the suprema of d channels, each at most B_u."""
+_WITH_B_U = ((sym.U, sym.B_u),)  # what its channels reach grows with |u|
 
 DIRECTIONS = (
     Direction("T", sym.T, "every norm and size"),
     Direction("d", sym.d, "every norm (l1 radii too), N, T"),
-    Direction("d, l1 free", sym.d, "spectral norms, B_A, N, T; l1 radii as large as these allow", replaced=_LARGEST_L1),
-    Direction("B_u, rho and M fixed", sym.B_u, "rho, M, T, every norm of a parameter", frozen=(sym.rho, sym.M)),
-    Direction("B_u, rho fixed", sym.B_u, "rho, T, every norm of a parameter; M moves", frozen=(sym.rho,)),
-    Direction("B_u", sym.B_u, "T, every norm of a parameter; rho and M move"),
-    Direction("B_u, T -> oo first", sym.B_u, "every norm of a parameter; rho and M move", endless=True),
+    Direction(
+        "d, l1 free", sym.d, "spectral norms, B_A, N, T; l1 radii and U as large as these allow", replaced=_LARGEST_L1
+    ),
+    Direction("B_u, rho and M fixed", sym.B_u, "rho, M, T, every norm of a parameter", (sym.rho, sym.M), _WITH_B_U),
+    Direction("B_u, rho fixed", sym.B_u, "rho, T, every norm of a parameter; M moves", (sym.rho,), _WITH_B_U),
+    Direction("B_u", sym.B_u, "T, every norm of a parameter; rho and M move", replaced=_WITH_B_U),
+    Direction(
+        "B_u, T -> oo first", sym.B_u, "every norm of a parameter; rho and M move", replaced=_WITH_B_U, endless=True
+    ),
 )
 
 
@@ -157,4 +167,10 @@ MEASURANDS = (
         _GATE_OFF,
         (Regime.NEUTRAL,),
     ),
+    *(
+        Measurand(f"mamba core, {route}", measure, expression, definitions, (Regime.DECAY,))
+        for route, definitions in (("published", PUBLISHED_DEFINITIONS), ("sharp", DEFINITIONS))
+        for measure, expression in CORE[route].items()
+    ),
+    Measurand("mamba layer", "output", OUTPUT, DEFINITIONS, (Regime.DECAY,)),
 )

@@ -12,7 +12,7 @@ from ssm_bounds.cli.options import FORMATS, fail
 @click.command()
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 def growth(form: str) -> None:
-    """Table 1 recomputed: how each bound grows with T, d and B_u, for each sign of s_A.
+    """Table 1 recomputed: how each bound grows with T, d and B_u, for each sign of s_A; and those of a Mamba layer.
 
     Every entry is a limit taken from the symbolic bound, and is printed only where values at large arguments confirm
     it. The JSON shows both.

@@ -4,13 +4,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import exp
+from sympy import Expr, Integer, exp
 
-from ssm_bounds.bounds.architectures.selective_ssm.sums import geometric, weighted_geometric
+from ssm_bounds.bounds.architectures.selective_ssm.perturbation import PUBLISHED, PUBLISHED_STATE
+from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, geometric, weighted_geometric
 from ssm_bounds.bounds.evaluate.balls import enclose_all
 from ssm_bounds.bounds.evaluate.elementary import Floats
 from ssm_bounds.bounds.evaluate.outward import above, norm
-from ssm_bounds.bounds.notation import S_1, S_2, Delta_min, T, rho, s_A
+from ssm_bounds.bounds.notation import (
+    B_B,
+    B_C,
+    R_1,
+    R_2,
+    S_1,
+    S_2,
+    B_o,
+    B_u,
+    B_w,
+    D_skip,
+    Delta_min,
+    T,
+    U,
+    Z,
+    kappa,
+    rho,
+    s_A,
+)
+
+CORE: dict[str, dict[str, Expr]] = {
+    "published": {
+        "sup": B_C * B_u * PUBLISHED_STATE,
+        "beta_A": PUBLISHED["A"].xreplace({kappa: DEFINITIONS[kappa].xreplace({B_w: Integer(1)})}),
+    },
+    "sharp": {"sup": B_B * B_C * B_u**2 * R_1 * U, "beta_A": B_B * B_C * B_u**2 * R_2 * U},
+}
+"""M7: the largest output of the core, and how far it moves with A, for a readout of norm 1 and the slowest channel's
+sums in all: M is the largest step, -s_A the slowest rate."""
+
+OUTPUT: Expr = B_o * Z * U * (B_B * B_C * B_u**2 * R_1 + D_skip)
+"""M3.1 without the bias b_o, at the same sums."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -49,8 +50,9 @@ class TestTable:
             assert limit.exponent.is_Rational and (2 * limit.exponent).is_Integer
 
     def test_nothing_is_left_out(self, cells):
-        # 7 bounds; rho is held fixed for two of them; T -> oo first for s_A < 0; linear attention has T, d, d, B_u
-        assert len(cells) == 3 * (7 * 5 + 3) + 7 + 2 * 4
+        # 7 bounds; rho is held fixed for two of them; T -> oo first for s_A < 0; linear attention has T, d, d, B_u;
+        # of a Mamba layer, which decays, rho moves in two of five
+        assert len(cells) == 3 * (7 * 5 + 3) + 7 + 2 * 4 + 2 * 7 + 3 * 6
 
     @pytest.mark.parametrize("regime", Regime)
     def test_the_paper_s_row(self, cells, regime):
@@ -82,6 +84,22 @@ class TestTable:
     def test_linear_attention(self, cells):
         at = {d.name: powers(cells, "linear attention", "capacity", d, Regime.NEUTRAL) for d in (T, D, D_FREE, B_U)}
         assert at == {"T": (0, 1, 0), "d": (0, 0, HALF), "d, l1 free": (0, HALF, HALF), "B_u": (0, 3, 0)}
+
+    @pytest.mark.parametrize(("measure", "B_u", "squares"), [("sup", 4, 1), ("beta_A", 5, 2)])
+    def test_a_mamba_core(self, cells, measure, B_u, squares):
+        """M7: through rho the published sums are exponential in B_u; the sharp ones are not, and ask for sqrt d."""
+        at = {name: functools.partial(powers, cells, f"mamba core, {name}", measure) for name in ("published", "sharp")}
+        for route in at.values():
+            assert route(T, Regime.DECAY) == (0, 0, 0) and route(ALL_FIXED, Regime.DECAY) == (0, 3, 0)
+        assert at["published"](B_U, Regime.DECAY) == (0, B_u, 0) and at["sharp"](B_U, Regime.DECAY) == (0, 4, 0)
+        assert at["published"](ENDLESS, Regime.DECAY) == (squares * sym.B_q, B_u, 0)
+        assert at["sharp"](ENDLESS, Regime.DECAY) == (0, 4, 0)
+        assert at["published"](D_FREE, Regime.DECAY) == (0, 0, 0) and at["sharp"](D_FREE, Regime.DECAY) == (0, HALF, 0)
+
+    def test_the_output_of_a_mamba_layer_grows_as_its_sharp_core(self, cells):
+        for direction in (T, D, D_FREE, ALL_FIXED, B_U, ENDLESS):
+            core = powers(cells, "mamba core, sharp", "sup", direction, Regime.DECAY)
+            assert powers(cells, "mamba layer", "output", direction, Regime.DECAY) == core
 
     @pytest.mark.parametrize("regime", Regime)
     def test_sharp_never_grows_faster_than_repaired_where_both_are_polynomial(self, cells, regime):

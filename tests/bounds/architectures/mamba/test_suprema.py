@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
 
+from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.mamba import silu
 from ssm_bounds.bounds.architectures.mamba.memory import doubling_exponent, memory
-from ssm_bounds.bounds.architectures.mamba.paper import core, published_sums
+from ssm_bounds.bounds.architectures.mamba.paper import CORE, core, published_sums
 from ssm_bounds.bounds.architectures.mamba.silu import silu_range, steepest
+from ssm_bounds.bounds.architectures.mamba.sums import R_1
 from ssm_bounds.bounds.architectures.mamba.suprema import (
     clamped,
     convolved,
@@ -23,6 +26,8 @@ from ssm_bounds.bounds.architectures.mamba.suprema import (
     on_both_paths,
     steps,
 )
+from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
+from ssm_bounds.bounds.evaluate.balls import enclose
 from ssm_bounds.bounds.values import DomainError
 
 
@@ -176,6 +181,16 @@ class TestPaper:
         assert published_sums(0.0, 1.0, 50) == (1.0, 50.0, 1225.0) == published_sums(-1.0, 0.0, 50)
         assert published_sums(-1e-300, 1e-300, 50) == (1.0, 50.0, pytest.approx(1225))
         assert published_sums(-1.0, 2.0, 1) == (pytest.approx(math.exp(-2)), 1.0, 0.0)
+
+    def test_the_core_in_symbols(self):
+        """With channels that are the same, both are the formulas of the table of growth."""
+        U, first, T, M, B_u = np.array([3.0, 4.0]), 10.0, 7, 0.5, 5.0
+        published, sharp = core(2.0, 3.0, B_u, M, first, R_1(0.25, M, T) * U)
+        at = {sym.B_B: 2, sym.B_C: 3, sym.B_u: 5, sym.M: Fraction(1, 2), sym.S_1: 10, sym.U: 5, sym.T: T}
+        at |= {sym.s_A: Fraction(-1, 4), sym.R_1: DEFINITIONS[sym.R_1]}
+        for value, formula in ((published, CORE["published"]["sup"]), (sharp, CORE["sharp"]["sup"])):
+            exact = enclose(formula, at)
+            assert exact.upper <= value <= exact.float_lower() * (1 + 1e-12)
 
     def test_the_core(self):
         published, sharp = core(2.0, 3.0, 5.0, 0.5, 10.0, np.array([3.0, 4.0]))
