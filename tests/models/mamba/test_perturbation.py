@@ -206,6 +206,26 @@ def test_a_layer_norm_s_weights_move_rows_and_biases():
     assert bound < 100 * output_move(first, moved(first, "c", 0.01), 4)
 
 
+def test_masked_tokens_have_the_bias_without_beta():
+    """Of a LayerNorm's beta a token of zeros sees nothing: its range and its move are those of the bias alone."""
+    base = mamba.mamba1(1, 4, biases=0.5, norm=Norm("layer", np.ones(4), 1e-5, np.full(4, 2.0)))
+    mixer = replace(base.mixer, c_dt=np.zeros(2), c_B=np.zeros(4), c_C=np.zeros(4), R_z=-np.abs(base.mixer.R_z))
+    first = replace(base, mixer=mixer)
+    low, high = primitives1(first).z.shift
+    through_beta = 2 * mixer.R_z.sum(axis=1)
+    assert np.allclose(low, mixer.c_z + through_beta) and np.allclose(high, mixer.c_z) and (high >= mixer.c_z).all()
+    assert (primitives1(first).x.offset >= np.abs(mixer.c)).all()
+    moved_norm = Norm("layer", np.ones(4), 1e-5, np.full(4, 3.0))  # its share is taken back by the bias
+    second = replace(first, norm=moved_norm, mixer=replace(mixer, c_z=mixer.c_z - mixer.R_z.sum(axis=1)))
+    assert (moves1(first, second).z >= np.abs(mixer.R_z.sum(axis=1))).all()
+
+
+def test_the_rates_of_a_channel_are_those_of_all_its_states():
+    slow, fast = primitives1(mamba.mamba1(0, N=4)).rates
+    assert slow == pytest.approx(np.ones(16)) and fast == pytest.approx(np.full(16, 4.0))
+    assert (slow <= 1 + 1e-15).all() and (fast >= 4 - 1e-15).all()
+
+
 def within(small: Any, large: Any) -> bool:
     """Whether primitives are covered by others."""
     if is_dataclass(small):

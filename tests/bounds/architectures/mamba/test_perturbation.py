@@ -87,6 +87,14 @@ def wide(d: int = 3) -> Primitives1:
 NONE = Moves1(*(np.zeros(3) if f.type == "Floats" else 0.0 for f in fields(Moves1)))
 
 
+def test_the_smaller_bound_of_the_inputs():
+    at = replace(wide(), b=0.3, R_x=0.2, kmax=np.array([0.25, 0.5]))
+    linear = 0.3 + np.linalg.norm(at.x.kappa * at.x.offset) + 1.5 * 0.2 * 0.75
+    U = np.linalg.norm(reach1(at, 3).U)
+    assert linear < U and largest_input(at) == pytest.approx(linear, rel=1e-12) and largest_input(at) >= linear
+    assert largest_input(replace(at, R_x=9.0)) == pytest.approx(U, rel=1e-12)
+
+
 @pytest.mark.parametrize("block", ["W_o", "X_B", "X_C", "X_dt"])
 def test_the_coefficient_of_a_matrix_is_its_unit_move(block):
     at = wide()
