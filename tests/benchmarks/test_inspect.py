@@ -1,4 +1,5 @@
-"""Seconds and memory of ``ssm-bounds inspect`` on random weights of the shape of mamba-130m, against reading alone."""
+"""Seconds and memory of ``ssm-bounds inspect`` on random weights of the shapes of mamba-130m, against reading alone,
+and of mamba-2.8b, one layer of 64; CPU seconds, as other programs may share the cores."""
 
 from __future__ import annotations
 
@@ -56,4 +57,18 @@ def test_a_model_of_130_million(tmp_path):
     print(
         f"\n24 layers of d_model 768: read in {read[0]:.1f} s and {read[1]:.2f} GiB, inspected in {inspected[0]:.1f} s "
         f"and {inspected[1]:.2f} GiB: ratio {inspected[0] / read[0]:.0f}"
+    )
+
+
+LAYER = """from tests.mamba import mamba1
+from ssm_bounds.inspection import inspect_layer
+layer = mamba1(0, D=2560, N=16, R=160)
+started = time.process_time()
+inspect_layer(layer, T=2048, eta=0.05)"""
+
+
+def test_a_layer_of_2_8_billion(tmp_path):
+    seconds, memory = measured(LAYER, tmp_path)
+    print(
+        f"\none layer of d_model 2560: {seconds:.1f} CPU s and {memory:.2f} GiB; 64 of them {seconds * 64 / 60:.0f} min"
     )
