@@ -201,7 +201,7 @@ class TestNotOk:
             ("last norm", (first, mixer(last, b_o=b_o)), 2.0**-40),
             ("norm of a block", (mixer(first, b_o=b_o), mixer(less, b_o=-b_o)), 1.0),
             ("in_proj", (normed_by(first, huge), last), 1.0),
-            ("x_proj", (mixer(first, b=wide), last), 1.0),
+            ("x_proj", (mixer(first, b=wide, D=first.mixer.D * 2.0**-100, c_B=np.zeros(4)), last), 1.0),
             ("dt_proj", (mixer(first, c_dt=low, W_dt=first.mixer.W_dt * 2.0**-95), last), 1.0),
             ("out_proj", (mixer(first, c_z=wide), last), 1.0),
         ):
