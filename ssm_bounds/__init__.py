@@ -47,11 +47,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssm_bounds.certificate import Certificate, Headline, certify
+    from ssm_bounds.data import read_data
+    from ssm_bounds.evidence import Evidence, Fact
     from ssm_bounds.explanation import explain, sweep
     from ssm_bounds.inspection import LayerReport, ModelReport, inspect
     from ssm_bounds.models.files.checkpoint import Checkpoint, read
     from ssm_bounds.models.training.monitor import BoundMonitor
-    from ssm_bounds.question import Evidence, Fact, Question, Search, ask, ask_each, read_data
+    from ssm_bounds.question import Question, Search, ask, ask_each
 
     __version__: str
 
@@ -59,8 +61,8 @@ _HOMES = {
     "BoundMonitor": "ssm_bounds.models.training.monitor",
     "Certificate": "ssm_bounds.certificate",
     "Checkpoint": "ssm_bounds.models.files.checkpoint",
-    "Evidence": "ssm_bounds.question",
-    "Fact": "ssm_bounds.question",
+    "Evidence": "ssm_bounds.evidence",
+    "Fact": "ssm_bounds.evidence",
     "Headline": "ssm_bounds.certificate",
     "LayerReport": "ssm_bounds.inspection",
     "ModelReport": "ssm_bounds.inspection",
@@ -72,7 +74,7 @@ _HOMES = {
     "explain": "ssm_bounds.explanation",
     "inspect": "ssm_bounds.inspection",
     "read": "ssm_bounds.models.files.checkpoint",
-    "read_data": "ssm_bounds.question",
+    "read_data": "ssm_bounds.data",
     "sweep": "ssm_bounds.explanation",
 }
 __all__ = [

@@ -1,52 +1,38 @@
-"""A file, what a person states, and the data: what is known of them, and what is not.
+"""A file, what a person states, and the data: what is asked of them, and on what an answer rests.
 
-The one place that decides on what a claim rests. A fact comes with its evidence; a hypothesis of a bound becomes a
-condition that is printed with the claim, or a refusal where what was given shows the opposite. Whoever says so, the
-file or the person, a fact about the past stays a condition: no program can check it.
+The one place that decides on what a claim rests: from the facts with their evidence, a hypothesis of a bound becomes a
+condition that is printed with the claim, or a refusal where what was given shows the opposite.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ssm_bounds import evidence
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
-from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
 from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Rung, Setting, Verdict
 from ssm_bounds.bounds.values import DomainError, Gate, Sample, Scalar, require
-from ssm_bounds.models.files.checkpoint import MOST, Checkpoint, Convention, read
+from ssm_bounds.data import Data, looked_at
+from ssm_bounds.evidence import Evidence, Fact, exactly
+from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
-from ssm_bounds.models.tasks.files import read_task
-from ssm_bounds.models.tasks.rows import (
-    INDEPENDENT_REPEATS,
-    Hashed,
-    RowFacts,
-    counted,
-    hashed_facts,
-    padding_question,
-    refusal,
-)
-from ssm_bounds.models.tasks.shift import shift
+from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, refusal
 from ssm_bounds.models.tasks.task import Task
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
-_LARGEST_EXPONENT = 300  # of a number that is typed: far beyond use, and no cost grows with it
-_LONGEST = 400
 Inputs = Literal["ball", "vocabulary"]
 
 STANDING = (
@@ -56,26 +42,6 @@ STANDING = (
     "real-arithmetic model",
 )
 """What every certificate assumes, whatever its verdict."""
-
-
-class Evidence(StrEnum):
-    """How a fact is known: verified on what was given, said by the file, said by the person, taken by default, or
-    shown to be otherwise."""
-
-    CHECKED = "checked"
-    RECORDED = "recorded"
-    STATED = "stated"
-    ASSUMED = "assumed"
-    CONTRADICTED = "contradicted"
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing about the model, the sample or the past, and how it is known."""
-
-    name: str
-    value: str | int | float | None
-    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +55,6 @@ class Search:
     budget: float = BUDGET
     seed: int = 0
     save: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """A task and what its rows say, each of which is looked at once, whatever the number of models."""
-
-    task: Task
-
-    @functools.cached_property
-    def _hashed(self) -> tuple[Hashed, Hashed | None]:
-        task = self.task
-        return Hashed.of(task.train), None if task.test is None else Hashed.of(task.test)
-
-    @functools.cached_property
-    def shift(self) -> str | None:
-        """What the distinct rows show of two distributions; None where there is nothing to see."""
-        train, test = self._hashed
-        return None if test is None else shift(train.distinct(), test.distinct())
-
-    @functools.cached_property
-    def rows(self) -> RowFacts:
-        # a stated shift does not excuse repeats: only one that the distinct rows show does
-        return hashed_facts(*self._hashed, shifted=self.shift is not None)
-
-    @functools.cached_property
-    def padding(self) -> str | None:
-        """A question about rows that nobody says were padded."""
-        return None if self.task.padded else padding_question(self.task.train)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,21 +150,6 @@ class Question:
         )
 
 
-def exactly(value: Scalar | str, what: str, *, least: Scalar = 0, most: Scalar | None = None) -> Fraction:
-    """The number that was typed: a float means its shortest decimal, 0.05 is 1/20. Raises: DomainError."""
-    text = str(value)
-    try:
-        size = 0 if "/" in text else Decimal(text).adjusted()
-        number = Fraction(text) if len(text) <= _LONGEST and abs(size) <= _LARGEST_EXPONENT else None
-    except (ValueError, ArithmeticError):
-        raise DomainError(f"{what}: {text[:40]!r} is not a number") from None
-    if number is None:
-        raise DomainError(f"{what}: {text[:40]} is outside 1e-{_LARGEST_EXPONENT} to 1e{_LARGEST_EXPONENT}")
-    fits = number > least and (most is None or number < most)
-    require(fits, f"{what}: {value} is not above {least}" + (f" and below {most}" if most is not None else ""))
-    return number
-
-
 def ask(
     path: str | os.PathLike[str] | Checkpoint,
     *,
@@ -264,16 +187,16 @@ def ask(
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     if search is not None and search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
-    known_data = _looked_at(data, test)
+    known_data = looked_at(data, test)
     facts = [
-        _number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
-        _number("T", T, recorded.T, at_least=True),
-        _choice("gate", gate, recorded.gate, "softplus"),
-        _choice("convention", convention, recorded.convention, "code"),
-        _embedding(checkpoint, embedding),
+        evidence.number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
+        evidence.number("T", T, recorded.T, at_least=True),
+        evidence.choice("gate", gate, recorded.gate, "softplus"),
+        evidence.choice("convention", convention, recorded.convention, "code"),
+        evidence.embedding(checkpoint, embedding),
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
-    bound = _input_bound(checkpoint, input_bound, inputs)
+    bound = evidence.input_bound(checkpoint, input_bound, inputs)
     measured = measure(weights, gate=value["gate"], input_bound=bound, vocabulary=inputs == "vocabulary")
     level = exactly(delta, "--delta, a probability", most=1)
     g = 1 if automatic else _simplest(exactly(margin, "--margin"))
@@ -321,22 +244,7 @@ def _with_data(question: Question, data: Data) -> Question:
     task = data.task
     _require_fitting(question, task)
     question = _with_shift(replace(question, task=task), data.shift)
-    rows = data.rows
-    counts: dict[str, int] = {"distinct training rows": rows.distinct_train}
-    if rows.conflicting_train:
-        counts["distinct training rows with several labels"] = rows.conflicting_train
-    if rows.shared is not None:
-        counts |= {"test rows": rows.n_test, "distinct test rows": rows.distinct_test}
-        counts |= {"distinct rows in both sets": rows.shared.observed, "equal pairs of test rows": rows.equal_pairs}
-        counts["distinct rows in both sets with different labels"] = rows.conflicting
-    facts = [Fact(name, value, Evidence.CHECKED) for name, value in counts.items()]
-    if task.label_map:
-        mapped = ", ".join(f"{theirs} is {ours}" for theirs, ours in task.label_map)
-        facts.append(Fact("labels", mapped, Evidence.CHECKED))
-    notes = [counted(rows)]
-    if data.padding is not None:
-        notes.append(data.padding)
-    return replace(question, rows=rows, facts=(*question.facts, *facts), notes=(*question.notes, *notes))
+    return replace(question, rows=data.rows, facts=(*question.facts, *data.facts), notes=(*question.notes, *data.notes))
 
 
 def _require_fitting(question: Question, task: Task) -> None:
@@ -370,18 +278,18 @@ def _with_shift(question: Question, sign: str | None) -> Question:
     """How the training rows are known to differ in distribution from the test rows; ``sign``: what the rows show."""
     extra, task = question.checkpoint.metadata.extra, question.task
     told = extra.get("shift") or ("ones were flipped" if _positive(extra.get("paper_noise")) else None)
-    found, evidence = None if told is None else f"the file says: {printable(told[:200])!r}", Evidence.RECORDED
+    found, how = None if told is None else f"the file says: {printable(told[:200])!r}", Evidence.RECORDED
     if found is None and task is not None and task.shift is not None:
         found = task.shift
     if found is None and sign is not None:
         found = f"training and test rows are not of one distribution: {sign} (chance below 0.001)"
-        evidence = Evidence.CHECKED
+        how = Evidence.CHECKED
     if found is None:
         return question
     return replace(
         question,
         shift=found,
-        facts=(*question.facts, Fact("shift", found, evidence)),
+        facts=(*question.facts, Fact("shift", found, how)),
         notes=(
             *question.notes,
             f"{found}: the training distribution is that of the training rows",
@@ -395,62 +303,6 @@ def _positive(text: str | None) -> bool:
         return text is not None and 0 < float(text) < math.inf
     except ValueError:
         return False
-
-
-def _number(
-    name: str, stated: int | None, recorded: int | None, counted: int | None = None, *, at_least: bool = False
-) -> Fact:
-    """m or T: what is stated may not contradict the file or the data; T may exceed the record. Raises: DomainError."""
-    require(stated is None or (type(stated) is int and 1 <= stated <= MOST), f"--{name}: not 1 to 10^18: {stated}")
-    for known, who in ((recorded, "the file, which records"), (counted, "the data, which have")):
-        if stated is not None and known is not None and stated != known and not (at_least and stated > known):
-            raise DomainError(f"--{name} {stated} contradicts {who} {name} = {known}")
-    if recorded is not None and counted is not None and recorded != counted:
-        raise DomainError(
-            f"the file records {name} = {recorded}, but the training data has {counted} rows: the bound is about the "
-            "sample that the model was trained on"
-        )
-    if counted is not None:
-        return Fact(name, counted, Evidence.CHECKED)
-    if stated is not None:
-        return Fact(name, stated, Evidence.RECORDED if stated == recorded else Evidence.STATED)
-    if recorded is None:
-        raise DomainError(f"the file does not record {name}: give --{name}")
-    return Fact(name, recorded, Evidence.RECORDED)
-
-
-def _choice(name: str, stated: str | None, recorded: str | None, default: str) -> Fact:
-    """Gate or convention. Raises: DomainError for a statement against the record."""
-    if stated is not None and recorded is not None and stated != recorded:
-        raise DomainError(f"--{name} {stated} contradicts the file, which records {name} {recorded}")
-    if recorded is not None:
-        return Fact(name, recorded, Evidence.RECORDED)
-    return Fact(name, default, Evidence.ASSUMED) if stated is None else Fact(name, stated, Evidence.STATED)
-
-
-def _embedding(checkpoint: Checkpoint, stated: str | None) -> Fact:
-    """Fixed before the sample, trained on it, or none. Raises: DomainError."""
-    recorded = checkpoint.metadata.embedding
-    require(stated in (None, "fixed", "trained"), f"--embedding: fixed or trained, got {stated!r}")
-    if checkpoint.weights.V is None:
-        require(stated is None, f"--embedding {stated}: this model has real-valued inputs and no embedding")
-        return Fact("embedding", "none", Evidence.CHECKED)
-    if stated is None:
-        return Fact("embedding", recorded or "fixed", Evidence.RECORDED if recorded else Evidence.ASSUMED)
-    if stated == "fixed" and recorded == "trained":
-        return Fact("embedding", stated, Evidence.CONTRADICTED)
-    return Fact("embedding", stated, Evidence.RECORDED if recorded == stated else Evidence.STATED)
-
-
-def _input_bound(checkpoint: Checkpoint, stated: Scalar | str | None, inputs: str) -> float | None:
-    """B_u of real-valued inputs, rounded up; None with an embedding. Raises: DomainError."""
-    real = checkpoint.weights.V is None
-    require(not (real and inputs == "vocabulary"), "--inputs vocabulary needs an embedding: this model has real inputs")
-    if stated is None:
-        require(not real, "real-valued inputs need a bound on |u_t| stated before the data: give --input-bound B")
-        return None
-    require(real, "--input-bound is for real-valued inputs; this model's embedding gives B_u")
-    return Enclosure.point(exactly(stated, "--input-bound")).float_upper()
 
 
 def _delta_note(checkpoint: Checkpoint, delta: Fraction) -> tuple[str, ...]:
@@ -494,16 +346,5 @@ def ask_each(
     """
     number = len(paths) if models_on_test is None else models_on_test
     require(number >= len(paths), f"--models-on-test {number}: fewer than the {len(paths)} models of this call")
-    looked_at = _looked_at(data, test)
-    return [ask(path, data=looked_at, models_on_test=number, **stated) for path in paths]
-
-
-def _looked_at(data: str | os.PathLike[str] | Task | Data | None, test: str | os.PathLike[str] | None) -> Data | None:
-    if data is None or isinstance(data, Data):
-        return data
-    return Data(data if isinstance(data, Task) else read_data(data, test))
-
-
-def read_data(data: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Task:
-    """The data of several questions, read once. Raises: ValueError naming the file, OSError."""
-    return read_task(Path(data), None if test is None else Path(test))
+    known_data = looked_at(data, test)
+    return [ask(path, data=known_data, models_on_test=number, **stated) for path in paths]

@@ -163,7 +163,7 @@ def certify(
 
 
 def _level(require: str | None) -> Fraction | None:
-    from ssm_bounds.question import exactly
+    from ssm_bounds.evidence import exactly
 
     return None if require is None else exactly(require, "--require, a risk")
 
@@ -186,7 +186,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
 
 def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tuple[Path, Certificate | Exception]]:
     """What became of each path, in order: a certificate, or why there is none; with a progress bar for many."""
-    from ssm_bounds.question import Data, Search, read_data
+    from ssm_bounds.data import Data, read_data
+    from ssm_bounds.question import Search
 
     names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save")
     search = Search(**{name: options.pop(name) for name in names})

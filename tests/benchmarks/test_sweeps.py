@@ -26,10 +26,11 @@ from ssm_bounds.bounds.notation import R_1, R_2
 from ssm_bounds.bounds.sweeps import sharp_constants, sweep
 from ssm_bounds.bounds.values import Sample
 from ssm_bounds.certificate import certify
+from ssm_bounds.data import Data
 from ssm_bounds.models.files.checkpoint import Checkpoint, Metadata
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.majority import majority
-from ssm_bounds.question import Data, ask
+from ssm_bounds.question import ask
 from tests import rungs as ladder
 from tests import rungs as reference
 from tests.bounds.selection.test_selection import MODEL

@@ -10,8 +10,9 @@ import pytest
 
 from ssm_bounds.bounds.ladder.rung import OF_A_CLASS, Hypothesis, Verdict
 from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.evidence import Evidence, exactly
 from ssm_bounds.models.tasks.task import Split, Task
-from ssm_bounds.question import Evidence, Question, exactly
+from ssm_bounds.question import Question
 from tests.questions import asked
 from tests.ssm_bounds.cli.test_cli import weights
 

@@ -35,11 +35,12 @@ from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.certificate import Certificate, certify, sentence
 from ssm_bounds.cli import main
+from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.majority import majority
-from ssm_bounds.question import STANDING, Evidence, Fact
+from ssm_bounds.question import STANDING
 from ssm_bounds.report.document import documents
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.html.mathml import mathml
