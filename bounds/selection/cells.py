@@ -75,6 +75,7 @@ def positive_cell(name: str, value: Scalar) -> Cell:
     return Cell(name, grid(j), f"2^({j}/8)", index_weight(j))
 
 
+@functools.lru_cache(maxsize=4096)
 def abscissa_cells(s_A: Scalar) -> tuple[Cell, ...]:
     """Cells that contain the spectral abscissa, best guess first; weights 1/4 (3/4 grid), 1/4 for {0}."""
     value = Fraction(s_A)
