@@ -361,6 +361,23 @@ def test_searches_in_step_find_to_the_last_bit_what_each_finds_alone(monkeypatch
             assert a.width.keys() == b.width.keys() and all(np.array_equal(a.width[n], b.width[n]) for n in a.width)
 
 
+@pytest.mark.parametrize("embedding_in_class", [False, True])
+@pytest.mark.parametrize(("d", "N"), [(1, 1), (7, 5), (6, 11)])
+def test_a_row_of_a_batch_is_what_it_is_alone(monkeypatch, d, N, embedding_in_class):
+    asked, fitted = [], mpb.fit_widths
+    monkeypatch.setattr(mpb, "fit_widths", lambda *arguments: asked.append(arguments) or fitted(*arguments))
+    weights = random_weights(4, d=d, N=N, k=2)
+    list(mpb.fit(weights, gate="softplus", T=40, g=1, embedding_in_class=embedding_in_class).drafts)
+    constraint, (goal,), _ = asked[1]
+    rng = np.random.default_rng(0)
+    rows = constraint.row(goal.start) * np.exp(rng.normal(size=(9, constraint.numbers.size)))
+    for question in constraint.questions:
+        alone = [np.asarray(question(row[None])[0]) for row in rows]
+        assert all(map(np.array_equal, question(rows), alone)), question
+    back = [constraint.row(constraint.by_block(row)) for row in rows]
+    assert np.array_equal(back, rows)
+
+
 def test_a_search_that_ends_leaves_the_others(monkeypatch):
     """Where one family has no Q its drafts end, and those of the others are what they were."""
     family = mpb.fit(random_weights(3), gate="softplus", T=40, g=1)
