@@ -25,25 +25,23 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_finite(owner: str, name: str, value: Scalar) -> None:
-    require(
-        isinstance(value, (int, float, Fraction)) and not isinstance(value, bool) and math.isfinite(value),
-        f"{owner}.{name}: expected a finite int, float or Fraction, got {value!r}",
-    )
+    if not isinstance(value, (int, float, Fraction)) or isinstance(value, bool) or not math.isfinite(value):
+        raise DomainError(f"{owner}.{name}: expected a finite int, float or Fraction, got {value!r}")
 
 
 def check_fields(owner: str, instance: Any, *, counts: tuple[str, ...], radii: tuple[str, ...]) -> None:
     """Counts are integers >= 1, radii are finite and >= 0; ``None`` means 'not constrained' and passes."""
+    # classes are made by the hundred: no message before there is something to say
     for name in counts:
         value = getattr(instance, name)
-        require(
-            value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1),
-            f"{owner}.{name}: expected an integer >= 1, got {value!r}",
-        )
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise DomainError(f"{owner}.{name}: expected an integer >= 1, got {value!r}")
     for name in radii:
         value = getattr(instance, name)
         if value is not None:
             require_finite(owner, name, value)
-            require(value >= 0, f"{owner}.{name}: a radius is >= 0, got {value!r}")
+            if value < 0:
+                raise DomainError(f"{owner}.{name}: a radius is >= 0, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

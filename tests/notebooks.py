@@ -54,6 +54,31 @@ def refuse(event, arguments):
 sys.addaudithook(refuse)
 """
 
+EXECUTE = """
+import time
+from queue import Empty
+
+from jupyter_client.channels import AsyncZMQSocketChannel
+from nbclient.cli import main
+
+wait = AsyncZMQSocketChannel.get_msg
+
+async def in_short_waits(self, timeout=None):
+    end = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = 1.0 if end is None else min(1.0, max(end - time.monotonic(), 0.0))
+        try:
+            return await wait(self, left)
+        except Empty:
+            if end is not None and time.monotonic() >= end:
+                raise
+
+AsyncZMQSocketChannel.get_msg = in_short_waits
+"""
+"""nbclient, waiting for a second at a time. On a busy machine zmq's event loop may miss that an answer came: its file
+descriptor tells of changes only. The answer lies there until the wait ends, which was the whole time limit of a cell.
+"""
+
 
 def read(path: Path) -> NotebookNode:
     return nbformat.read(path, as_version=4)
@@ -67,7 +92,7 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """Run far from the repository: with this tree's code and the files beside the notebooks, without ``../shared``,
     without a network. Raises: RuntimeError with the end of the traceback.
 
-    In a process of its own: in a long-lived one, answers of a kernel may wait for the end of the time limit.
+    In a process of its own, where what :data:`EXECUTE` changes stays.
     """
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
@@ -78,7 +103,7 @@ def executed(notebook: NotebookNode, folder: Path) -> NotebookNode:
     nbformat.write(notebook, path)
     options = ["--inplace", f"--timeout={SECONDS}", "--kernel_name=python3"]
     done = subprocess.run(
-        [sys.executable, "-c", "from nbclient.cli import main; main()", *options, path],
+        [sys.executable, "-c", f"{EXECUTE}\nmain()", *options, path],
         env={**os.environ, "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(folder / "ipython")},
         capture_output=True,
         text=True,

@@ -193,7 +193,8 @@ class LipschitzImage(EntropyBound):
     source = "theory.md 2, D.4 inner step as repaired"
 
     def __post_init__(self) -> None:
-        require(bool(self.constant.lower >= 0), f"a Lipschitz constant is >= 0, got {self.constant}")
+        if not self.constant.lower >= 0:
+            raise DomainError(f"a Lipschitz constant is >= 0, got {self.constant}")
 
     @property
     def convention(self) -> Convention:

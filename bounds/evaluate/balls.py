@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -37,11 +36,20 @@ class _UndecidedError(Exception):
     """A comparison that this precision cannot decide."""
 
 
-@contextmanager
-def bits(precision: int) -> Iterator[None]:
+class bits:  # noqa: N801, a statement's word; a generator would cost more than most of what is computed within
     """Work with arb balls of ``precision`` bits."""
-    with flint.ctx.workprec(precision):
-        yield
+
+    __slots__ = ("_before", "_precision")
+
+    def __init__(self, precision: int) -> None:
+        self._precision = precision
+
+    def __enter__(self) -> None:
+        self._before = flint.ctx.prec
+        flint.ctx.prec = self._precision
+
+    def __exit__(self, *_: object) -> None:
+        flint.ctx.prec = self._before
 
 
 def exact(value: Scalar | arb) -> arb:

@@ -133,21 +133,26 @@ def logaddexp(a: Any, b: Any) -> Floats:
 
 
 def total(values: Any, axis: int | None = None) -> Any:
-    """The sum along one axis (0 or 1), or of all entries in order, halves added to halves. Numbers or balls.
+    """The sum along one axis, or of all entries in order, halves added to halves. Numbers or balls.
 
     >>> total([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], axis=1).tolist(), float(total([1.0, 2.0, 3.0]))
     ([6.0, 15.0], 6.0)
     """
     values = np.asarray(values)
-    rest = values.ravel() if axis is None else values.swapaxes(0, axis)
-    if not len(rest):
+    if axis is None:
+        rest = values.ravel()
+    else:
+        first = axis % values.ndim
+        rest = values.swapaxes(0, first) if first < 2 else np.moveaxis(values, first, 0)
+    count = len(rest)
+    if not count:
         return np.zeros(rest.shape[1:])
-    while (count := len(rest)) > 1:
+    while count > 1:
         half = count // 2
         paired = rest[:half] + rest[half : 2 * half]
         if count % 2:
             paired[0] += rest[-1]
-        rest = paired
+        rest, count = paired, half
     return rest[0]
 
 

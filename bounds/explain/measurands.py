@@ -31,7 +31,7 @@ from ssm_bounds.bounds.architectures.block import Block, Theorem
 from ssm_bounds.bounds.architectures.mamba.paper import CORE, OUTPUT
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import PUBLISHED, PUBLISHED_ALPHA, PUBLISHED_STATE
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS, RHO
-from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
+from ssm_bounds.bounds.architectures.selective_ssm.table import LARGEST_L1, SELECTIVE_SSM
 from ssm_bounds.bounds.covers.entropy import allocation
 from ssm_bounds.bounds.covers.lemmas import Maurey
 from ssm_bounds.bounds.gaps.chaining import MARGIN_EXCESS, SINGLE_SCALE
@@ -72,23 +72,16 @@ class Direction:
     endless: bool = False
 
 
-_LARGEST_L1 = (
-    (sym.M_A, sym.N * sym.d * sym.B_A),
-    (sym.M_B, sym.N * sqrt(sym.d) * sym.B_B),
-    (sym.M_C, sym.N * sqrt(sym.d) * sym.B_C),
-    (sym.M_q, sqrt(sym.d) * sym.B_q),
-    (sym.M_w, sym.k * sqrt(sym.d) * sym.B_w),
-    (sym.U, sqrt(sym.d) * sym.B_u),
-)
-"""The largest entrywise l1 norms that B_A and the spectral norms allow, for d >= N and d >= k: |W|_{1,1} is at most
-sqrt(entries) |W|_F, and |W|_F at most sqrt(rank) |W|_2. So with the suprema of d channels, each at most B_u."""
 _WITH_B_U = ((sym.U, sym.B_u),)  # what its channels reach grows with |u|
 
 DIRECTIONS = (
     Direction("T", sym.T, "every norm and size"),
     Direction("d", sym.d, "every norm (l1 radii too), N, T"),
     Direction(
-        "d, l1 free", sym.d, "spectral norms, B_A, N, T; l1 radii and U as large as these allow", replaced=_LARGEST_L1
+        "d, l1 free",
+        sym.d,
+        "spectral norms, B_A, N, T; l1 radii and U as large as these allow",
+        replaced=(*LARGEST_L1, (sym.U, sqrt(sym.d) * sym.B_u)),
     ),
     Direction("B_u, rho and M fixed", sym.B_u, "rho, M, T, every norm of a parameter", (sym.rho, sym.M), _WITH_B_U),
     Direction("B_u, rho fixed", sym.B_u, "rho, T, every norm of a parameter; M moves", (sym.rho,), _WITH_B_U),

@@ -8,17 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
+from ssm_bounds.bounds.architectures.selective_ssm.table import NORMS as TABLE_NORMS
 from ssm_bounds.bounds.gaps.losses import Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.values import DomainError, Sample
 
-NORMS: dict[str, tuple[str, ...]] = {
-    "B_w": ("B_w", "M_w", "v_w"),
-    "B_B": ("B_B", "M_B", "v_B"),
-    "B_C": ("B_C", "M_C", "v_C"),
-    "B_q": ("B_q", "M_q"),
-    "B_u": ("B_u", "v_B", "v_C", "v_w"),
-}
+NORMS: dict[str, tuple[str, ...]] = {str(first): tuple(map(str, norms)) for first, norms in TABLE_NORMS.items()}
 """Norms of one tensor, which move together when it is scaled, under the name of the first."""
 
 _ENTRIES = {"A": ("s_A", "B_A", "M_A")}

@@ -37,13 +37,12 @@ from ssm_bounds.bounds.gaps.maurer import level
 from ssm_bounds.bounds.ladder.pac_bayes import (
     LEFT,
     TAILS,
-    Drafts,
     Family,
     MarginPacBayes,
     Posterior,
-    drafts,
     quantile,
     up_to_the_best,
+    with_drafts,
 )
 from ssm_bounds.bounds.selection.cells import grid
 from ssm_bounds.bounds.values import Scalar, require
@@ -55,6 +54,7 @@ _BINS = 256  # into which [g/2, g) is divided, and [g, 3g/2)
 _PLACES = 1 + np.arange(2 * _BINS + 1) / _BINS
 _LN_2 = 0.6931471805599453
 _CLOSE = 1e-6  # what rough estimates of a risk may be off by: far more than they are
+_NEAR = 2  # neighbours to either side that are made together: a search seldom goes further
 _FURTHEST = 1199  # |j| of a margin 2^{j/4}
 
 
@@ -232,14 +232,21 @@ def _about(family: Family, m: int, delta: Scalar, margins: Array, saved: dict[in
     return dict(zip(saved, found.tolist(), strict=True))
 
 
-@functools.lru_cache(maxsize=64)
 def _moved(family: Family, j: int) -> Family:
-    """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account.
+    """The family at g = 2^{j/4}, its events cheaper: a function of the model and j, its own g of no account."""
+    known = _all_moved(family)
+    if j not in known:
+        near = [i for i in range(j - _NEAR, j + _NEAR + 1) if i not in known]
+        moved = [replace(family, g=Fraction(_margin(i)), drafts=()) for i in near]
+        known.update(zip(near, with_drafts(moved, events=_EVENTS), strict=True))
+    return known[j]
 
-    The cache keeps the last 64 alive, with their drafts and the families they come from, whose blocks they share.
-    """
-    moved = replace(family, g=Fraction(_margin(j)), drafts=())
-    return replace(moved, drafts=Drafts(drafts(moved, events=_EVENTS)))
+
+@functools.lru_cache(maxsize=8)
+def _all_moved(family: Family) -> dict[int, Family]:
+    """By j, those made so far. The cache keeps the last 8 alive, with their drafts and the families they come from,
+    whose blocks they share."""
+    return {}
 
 
 def _margin(j: int) -> float:

@@ -31,6 +31,7 @@ k - 1 times. An event of G fails with probability ``P(|N(0, I_n)| > r)``.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +52,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.spread import (
     upper_sums,
 )
 from ssm_bounds.bounds.architectures.selective_ssm.suprema import Parameters, Suprema, rescaled, sum_of_squares, suprema
-from ssm_bounds.bounds.architectures.selective_ssm.widths import Constraint, fit_widths
+from ssm_bounds.bounds.architectures.selective_ssm.widths import Constraint, Goal, fit_widths
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
 from ssm_bounds.bounds.evaluate.elementary import LN2, log, log2_of, log_of, total
@@ -332,23 +333,55 @@ def fit(
         family = Family(Center(inputs, np.abs(model.A), 1 if k == 1 else 2), blocks, counts, squares, T, Fraction(g))
         if not all(np.isfinite(value).all() for value in [*numbers, *squares.values()] if value is not None):
             return family
-    return replace(family, drafts=Drafts(drafts(family)))
+    (found,) = with_drafts([family])
+    return found
 
 
-def drafts(family: Family, *, events: float = _EVENTS) -> Iterator[Draft]:
-    """A Q for each of ``TAILS``; ``events``: the share of a tail that pays for them."""
-    A, counts, g = family.blocks["A"], family.counts, float(family.g)
+def with_drafts(families: Sequence[Family], *, events: float = _EVENTS) -> list[Family]:
+    """With a Q for each of ``TAILS``, made when one of the families is asked for its own: for all of them together.
+
+    The families differ in g alone; ``events``: the share of a tail that pays for them.
+    """
+    rows = itertools.tee(_rows_of_drafts(families, events), len(families))
+
+    def drafts(i: int) -> Iterator[Draft]:
+        for row in rows[i]:
+            if (draft := row[i]) is None:
+                return
+            yield draft
+
+    return [replace(family, drafts=Drafts(drafts(i))) for i, family in enumerate(families)]
+
+
+def _rows_of_drafts(families: Sequence[Family], events: float) -> Iterator[list[Draft | None]]:
+    """For each tail a Q of each family; None where it has none, and for smaller tails none either."""
+    family = families[0]
+    A, counts = family.blocks["A"], family.counts
     groups = {"A": A.shape, "W_B": A.shape[1:], "W_C": A.shape[1:], "W": A.shape[:1], "q": (), "p": (), "embedding": ()}
-    most = dict.fromkeys(groups, 0.0) | _prior_deviations(family)
-    width = {name: np.full(shape, 1e-3 * most[name]) for name, shape in groups.items()}
-    for i, tail in enumerate(TAILS):
-        share = events * tail / sum(width[name].size for name in counts)
+    most = [_prior_deviations(family) for family in families]
+    width = {
+        i: {name: np.full(groups[name], 1e-3 * s) for name, s in deviations.items()}
+        for i, deviations in enumerate(most)
+    }
+    entries = sum(math.prod(groups[name]) for name in counts)
+    for tail in TAILS:
+        share = events * tail / entries
         reach = {name: _radius(counts[name], share) if name in counts else 0.0 for name in groups if name != "W"}
-        constraint = Constraint(family.center, A, family.T, counts, g / 2, quantile(tail), reach, most)
-        width = fit_widths(constraint, width, 8 if i else _ROUNDS)
-        if not all(np.isfinite(width[name]).all() and (width[name] > 0).all() for name in counts):
+        constraint = Constraint(family.center, A, family.T, counts, quantile(tail), reach)
+        goals = [Goal(float(families[i].g) / 2, most[i], start) for i, start in width.items()]
+        found = fit_widths(constraint, goals, _ROUNDS if tail == TAILS[0] else 8)
+        width = {
+            i: fitted
+            for i, fitted in zip(width, found, strict=True)
+            if all(np.isfinite(fitted[name]).all() and (fitted[name] > 0).all() for name in counts)
+        }
+        drafts = {
+            i: Draft(fitted, reach, (1 + events) * tail, max(_cost(families[i], fitted), 0.0))
+            for i, fitted in width.items()
+        }
+        if not drafts:
             return
-        yield Draft(width, reach, (1 + events) * tail, max(_cost(family, width), 0.0))
+        yield [drafts.get(i) for i in range(len(families))]
 
 
 def _unit(family: Family, name: str) -> float:
@@ -369,12 +402,15 @@ def _prior_deviations(family: Family) -> dict[str, float]:
 def _cost(family: Family, width: Mapping[str, Array]) -> float:
     """About ``KL(Q || P) + ln(1/pi)`` in nats."""
     cost = 0.0
-    for name, n in family.counts.items():
+    relative = {name: np.ravel(width[name] / _unit(family, name)) for name in family.counts}
+    logs = log(np.concatenate(list(relative.values())))
+    of_block = np.split(logs, np.cumsum([value.size for value in relative.values()])[:-1])
+    for (name, n), ln in zip(family.counts.items(), of_block, strict=True):
         unit, entries = _unit(family, name), family.blocks[name].size
         square = family.squares[name] / (unit * unit)
         moved = n * float(total(width[name] * width[name])) / (unit * unit)
         j, weight = _index(square, entries, moved)
-        cost += entries * (j * LN2 - 1) / 2 - n * float(total(log(width[name] / unit)))
+        cost += entries * (j * LN2 - 1) / 2 - n * float(total(ln))
         cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
     return cost
 

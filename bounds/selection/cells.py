@@ -11,6 +11,7 @@ import functools
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import sympy
 
@@ -18,8 +19,9 @@ from ssm_bounds.bounds.evaluate.balls import enclose, float_above
 from ssm_bounds.bounds.evaluate.elementary import log2_of
 from ssm_bounds.bounds.values import DomainError, Scalar
 
-_STEPS = 8
-_LARGEST_INDEX = 8 * 1000
+STEPS = 8
+"""Points of the grid to a factor of two."""
+LARGEST_INDEX = STEPS * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,24 @@ class Cell:
     weight: Fraction
 
 
+def inverse_weight(j: Any) -> Any:
+    """``2(|j|+1)(|j|+2)``, of an integer or of an array."""
+    return 2 * (abs(j) + 1) * (abs(j) + 2)
+
+
 def index_weight(j: int) -> Fraction:
     """``1/(2(|j|+1)(|j|+2))``: sums to 3/4 over the integers.
 
     >>> float(sum(index_weight(j) for j in range(-9999, 10000))) < 0.75
     True
     """
-    return Fraction(1, 2 * (abs(j) + 1) * (abs(j) + 2))
+    return Fraction(1, inverse_weight(j))
 
 
 @functools.lru_cache(maxsize=4096)
 def grid(numerator: int, denominator: int = 1) -> float:
     """``2^{numerator/(8 denominator)}`` rounded up to a double."""
-    exponent = sympy.Rational(numerator, _STEPS * denominator)
+    exponent = sympy.Rational(numerator, STEPS * denominator)
     return float_above(enclose(sympy.Pow(2, exponent), {}).upper)
 
 
@@ -52,11 +59,11 @@ def index_above(value: Fraction) -> int:
     """The least j with ``value <= grid(j)``."""
     if value <= 0:
         return 0
-    j = math.ceil(_STEPS * log2_of(value))
-    if j < -_LARGEST_INDEX:
-        return -_LARGEST_INDEX  # the smallest point of the grid contains what is smaller still
-    if j > _LARGEST_INDEX:
-        raise DomainError(f"a constant of about 2^{j // _STEPS} is outside the grid of theory 7 (up to 2^1000)")
+    j = math.ceil(STEPS * log2_of(value))
+    if j < -LARGEST_INDEX:
+        return -LARGEST_INDEX  # the smallest point of the grid contains what is smaller still
+    if j > LARGEST_INDEX:
+        raise DomainError(f"a constant of about 2^{j // STEPS} is outside the grid of theory 7 (up to 2^1000)")
     while value > Fraction(grid(j)):
         j += 1
     while value <= Fraction(grid(j - 1)):
@@ -75,6 +82,7 @@ def positive_cell(name: str, value: Scalar) -> Cell:
     return Cell(name, grid(j), f"2^({j}/8)", index_weight(j))
 
 
+@functools.lru_cache(maxsize=4096)
 def abscissa_cells(s_A: Scalar) -> tuple[Cell, ...]:
     """Cells that contain the spectral abscissa, best guess first; weights 1/4 (3/4 grid), 1/4 for {0}."""
     value = Fraction(s_A)
@@ -86,7 +94,7 @@ def abscissa_cells(s_A: Scalar) -> tuple[Cell, ...]:
         return (Cell("s_A", grid(j), f"2^({j}/8)", index_weight(j) / 4),)
     if abs(value) < Fraction(grid(j)):
         j -= 1  # the decay rate is rounded down
-    if j < -_LARGEST_INDEX:
+    if j < -LARGEST_INDEX:
         return (zero,)
     return (Cell("s_A", -grid(j), f"-2^({j}/8)", index_weight(j) / 4), zero)
 

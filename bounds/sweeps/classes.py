@@ -19,14 +19,12 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.family import UNIT, chosen, normalised
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.bounds.evaluate.logs import Floats, logarithms, numbers, symbols
-from ssm_bounds.bounds.selection.cells import grid
+from ssm_bounds.bounds.selection.cells import LARGEST_INDEX, STEPS, grid, inverse_weight
 from ssm_bounds.bounds.sweeps.coefficients import Class
 from ssm_bounds.bounds.values import DomainError
 
 Point = Mapping[str, Floats]
 
-_STEPS = 8
-_LARGEST_INDEX = 8 * 1000
 _SIZES = ("d", "N", "k", "V", "T")
 
 
@@ -53,22 +51,22 @@ def printed(at: Point) -> Class:
 
 
 def _index_price(j: Floats) -> Floats:
-    """``ln`` of ``2(|j|+1)(|j|+2)``."""
-    size = np.abs(j)
-    return np.log(2 * (size + 1) * (size + 2))
+    """What the cell of an index costs, in nats."""
+    found: Floats = np.log(inverse_weight(j))
+    return found
 
 
 def _above(name: str, log2: Floats) -> Floats:
     """The least j with ``value <= 2^{j/8}``, of ``log2`` of the value; 0 for the constant 0."""
-    exact = _STEPS * log2
+    exact = STEPS * log2
     j = np.ceil(exact - 1e-12 * np.maximum(1.0, np.abs(exact)))
-    if (j > _LARGEST_INDEX).any():
+    if (j > LARGEST_INDEX).any():
         raise DomainError(f"{name}: a constant above 2^1000 is outside the grid of theory 7")
-    return np.where(log2 == -np.inf, 0.0, np.maximum(j, -_LARGEST_INDEX))
+    return np.where(log2 == -np.inf, 0.0, np.maximum(j, -LARGEST_INDEX))
 
 
 def _point(j: Floats) -> Floats:
-    return np.exp2(j / _STEPS)
+    return np.exp2(j / STEPS)
 
 
 def _log2(x: Floats) -> Floats:
@@ -88,10 +86,10 @@ class _Abscissa:
 def _abscissae(s_A: Floats) -> tuple[_Abscissa, _Abscissa]:
     """The cell of the sign of s_A, or {0} where no other contains it; and {0}, for s_A <= 0 alone."""
     log2 = _log2(np.where(s_A == 0, 1.0, np.abs(s_A)))
-    exact, up = _STEPS * log2, _above("s_A", log2)
+    exact, up = STEPS * log2, _above("s_A", log2)
     # the decay rate is rounded down
     down = np.floor(exact + 1e-12 * np.maximum(1.0, np.abs(exact)))
-    zero = (s_A == 0) | ((s_A < 0) & (down < -_LARGEST_INDEX))
+    zero = (s_A == 0) | ((s_A < 0) & (down < -LARGEST_INDEX))
     j = np.where(s_A < 0, down, up)
     own = _Abscissa(
         np.where(zero, 0.0, np.sign(s_A) * _point(np.where(zero, 0.0, j))),
@@ -111,7 +109,7 @@ def _number_of_parts(s_A: Floats, cap: Floats, T: Floats) -> Floats:
     if near.any():
         K, s_A, cap, T = (np.array(np.broadcast_to(x, near.shape)) for x in (K, s_A, cap, T))
         for place in map(tuple, np.argwhere(near)):
-            points = (grid(round(_STEPS * math.log2(value))) for value in (s_A[place], cap[place]))
+            points = (grid(round(STEPS * math.log2(value))) for value in (s_A[place], cap[place]))
             K[place] = max(1, math.ceil(math.prod(map(Fraction, points), start=Fraction(int(T[place]), 4))))
     return K
 
@@ -123,9 +121,9 @@ def _refined(s_A: _Abscissa, cap: Floats, true_s_A: Floats, true_cap: Floats, T:
     def part(name: str, coarse: Floats, value: Floats) -> Floats:
         log2 = _log2(np.where(K > 1, value, 1.0))
         low = _above(name, log2) - 1
-        steps = K * (_STEPS * log2 - low)
+        steps = K * (STEPS * log2 - low)
         high = np.clip(np.ceil(steps - 4e-16 * np.abs(K * low)), 1.0, K)
-        return np.where(K > 1, np.exp2((low + high / K) / _STEPS), coarse)
+        return np.where(K > 1, np.exp2((low + high / K) / STEPS), coarse)
 
     return part("s_A", s_A.value, true_s_A), part("M", cap, true_cap), 2 * np.log(K)
 

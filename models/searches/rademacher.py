@@ -23,14 +23,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants
+from ssm_bounds.bounds.architectures.selective_ssm.table import BALL_RADII, L1_RADII
 from ssm_bounds.bounds.values import DomainError, Gate, require
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
 from ssm_bounds.models.selective_ssm.scan import last_output
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 
 Signs = NDArray[np.int8]
-_RADII = ("B_A", "s_A", "B_B", "B_C", "B_q", "p_lo", "p_hi", "B_w", "B_u")
-_L1 = ("M_A", "M_B", "M_C", "M_q", "M_w")
 _INSIDE = 1 - 2.0**-40  # norms of a member, so that rounding does not carry it out of the class
 _STEPS = tuple(2.0**-i for i in range(8))
 _SWEEPS = 20
@@ -183,10 +182,10 @@ def _below(value: Fraction) -> float:
 
 def _check_class(constants: ClassConstants) -> None:
     require(constants.k == 1, f"theory.md 9 is stated for one output, got k = {constants.k}")
-    for name in ("V", "M", *_L1):
+    for name in ("V", "M", *L1_RADII):
         value = getattr(constants, name)
         require(value is None, f"the ascent is over the ball class of theory 9.1, without {name}: got {value!r}")
-    for name in _RADII:
+    for name in BALL_RADII:
         value = getattr(constants, name)
         require(
             Fraction(float(value)) == value, f"{name}: members have float64 weights, so round {value!r} to one first"

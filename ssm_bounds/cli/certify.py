@@ -196,6 +196,8 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     if options["data"] is not None:
         stated |= {"data": Data(read_data(options["data"], options["test"])), "test": None}
+    if len(paths) > 1:
+        _keep_what_is_loaded()
     work = zip(paths, map(partial(_attempt, stated), paths), strict=True)
     if len(paths) < 8 or not sys.stderr.isatty():
         return work
@@ -203,6 +205,15 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     from rich.progress import track
 
     return iter(track(work, description="certifying", total=len(paths), console=Console(stderr=True), transient=True))
+
+
+def _keep_what_is_loaded() -> None:
+    """Modules stay to the end: no collection of garbage between two files has to go through them."""
+    import gc
+
+    import ssm_bounds.certificate  # noqa: F401
+
+    gc.freeze()
 
 
 def _attempt(stated: dict[str, Any], path: Path) -> Certificate | Exception:

@@ -126,7 +126,7 @@ def test_a_further_checkpoint():
     subprocess.run([sys.executable, "-c", start], check=True)
     cold = sum(os.times()[2:4]) - before
     print(f"\n\none checkpoint more, CPU seconds; imports {cold:.2f}; load {os.getloadavg()[0]:.1f}")
-    print(f"{'':20} {'first':>8} {'further':>8} {'further / (imports + first)':>28}")
+    print(f"{'':20} {'first, s':>8} {'further, ms':>12} {'further / (imports + first)':>28}")
     for name, data in (("without data", None), ("with data", Data(majority(700, 200, seed=0)))):
         stated = {"m": 700} if data is None else {"data": data}
         spent = []
@@ -135,4 +135,4 @@ def test_a_further_checkpoint():
             certify(ask(trained(seed), models_on_test=12, **stated))
             spent.append(time.process_time() - began)
         further = min(spent[1:])
-        print(f"{name:20} {spent[0]:8.3f} {further:8.3f} {further / (cold + spent[0]):28.3f}")
+        print(f"{name:20} {spent[0]:8.3f} {1e3 * further:12.1f} {further / (cold + spent[0]):28.3f}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import base64
+import math
 import re
 import struct
+from queue import Empty
 
 import nbformat
 import numpy as np
@@ -16,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 import ssm_bounds
 from ssm_bounds.experiments.run import TASKS
 from tests.notebooks import (
+    EXECUTE,
     FOLDER,
     NOTEBOOKS,
     TOLERANCES,
@@ -169,6 +173,37 @@ def test_the_checks_can_fail(tmp_path):
     shown = code(nbformat.reads(normalised(notebook), as_version=4))
     assert shown[0].outputs[0].data["text/plain"] == "1.0", "a slider is replaced by what it shows"
     assert [output.output_type for output in shown[1].outputs] == ["error"] and not shown[2].outputs
+
+
+def test_an_answer_whose_arrival_was_missed_is_found_a_second_later():
+    """A poll that no message wakes tells of it when it ends: at the time limit of the cell, if that were one wait."""
+    names: dict = {}
+    exec(EXECUTE, names)
+    channels = names["AsyncZMQSocketChannel"]
+    get_msg, channels.get_msg = channels.get_msg, names["wait"]  # in this process as it was
+
+    class Deaf:
+        """A socket with a message from the third second on."""
+
+        waited = 0.0
+
+        async def poll(self, milliseconds):
+            self.waited += math.inf if milliseconds is None else milliseconds / 1000
+            return self.waited > 2.5
+
+    class Channel(channels):
+        def __init__(self):
+            self.socket = Deaf()
+
+        async def _recv(self):
+            return {"content": "an answer"}
+
+    for limit in (120, None):
+        channel = Channel()
+        assert asyncio.run(get_msg(channel, timeout=limit)) == {"content": "an answer"}
+        assert channel.socket.waited == 3.0
+    with pytest.raises(Empty):
+        asyncio.run(get_msg(Channel(), timeout=0))
 
 
 def image(width, height):

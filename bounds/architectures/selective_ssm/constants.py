@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ssm_bounds.bounds.selection.splits import Group
-from ssm_bounds.bounds.values import Gate, Scalar, check_fields, require, require_finite
+from ssm_bounds.bounds.values import DomainError, Gate, Scalar, check_fields, require, require_finite
 
 Norms = Literal["spectral", "vocabulary"]
 SHAPE = ("d", "N", "k", "V")
@@ -135,11 +135,12 @@ class ClassConstants:
         check_fields("ClassConstants", self, counts=SHAPE, radii=(*RADII, "M"))
         for name in ("s_A", "p_lo", "p_hi"):
             require_finite("ClassConstants", name, getattr(self, name))
-        require(self.p_lo <= self.p_hi, f"ClassConstants: p_lo = {self.p_lo!r} exceeds p_hi = {self.p_hi!r}")
-        require(
-            Fraction(self.B_A) + Fraction(self.s_A) >= 0,
-            f"ClassConstants: the box [-B_A, s_A] is empty for B_A = {self.B_A!r}, s_A = {self.s_A!r}",
-        )
+        if self.p_lo > self.p_hi:
+            raise DomainError(f"ClassConstants: p_lo = {self.p_lo!r} exceeds p_hi = {self.p_hi!r}")
+        if -Fraction(self.B_A) > self.s_A:
+            raise DomainError(
+                f"ClassConstants: the box [-B_A, s_A] is empty for B_A = {self.B_A!r}, s_A = {self.s_A!r}"
+            )
         plain = all(radius is None for radius in (self.M_A, self.M_B, self.M_C, self.M_w))
         require(self.norms in ("spectral", "vocabulary"), f"norms: 'spectral' or 'vocabulary', got {self.norms!r}")
         require(

@@ -6,6 +6,7 @@ group's bound are paid for. So the programme may work in float64 and with a smoo
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ssm_bounds.bounds.architectures.block import Block
 from ssm_bounds.bounds.architectures.selective_ssm.blocks import coefficients, count, images
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants, DecayGroups, MeasuredConstants
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
@@ -113,16 +115,37 @@ def _best_labels(levels: _Levels, blocks: Sequence[_Block], multiplier: float, *
 
 def _blocks(shell: ClassConstants, T: int, cells: Sequence[Cell], item: Item, eps: float) -> list[_Block]:
     """The matrices of an item and, for each level, the scale at which a product would weigh them there."""
-    divided = [block for block in SELECTIVE_SSM.blocks if block.item == item]
-    found: dict[str, list[float]] = {block.key: [] for block in divided}
-    for cell in cells:
-        at = replace(shell, s_A=cell.value)
-        blocks = images(at, coefficients(at, T), divided)
-        for name, scales in found.items():
-            surrogates = blocks[name].surrogates()
-            scales.append(max(surrogates[0].log_scale, -700.0) - log_of(eps) if surrogates else -700.0)
-    sizes = (count(SELECTIVE_SSM.per_item(block), shell) for block in divided)
-    return [_Block(size, np.array(scales)) for size, scales in zip(sizes, found.values(), strict=True)]
+    bare, log_eps = replace(shell, s_A=0.0), log_of(eps)
+    scales = zip(*(_log_scales(bare, cell.value, T, item) for cell in cells), strict=True)
+    return [
+        _Block(
+            count(SELECTIVE_SSM.per_item(block), shell),
+            np.array([-700.0 if scale is None else max(scale, -700.0) - log_eps for scale in found]),
+        )
+        for block, found in zip(_divided(item), scales, strict=True)
+    ]
+
+
+def _divided(item: Item) -> list[Block]:
+    return [block for block in SELECTIVE_SSM.blocks if block.item == item]
+
+
+@functools.lru_cache(maxsize=512)
+def _log_scales(bare: ClassConstants, s_A: Scalar, T: int, item: Item) -> tuple[float | None, ...]:
+    """ln g of each matrix of an item in a class with s_A, None where the output does not depend on it.
+
+    ``bare``: the class with another s_A, as several that are split share the rest of theirs.
+    """
+    at = _with_abscissa(bare, s_A)
+    divided = _divided(item)
+    blocks = images(at, coefficients(at, T), divided)
+    surrogates = [blocks[block.key].surrogates() for block in divided]
+    return tuple(found[0].log_scale if found else None for found in surrogates)
+
+
+@functools.lru_cache(maxsize=512)
+def _with_abscissa(bare: ClassConstants, s_A: Scalar) -> ClassConstants:
+    return replace(bare, s_A=s_A)
 
 
 def _groups(labels: Sequence[int], bounds: Sequence[Scalar]) -> tuple[Group, ...]:

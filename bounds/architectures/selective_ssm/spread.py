@@ -73,7 +73,8 @@ class Slopes(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """The suprema after the first move that depend on what the embedding moved alone, named as in :class:`Suprema`.
+    """The suprema after the first move that depend on what the embedding moved alone, named as in :class:`Suprema`;
+    those by channel (d,1).
 
     ``product``, ``slope``, ``curve`` (d,N): of u_j (W_B u)_n (W_C u_T)_n its supremum, its first derivative along the
     move and its second.
@@ -93,13 +94,17 @@ class Moved(NamedTuple):
 def spread(
     center: Center, width: Mapping[str, Numbers], reach: Mapping[str, Any], near: Numbers, far: Numbers
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
-    """V_1; the variances of W_B (N,), W_C (N,) and W (d,) by group; the remainder by entries of A (d,N).
+    """V_1; the variances of W_B (1,N), W_C (1,N) and W (d,1) by group; the remainder by entries of A (d,N).
 
     ``width``: sigma of A (d,N), W_B, W_C (N,), W (d,), q, p, embedding (), 0 for what does not move. ``reach``: r of
     each but W. ``near``, ``far``: R_1, R_2, R_3 (3,d,N) at theta and at the moved decays and gates.
     """
     h = {name: r * width[name] for name, r in reach.items()}
-    return spread_of(center, width, h, near, slopes(center, near), moved(center, h["embedding"]), far)
+    columns = {**width, "W": width["W"][:, None]}
+    first, later, remainder = spread_of(
+        center, columns, h, near, slopes(center, near), moved(center, h["embedding"]), far
+    )
+    return first[0, 0], later, remainder
 
 
 def slopes(center: Center, near: Numbers) -> Slopes:
@@ -110,7 +115,7 @@ def slopes(center: Center, near: Numbers) -> Slopes:
     rows = (
         total(read * sup.image_C * sup.image_B)
         + total(sup.image_C * sup.rows_B * total(sup.omega[:, None] * sup.channel[:, None] * R_1, axis=0))
-        + total(sup.rows_C * _readout(read, R_1.max(0), sup.channel_image_B, sup.readout_l1_image_B))
+        + total(sup.rows_C * _readout(read, _top(R_1), sup.channel_image_B, sup.readout_l1_image_B))
         + gates * sup.q_l2
     )
     return Slopes(gates, rows)
@@ -119,16 +124,16 @@ def slopes(center: Center, near: Numbers) -> Slopes:
 def moved(center: Center, h_E: Numbers) -> Moved:
     """What :func:`spread` needs of the move of the embedding alone."""
     sup = center.at
-    channel, input_l2 = sup.channel + h_E, sup.input_l2 + h_E
+    channel, input_l2 = sup.channel[:, None] + h_E, sup.input_l2 + h_E
     image_B, image_C = sup.image_B + sup.rows_B * h_E, sup.image_C + sup.rows_C * h_E
-    channel_image_B = sup.channel_image_B + h_E * sup.image_B + h_E * channel[:, None] * sup.rows_B
-    slope = h_E * (image_B * image_C + channel[:, None] * sup.rows_B * image_C + channel_image_B * sup.rows_C)
-    curve = sup.rows_B * image_C + image_B * sup.rows_C + channel[:, None] * sup.rows_B * sup.rows_C
+    channel_image_B = sup.channel_image_B + h_E * sup.image_B + h_E * channel * sup.rows_B
+    slope = h_E * (image_B * image_C + channel * sup.rows_B * image_C + channel_image_B * sup.rows_C)
+    curve = sup.rows_B * image_C + image_B * sup.rows_C + channel * sup.rows_B * sup.rows_C
     return Moved(
         input_l2=input_l2,
         image_C=image_C,
         channel_image_B=channel_image_B,
-        channel_input_l2=sup.channel_input_l2 + h_E * sup.input_l2 + h_E * channel,
+        channel_input_l2=sup.channel_input_l2[:, None] + h_E * sup.input_l2 + h_E * channel,
         readout_l1_input_l2=sup.readout_l1_input_l2 + h_E * (sup.readout_l1 + sup.omega_l2 * input_l2),
         readout_l1_image_B=sup.readout_l1_image_B + h_E * (sup.omega_l2 * image_B + sup.readout_l1 * sup.rows_B),
         product=channel_image_B * image_C,
@@ -146,7 +151,11 @@ def spread_of(
     after: Moved,
     far: Numbers,
 ) -> tuple[Numbers, tuple[Numbers, Numbers, Numbers], Numbers]:
-    """:func:`spread` from its parts; ``h``: the most that each group moves."""
+    """:func:`spread` from its parts; ``h``: the most that each group moves.
+
+    W is (d,1) here and V_1 (1,1). Many at once: all of ``width`` (n,d,N), (n,1,N), (n,d,1) or (n,1,1), ``h`` like it,
+    ``far`` (3,n,d,N); each comes out to the last bit as by itself.
+    """
     later = _later(center, width, h, after, far[0])
     return _first(center, width, near[1], at_theta), later, _remainder(center, h, after, far)
 
@@ -156,7 +165,7 @@ def _first(center: Center, width: Mapping[str, Numbers], R_2: Numbers, at_theta:
     sup = center.at
     decay = width["A"] * sup.omega[:, None] * sup.image_C * sup.channel_image_B * R_2
     gates = _square(at_theta.gates) * (_square(width["p"]) + _square(width["q"] * sup.input_l2))
-    return total(_square(decay)) + gates + _square(width["embedding"] * at_theta.rows)
+    return whole(_square(decay)) + gates + _square(width["embedding"] * at_theta.rows)
 
 
 def _remainder(center: Center, h: Mapping[str, Numbers], after: Moved, far: Numbers) -> Numbers:
@@ -176,20 +185,31 @@ def _later(
     center: Center, width: Mapping[str, Numbers], h: Mapping[str, Numbers], after: Moved, F_1: Numbers
 ) -> tuple[Numbers, Numbers, Numbers]:
     """The variances of W_B, W_C and W, each after those before it."""
-    read, top, input_l2 = center.at.omega[:, None] * F_1, F_1.max(0), after.channel_input_l2[:, None]
+    read, top, input_l2 = center.at.omega[:, None] * F_1, _top(F_1), after.channel_input_l2
     per_B = after.image_C * _readout(read, top, input_l2, after.readout_l1_input_l2)
     channel_image_B = after.channel_image_B + h["W_B"] * input_l2
     readout_l1_image_B = after.readout_l1_image_B + h["W_B"] * after.readout_l1_input_l2
     per_C = after.input_l2 * _readout(read, top, channel_image_B, readout_l1_image_B)
-    per_w = total((after.image_C + h["W_C"] * after.input_l2) * F_1 * channel_image_B, axis=1)
+    per_w = (after.image_C + h["W_C"] * after.input_l2) * F_1 * channel_image_B
+    per_w = total(per_w.swapaxes(-2, -1), axis=-2)[..., None]
     return _square(width["W_B"] * per_B), _square(width["W_C"] * per_C), center.rows * _square(width["W"] * per_w)
 
 
 def _readout(read: Numbers, top: Numbers, channel: Numbers, readout_l1: Numbers) -> Numbers:
-    """``sum_j omega_j R_1 |u_j| f`` (N,) at most, of ``read = omega R_1`` (d,N): each |u_j| f by itself, or R_1 at its
-    largest, ``top`` (N,), and all of ``|omega o u|_1 f``. For f = (W_B u)_n: |h_n|, the factor of (W_C u_T)_n in z.
+    """``sum_j omega_j R_1 |u_j| f`` (1,N) at most, of ``read = omega R_1`` (d,N): each |u_j| f by itself, or R_1 at its
+    largest, ``top`` (1,N), and all of ``|omega o u|_1 f``. For f = (W_B u)_n: |h_n|, the factor of (W_C u_T)_n in z.
     """
-    return np.minimum(total(read * channel, axis=0), readout_l1 * top)
+    return np.minimum(total(read * channel, axis=-2)[..., None, :], readout_l1 * top)
+
+
+def _top(R_1: Numbers) -> Numbers:
+    """The largest of the channels: (d,N) to (1,N)."""
+    return R_1.max(-2, keepdims=True)
+
+
+def whole(values: Numbers) -> Numbers:
+    """The sum of the last two axes, which stay with length 1."""
+    return np.asarray(total(values.reshape(*values.shape[:-2], -1), axis=-1))[..., None, None]
 
 
 def _square(value: Numbers) -> Numbers:

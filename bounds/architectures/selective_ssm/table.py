@@ -7,7 +7,7 @@ the gate in the largest move of a logit; the embedding in the largest l2 move of
 
 from __future__ import annotations
 
-from sympy import Expr, Integer, log
+from sympy import Expr, Integer, log, sqrt
 
 from ssm_bounds.bounds.architectures.block import Architecture, Block, Theorem
 from ssm_bounds.bounds.covers.lemmas import Box, Volume
@@ -105,3 +105,27 @@ SELECTIVE_SSM = Architecture(
 )  # fmt: skip
 """theory 5.1, 5.3 to 5.5 and 2. With decay groups (5.2) a group's coefficient is that of its block with the group's
 bound as s_A. *repaired* with its rho (``sums.RHO``); *published* is our reading of the printed chain."""
+
+
+def _norms(block: Block) -> tuple[Expr, ...]:
+    """Those over the rows of the embedding move with it too."""
+    seminorms = SEMINORMS.values() if block.part == "embedding" else (SEMINORMS.get(block.radius),)
+    return tuple(norm for norm in (block.radius, block.l1, *seminorms) if norm is not None)
+
+
+NORMS = {block.radius: _norms(block) for block in SELECTIVE_SSM.blocks if block.radius.is_Symbol}
+"""Of each tensor that one norm bounds, all its norms: they grow alike when it is scaled."""
+
+BALL_RADII = tuple(dict.fromkeys(s.name for b in SELECTIVE_SSM.blocks for s in sorted(b.radius.free_symbols, key=str)))
+"""The constants that single out a ball or a box of each tensor."""
+
+L1_RADII = tuple(block.l1.name for block in SELECTIVE_SSM.blocks if block.l1 is not None)
+"""Those of the entrywise l1 norms."""
+
+LARGEST_L1 = tuple(
+    (block.l1, block.entries * (B_A if block.metric == "max" else block.radius / sqrt(d)))
+    for block in SELECTIVE_SSM.blocks
+    if block.l1 is not None
+)
+"""The largest entrywise l1 norms that B_A and the spectral norms allow, for d >= N and d >= k: |W|_{1,1} is at most
+sqrt(entries) |W|_F, and |W|_F at most sqrt(rank) |W|_2, the rank at most entries/d."""

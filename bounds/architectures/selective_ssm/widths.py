@@ -1,12 +1,16 @@
-"""The search for the widths of a posterior (theory 8.3): float64, and free, as any widths may be certified."""
+"""The search for the widths of posteriors (theory 8.3): float64, and free, as any widths may be certified.
+
+Several searches go in step. Each is a generator that yields what it asks for; what several ask for at the same time is
+computed in one batch, and comes out to the last bit as for one alone.
+"""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +23,16 @@ from ssm_bounds.bounds.architectures.selective_ssm.spread import (
     moved,
     slopes,
     spread_of,
+    whole,
 )
 from ssm_bounds.bounds.evaluate.elementary import exp, exp_of, expm1, log, softplus_of, total
 
 Array = NDArray[np.float64]
 Widths: TypeAlias = Mapping[str, Array]
 """sigma by block and group."""
+Found = TypeVar("Found")
+Search: TypeAlias = Generator[tuple[Callable[[Array], Any], Array], Any, Found]
+"""Yields a function of rows (n,P) and its row (P,), is sent the value of that row, and returns what it found."""
 
 _SERIES = np.array([[1 / (math.factorial(i) * (k + 1 + i)) for k in range(3)] for i in range(14)])
 _SURE = 1e-9  # what grows by this factor grows beyond its rounding
@@ -61,30 +69,70 @@ def moments(a: Array, M: float | Array, T: int) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """The left side of a :class:`Constraint` at some widths; sqrt(V), the variances of W_B, W_C and W by group, rho by
-    entry of A."""
+    """The left side of a :class:`Constraint` at n widths (n,1,1); sqrt(V) like it, the variances of W_B (n,1,N), W_C
+    and W (n,d,1) by group, rho by entry of A (n,d,N)."""
 
-    left: float
-    deviation: float
+    left: Array
+    deviation: Array
     later: tuple[Array, Array, Array]
     remainder: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """``rho + quantile sqrt(V) <= half`` and sigma_b <= ``most``, for the ``counts`` n_b of entries of each group.
+    """The left side of ``rho + quantile sqrt(V) <= half``, for the ``counts`` n_b of entries of each group.
 
     ``A`` (d,N), ``T``: what the sums over time depend on besides the gates; ``reach``: r of the events by block.
+    Widths are rows (n,P) of P groups, block after block in the order of ``counts``.
     """
 
     center: Center
     A: Array
     T: int
     counts: Mapping[str, int]
-    half: float
     quantile: float
     reach: Mapping[str, float]
-    most: Mapping[str, float]
+
+    @functools.cached_property
+    def _shapes(self) -> dict[str, tuple[int, int]]:
+        """As they meet (d,N)."""
+        d, N = self.A.shape
+        by_block = {"A": (d, N), "W_B": (1, N), "W_C": (1, N), "W": (d, 1)}
+        return {name: by_block.get(name, (1, 1)) for name in self.counts}
+
+    @functools.cached_property
+    def places(self) -> dict[str, slice]:
+        """Of each block in a row."""
+        ends = np.cumsum([d * N for d, N in self._shapes.values()]).tolist()
+        return {name: slice(start, end) for name, start, end in zip(self.counts, [0, *ends], ends, strict=False)}
+
+    def row(self, value: Mapping[str, Any]) -> Array:
+        """What is given by block, alike in its groups or not, as a row (P,)."""
+        sizes = {name: math.prod(shape) for name, shape in self._shapes.items()}
+        return np.concatenate(
+            [np.broadcast_to(np.ravel(value[name]), n) for name, n in sizes.items()], dtype=np.float64
+        )
+
+    def by_block(self, row: Array) -> dict[str, Array]:
+        """sigma of A (d,N), W_B, W_C (N,), W (d,), q, p, embedding (): 0 for what does not move."""
+        d, N = self.A.shape
+        shapes = {"A": (d, N), "W_B": (N,), "W_C": (N,), "W": (d,)}
+        found = {name: row[place].reshape(shapes.get(name, ())) for name, place in self.places.items()}
+        return dict.fromkeys(("q", "p", "embedding"), np.zeros(())) | found
+
+    @functools.cached_property
+    def _reaches(self) -> Array:
+        return self.row({"W": 0.0} | dict(self.reach))
+
+    @functools.cached_property
+    def numbers(self) -> Array:
+        """n_b as a row."""
+        return self.row(self.counts)
+
+    @functools.cached_property
+    def questions(self) -> tuple[Callable[[Array], Any], ...]:
+        """What a search may ask of rows of widths, the dearest last."""
+        return self.left, self.cost, self.elasticities
 
     @functools.cached_property
     def near(self) -> Array:
@@ -105,76 +153,140 @@ class Constraint:
         logit = self.center.at.logit
         return 1.0 if logit is None else softplus_of(float(logit) + moved)
 
-    def farthest(self, width: Widths) -> tuple[dict[str, Array], float]:
-        """The most that each group moves on the events, and the largest gate then."""
-        sup = self.center.at
-        h = {name: r * width[name] for name, r in self.reach.items()}
-        return h, self.gate(float(drift(sup.input_l2, sup.q_l2, h)))
+    def parts(self, rows: Array) -> dict[str, Any]:
+        """By block, as they meet (n,d,N)."""
+        found = {name: rows[:, self.places[name]].reshape(-1, *shape) for name, shape in self._shapes.items()}
+        return dict.fromkeys(("q", "p", "embedding"), 0.0) | found
 
-    def read(self, width: Widths, h: Widths, far: Array) -> Reading:
-        """``h``: of :meth:`farthest`; ``far`` (3,d,N): about R_1, R_2, R_3 there."""
+    def farthest(self, rows: Array) -> tuple[dict[str, Any], Array]:
+        """The most that each group moves on the events, and the largest gate then (n,1,1)."""
+        sup, h = self.center.at, self.parts(rows * self._reaches)
+        drifts = np.zeros((len(rows), 1, 1)) + drift(sup.input_l2, sup.q_l2, h)
+        return h, np.array([self.gate(move) for move in drifts.ravel().tolist()])[:, None, None]
+
+    def read(self, rows: Array, h: Mapping[str, Any], far: Array) -> Reading:
+        """``h``: of :meth:`farthest`; ``far`` (3,n,d,N): about R_1, R_2, R_3 there."""
         after = moved(self.center, h["embedding"]) if self.still is None else self.still
-        first, later, remainder = spread_of(self.center, width, h, self.near, self.at_theta, after, far)
-        deviation = math.sqrt(first + sum(map(total, later)) + 1e-300)
-        return Reading(float(total(remainder) + self.quantile * deviation), deviation, later, remainder)
+        first, later, remainder = spread_of(self.center, self.parts(rows), h, self.near, self.at_theta, after, far)
+        by_B, by_C, by_w = map(whole, later)
+        deviation = np.sqrt(first + (by_B + by_C + by_w) + 1e-300)
+        return Reading(whole(remainder) + self.quantile * deviation, deviation, later, remainder)
 
-    def left(self, width: Widths) -> float:
-        h, M = self.farthest(width)
-        return self.read(width, h, moments(self.A + h["A"], M, self.T)).left
+    def left(self, rows: Array) -> list[float]:
+        h, M = self.farthest(rows)
+        found: list[float] = self.read(rows, h, moments(self.A + h["A"], M, self.T)).left.ravel().tolist()
+        return found
+
+    def cost(self, rows: Array) -> list[float]:
+        """``-sum n_b ln sigma_b``."""
+        logs = log(rows)
+        sums = (n * total(logs[:, self.places[name]], axis=1) for name, n in self.counts.items())
+        found: list[float] = (-sum(sums)).tolist()
+        return found
+
+    def elasticities(self, rows: Array) -> Array:
+        """Of the left side in each width: by the chain rule for V, numerically for rho and the first blocks."""
+        alone = sorted(self.counts.keys() - {"A", "W_B", "W_C", "W"})
+        grown = np.ones((2 + len(alone), 1, rows.shape[1]))
+        for factor, name in zip(grown[1:], ("A", *alone), strict=True):
+            factor[:, self.places[name]] = 1 + _STEP
+        n, probes = len(rows), (rows * grown).reshape(-1, rows.shape[1])
+        h, M = self.farthest(probes)
+        # the sums over time in one batch: of each probe, and of the first ones with their decays alone moved further
+        decays = np.concatenate([self.A + h["A"], self.A + (1 + _STEP) * h["A"][:n]])
+        far = moments(decays, np.concatenate([M, M[:n]]), self.T)
+        read = self.read(probes, h, far[:, : len(probes)])
+        left = read.left.reshape(-1, n, 1, 1)
+        moves = {name: h[name][:n] for name in ("W_B", "W_C")}
+        later = tuple(value[:n] for value in read.later)
+        variance = _variances(self, self.parts(rows)["A"], moves, later, far[0, :n], far[0, len(probes) :])
+        found = {name: self.quantile * value / read.deviation[:n] for name, value in variance.items()}
+        found["A"] = found["A"] + (read.remainder[n : 2 * n] - read.remainder[:n]) / _STEP
+        for name, other in zip(alone, left[2:], strict=True):
+            found[name] = (other - left[0]) / _STEP
+        flat = np.concatenate([found[name].reshape(n, -1) for name in self.counts], axis=1)
+        return np.maximum(flat, 1e-12 * left[0, :, 0])
 
 
-def fit_widths(constraint: Constraint, start: Widths, rounds: int) -> dict[str, Array]:
-    """Widths that nearly minimise ``-sum n_b ln sigma_b`` under the constraint.
+@dataclass(frozen=True, slots=True, eq=False)
+class Goal:
+    """Widths wanted: the constraint's right side, ``most`` of each sigma_b by block, and from where to search."""
+
+    half: float
+    most: Mapping[str, float]
+    start: Widths
+
+
+def fit_widths(constraint: Constraint, goals: Sequence[Goal], rounds: int) -> list[dict[str, Array]]:
+    """For each goal widths that nearly minimise ``-sum n_b ln sigma_b`` under the constraint.
 
     In ln sigma the problem is convex; where it is solved, n_b is proportional to the elasticity of the left side in
     sigma_b.
     """
-    width, slope = _scaled(constraint, start, _SLOPE)
-    best, stride = _cost(constraint, width), 0.5
-    step = _direction(constraint, width)
+    searches = [_search(constraint, goal, rounds) for goal in goals]
+    return [constraint.by_block(row) for row in _in_step(constraint, searches)]
+
+
+def _in_step(constraint: Constraint, searches: Sequence[Search[Found]]) -> list[Found]:
+    """What each finds, their questions answered together."""
+    found: dict[int, Found] = {}
+    asked = {i: next(search) for i, search in enumerate(searches)}
+    while asked:
+        # the dearest question last, so that all that come to it ask it together
+        question = min((question for question, _ in asked.values()), key=constraint.questions.index)
+        those = [i for i in asked if asked[i][0] == question]
+        for i, answer in zip(those, question(np.stack([asked[i][1] for i in those])), strict=True):
+            try:
+                asked[i] = searches[i].send(answer)
+            except StopIteration as end:
+                found[i] = end.value
+                del asked[i]
+    return [found[i] for i in range(len(searches))]
+
+
+def _search(constraint: Constraint, goal: Goal, rounds: int) -> Search[Array]:
+    half, most = goal.half, constraint.row(goal.most)
+    width, slope = yield from _scaled(constraint, half, most, constraint.row(goal.start), _SLOPE)
+    best, stride = (yield constraint.cost, width), 0.5
+    step = _direction(constraint, width < most, (yield constraint.elasticities, width))
     for _ in range(rounds):
-        longer = {name: np.minimum(width[name] * exp(stride * step[name]), constraint.most[name]) for name in step}
-        trial, slope = _scaled(constraint, width | longer, slope)
-        if (found := _cost(constraint, trial)) < best:
+        longer = np.minimum(width * exp(stride * step), most)
+        trial, slope = yield from _scaled(constraint, half, most, longer, slope)
+        if (found := (yield constraint.cost, trial)) < best:
             gained, width, best, stride = best - found, trial, found, min(0.5, 1.5 * stride)
             if gained < 0.1:
                 break
-            step = _direction(constraint, width)
+            step = _direction(constraint, width < most, (yield constraint.elasticities, width))
         else:
             stride /= 2
     return width
 
 
-def _cost(constraint: Constraint, width: Widths) -> float:
-    counts = constraint.counts
-    ends = np.cumsum([width[name].size for name in counts])
-    logs = np.split(log(np.concatenate([width[name].ravel() for name in counts])), ends[:-1])
-    return -sum(n * float(total(part)) for n, part in zip(counts.values(), logs, strict=True))
-
-
-def _scaled(constraint: Constraint, width: Widths, slope: float) -> tuple[dict[str, Array], float]:
+def _scaled(
+    constraint: Constraint, half: float, most: Array, width: Array, slope: float
+) -> Search[tuple[Array, float]]:
     """The widths times one factor, as large as the constraint admits; ``slope``: as in :func:`_both_sides`."""
 
-    def at(t: float) -> dict[str, Array]:
-        factor = exp_of(t)
-        return {name: np.asarray(np.minimum(value * factor, constraint.most[name])) for name, value in width.items()}
+    def at(t: float) -> Array:
+        return np.minimum(width * exp_of(t), most)
 
-    def left(t: float) -> float:
-        return constraint.left(at(t))
+    def left(t: float) -> Search[float]:
+        return (yield constraint.left, at(t))
 
-    yes, no, slope = _both_sides(left, constraint.half, slope)
-    widest = {name: np.full_like(value, constraint.most[name]) for name, value in width.items()}
-    if no == math.inf and constraint.left(widest) <= constraint.half:
-        return widest, slope
+    yes, no, slope = yield from _both_sides(left, half, slope)
+    if no == math.inf and (yield constraint.left, most) <= half:
+        return most, slope
 
-    def admits(t: float) -> bool:
+    def admits(t: float) -> Search[bool]:
         """Known without a look outside of the two places: the left side increases."""
-        return left(t) <= constraint.half if yes - _SURE < t < no + _SURE else t < no
+        return (yield from left(t)) <= half if yes - _SURE < t < no + _SURE else t < no
 
-    return at(_largest(admits)), slope
+    return at((yield from _largest(admits))), slope
 
 
-def _both_sides(value: Callable[[float], float], most: float, slope: float) -> tuple[float, float, float]:
+def _both_sides(
+    value: Callable[[float], Search[float]], most: float, slope: float
+) -> Search[tuple[float, float, float]]:
     """Places close to each other with ``value(yes) <= most < value(no)``, value increasing; infinite where not found.
 
     By the secant method in the logarithm, from 0, a little beyond where it points to once that is near. ``slope``: a
@@ -183,7 +295,7 @@ def _both_sides(value: Callable[[float], float], most: float, slope: float) -> t
     yes, no = -math.inf, math.inf
     t, last = 0.0, None
     for _ in range(8):
-        found = value(t)
+        found = yield from value(t)
         if not 0 < found < math.inf:
             break
         excess = math.log(found / most)
@@ -202,73 +314,60 @@ def _both_sides(value: Callable[[float], float], most: float, slope: float) -> t
     return yes, no, slope
 
 
-def _largest(admits: Callable[[float], bool]) -> float:
+def _largest(admits: Callable[[float], Search[bool]]) -> Search[float]:
     """About the largest t that is admitted, where all smaller ones are: by steps from 0 that double, then halved."""
     low, high, step = 0.0, 0.0, 0.1
-    if admits(0.0):
-        while admits(high := high + step) and high < 60:
+    if (yield from admits(0.0)):
+        while (yield from admits(high := high + step)) and high < 60:
             low, step = high, 2 * step
     else:
-        while not admits(low := low - step):
+        while not (yield from admits(low := low - step)):
             if low <= -400:
                 return low
             high, step = low, 2 * step
     while high - low > 2e-4:
         middle = (low + high) / 2
-        low, high = (middle, high) if admits(middle) else (low, middle)
+        low, high = (middle, high) if (yield from admits(middle)) else (low, middle)
     return low
 
 
-def _direction(constraint: Constraint, width: Widths) -> dict[str, Array]:
-    """Of ln sigma, towards n_b proportional to the elasticity; half of it would do for a quadratic left side."""
-    counts, elasticity = constraint.counts, _elasticities(constraint, width)
-    free = {name: width[name] < constraint.most[name] for name in counts}
-    entries = sum(n * int(free[name].sum()) for name, n in counts.items()) or 1
-    whole = sum(float(total(elasticity[name][free[name]])) for name in counts) or 1.0
-    return {name: np.clip(log(n / entries * whole / elasticity[name]), -4, 4) for name, n in counts.items()}
-
-
-def _elasticities(constraint: Constraint, width: Widths) -> dict[str, Array]:
-    """Of the left side in each width: by the chain rule for V, numerically for rho and the first blocks."""
-    alone = sorted(constraint.counts.keys() - {"A", "W_B", "W_C", "W"})
-    probes = [width, *({**width, name: width[name] * (1 + _STEP)} for name in ("A", *alone))]
-    moves, gates = zip(*map(constraint.farthest, probes), strict=True)
-    # the sums over time in one batch: of each probe, and of the first with its decays alone moved further
-    decays = np.stack([*(constraint.A + h["A"] for h in moves), constraint.A + (1 + _STEP) * moves[0]["A"]])
-    far = moments(decays, np.array([*gates, gates[0]])[:, None, None], constraint.T)
-    here, grown, *others = (
-        constraint.read(probe, h, far[:, i]) for i, (probe, h) in enumerate(zip(probes, moves, strict=True))
-    )
-    variance = _variances(constraint, width, moves[0], here.later, far[0, 0], far[0, -1])
-    found = {name: constraint.quantile * value / here.deviation for name, value in variance.items()}
-    found["A"] = found["A"] + (grown.remainder - here.remainder) / _STEP
-    for name, other in zip(alone, others, strict=True):
-        found[name] = np.asarray((other.left - here.left) / _STEP)
-    return {name: np.maximum(value, 1e-12 * here.left) for name, value in found.items()}
+def _direction(constraint: Constraint, free: NDArray[np.bool_], elasticity: Array) -> Array:
+    """Of ln sigma (P,), towards n_b proportional to the elasticity; half of it would do for a quadratic left side."""
+    places, counts = constraint.places, constraint.counts
+    held = {name: (elasticity[place], free[place]) for name, place in places.items()}
+    entries = sum(n * int(held[name][1].sum()) for name, n in counts.items()) or 1
+    whole = sum(float(total(value[moves])) for value, moves in held.values()) or 1.0
+    return np.clip(log(constraint.numbers / entries * whole / elasticity), -4, 4)
 
 
 def _variances(
-    constraint: Constraint, width: Widths, h: Widths, later: tuple[Array, Array, Array], F_1: Array, further: Array
+    constraint: Constraint, A: Array, h: Widths, later: tuple[Array, ...], F_1: Array, further: Array
 ) -> dict[str, Array]:
     """``(1/2) dV/d ln sigma_b`` of the blocks that are moved last, and of A.
 
-    ``F_1``, ``further`` (d,N): R_1 at the moved decays, and where these move further by ``_STEP`` of their move.
+    ``A``: its widths; ``F_1``, ``further`` (n,d,N): R_1 at the moved decays, and where these move further by ``_STEP``
+    of their move.
     """
     sup, (by_B, by_C, by_w) = constraint.center.at, later
     omega, input_l2 = sup.omega[:, None], sup.channel_input_l2[:, None]
     rate = (further / F_1 - 1) / _STEP
     more_B, more_C = h["W_B"] * input_l2, h["W_C"] * sup.input_l2
     image_B, image_C = sup.channel_image_B + more_B + 1e-300, sup.image_C + more_C + 1e-300
-    for_B = by_B * _shares(omega * F_1 * input_l2, 0)
-    for_C = by_C * _shares(omega * F_1 * image_B, 0)
-    for_w = by_w[:, None] * _shares(image_C * F_1 * image_B, 1)
-    own = np.square(omega * sup.image_C * sup.channel_image_B * constraint.near[1] * width["A"])
+    for_B = by_B * _shares(omega * F_1 * input_l2, -2)
+    for_C = by_C * _shares(omega * F_1 * image_B, -2)
+    for_w = by_w * _shares(image_C * F_1 * image_B, -1)
+    own = np.square(omega * sup.image_C * sup.channel_image_B * constraint.near[1] * A)
     return {
         "A": own + rate * (for_B + for_C + for_w),
-        "W_B": by_B + total((for_C + for_w) * more_B / image_B, axis=0),
-        "W_C": by_C + total(for_w * more_C / image_C, axis=0),
+        "W_B": by_B + _over_channels((for_C + for_w) * more_B / image_B),
+        "W_C": by_C + _over_channels(for_w * more_C / image_C),
         "W": by_w,
     }
+
+
+def _over_channels(values: Array) -> Array:
+    found: Array = total(values, axis=-2)[..., None, :]
+    return found
 
 
 def _shares(parts: Array, axis: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ssm_bounds.models.files.formats.blocks import Config, Facts, Reader, is_mamba2, places
-from ssm_bounds.models.files.formats.mixer2 import Program, layers2
+from ssm_bounds.models.files.formats.mixer2 import plain2
 from ssm_bounds.models.files.tensors import Tensors
 
 NAME = "bamba"
@@ -22,16 +22,6 @@ def recognises(names: Collection[str], config: Config) -> bool:
 
 
 def layers(file: Tensors, facts: Facts) -> list[Reader]:
-    if facts.config is None:
-        facts.assume("family bamba: no config")
-    facts.require_silu()
-    eps = facts.eps("rms_norm_eps", 1e-5, "eps of every norm")
-    limits = facts.limits()
-    return layers2(
-        file,
-        facts,
-        norms=("input_layernorm",),
-        eps=eps,
-        said=(facts.count("mamba_n_groups"), facts.count("mamba_d_state")),
-        program=lambda G: Program(G, eps, limits=limits),
+    return plain2(
+        file, facts, NAME, norm="input_layernorm", eps="rms_norm_eps", groups="mamba_n_groups", state="mamba_d_state"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ssm_bounds.models.files.formats.blocks import Config, Facts, Reader, is_mamba2, places, root
-from ssm_bounds.models.files.formats.mixer2 import Program, layers2
+from ssm_bounds.models.files.formats.mixer2 import plain2
 from ssm_bounds.models.files.tensors import Tensors
 
 NAME = "mamba2"
@@ -22,16 +22,4 @@ def recognises(names: Collection[str], config: Config) -> bool:
 
 
 def layers(file: Tensors, facts: Facts) -> list[Reader]:
-    if facts.config is None:
-        facts.assume("family mamba2: no config")
-    facts.require_silu()
-    eps = facts.eps("layer_norm_epsilon", 1e-5, "eps of every norm")
-    limits = facts.limits()
-    return layers2(
-        file,
-        facts,
-        norms=("norm",),
-        eps=eps,
-        said=(facts.count("n_groups"), facts.count("state_size")),
-        program=lambda G: Program(G, eps, limits=limits),
-    )
+    return plain2(file, facts, NAME, norm="norm", eps="layer_norm_epsilon", groups="n_groups", state="state_size")

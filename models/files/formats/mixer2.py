@@ -175,6 +175,24 @@ def layers2(
     return [_layer(file, facts, place, norms, eps, said, program) for place in places(file.tensors)]
 
 
+def plain2(file: Tensors, facts: Facts, family: str, *, norm: str, eps: str, groups: str, state: str) -> list[Reader]:
+    """:func:`layers2` of a family without multipliers. ``norm``: what it calls a block's norm; ``eps``, ``groups``,
+    ``state``: its config's keys of the eps of every norm, of G and of N. Raises: CheckpointError.
+    """
+    if facts.config is None:
+        facts.assume(f"family {family}: no config")
+    facts.require_silu()
+    value, limits = facts.eps(eps, 1e-5, "eps of every norm"), facts.limits()
+    return layers2(
+        file,
+        facts,
+        norms=(norm,),
+        eps=value,
+        said=(facts.count(groups), facts.count(state)),
+        program=lambda G: Program(G, value, limits=limits),
+    )
+
+
 def _layer(
     file: Tensors,
     facts: Facts,

@@ -12,7 +12,14 @@ import sympy
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.blocks import blocks_of, coefficient_formulas, count, covers
 from ssm_bounds.bounds.architectures.selective_ssm.constants import DecayGroups
-from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM, SEMINORMS
+from ssm_bounds.bounds.architectures.selective_ssm.table import (
+    BALL_RADII,
+    L1_RADII,
+    LARGEST_L1,
+    NORMS,
+    SELECTIVE_SSM,
+    SEMINORMS,
+)
 from ssm_bounds.bounds.covers.entropy import LipschitzImage, Minimum
 from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume, Maurey, Volume
 from ssm_bounds.bounds.evaluate.balls import rational
@@ -36,6 +43,27 @@ CLASSES = {
 def test_every_tensor_is_a_block_of_its_size(name):
     block = next(block for block in SELECTIVE_SSM.blocks if block.name == name)
     assert block.entries == sympy.Mul(*(SIZES[axis] for axis in SHAPES[name]))
+
+
+def test_what_is_read_off_the_table():
+    """A second writing: the norms that grow with a tensor, the constants of a class, the largest l1 norms."""
+    assert {str(first): [str(norm) for norm in norms] for first, norms in NORMS.items()} == {
+        "B_w": ["B_w", "M_w", "v_w"],
+        "B_B": ["B_B", "M_B", "v_B"],
+        "B_C": ["B_C", "M_C", "v_C"],
+        "B_q": ["B_q", "M_q"],
+        "B_u": ["B_u", "v_B", "v_C", "v_w"],
+    }
+    assert sorted(BALL_RADII) == sorted(("B_A", "s_A", "B_B", "B_C", "B_q", "p_lo", "p_hi", "B_w", "B_u"))
+    assert sorted(L1_RADII) == ["M_A", "M_B", "M_C", "M_q", "M_w"]
+    d, N, k = sym.d, sym.N, sym.k
+    assert dict(LARGEST_L1) == {
+        sym.M_A: N * d * sym.B_A,
+        sym.M_B: N * sympy.sqrt(d) * sym.B_B,
+        sym.M_C: N * sympy.sqrt(d) * sym.B_C,
+        sym.M_q: sympy.sqrt(d) * sym.B_q,
+        sym.M_w: k * sympy.sqrt(d) * sym.B_w,
+    }
 
 
 def test_names_are_unique_and_every_symbol_is_declared():

@@ -133,6 +133,9 @@ def test_a_sum_has_one_order():
     assert total(rows, axis=1).tolist() == [total(row) for row in rows]
     assert total(np.asfortranarray(rows)) == total(rows) == total(rows.ravel())
     assert total(np.empty((0, 3)), axis=0).tolist() == [0.0] * 3
+    many = np.stack([rows, 3 * rows])
+    for axis in (-1, -2):
+        assert total(many, axis=axis).tolist() == [total(each, axis=axis).tolist() for each in many]
 
 
 def test_a_sum_leaves_its_argument_alone():

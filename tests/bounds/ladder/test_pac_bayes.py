@@ -343,6 +343,60 @@ def test_later_moves_at_the_caps(seed, k, size):
             moved[name] = moved[name] + move.get(name, 0)
 
 
+@pytest.mark.parametrize("embedding_in_class", [False, True])
+@pytest.mark.parametrize(("d", "N", "gate"), [(3, 2, "softplus"), (1, 1, "softplus"), (5, 3, "none")])
+def test_searches_in_step_find_to_the_last_bit_what_each_finds_alone(monkeypatch, d, N, gate, embedding_in_class):
+    weights = random_weights(3, d=d, N=N, k=2)
+    family = mpb.fit(weights, gate=gate, T=40, g=1, embedding_in_class=embedding_in_class)
+    at = [replace(family, g=g, drafts=()) for g in (Fraction(1, 7), Fraction(1), Fraction(3), Fraction(90))]
+    alone = [list(mpb.with_drafts([each])[0].drafts) for each in at]
+    calls, fitted = [], mpb.fit_widths
+    monkeypatch.setattr(mpb, "fit_widths", lambda *arguments: calls.append(arguments) or fitted(*arguments))
+    together = [list(each.drafts) for each in mpb.with_drafts(at)]
+    assert len(calls) == len(mpb.TAILS) and {len(goals) for _, goals, _ in calls} == {len(at)}
+    for one, other in zip(alone, together, strict=True):
+        assert len(one) == len(mpb.TAILS)
+        for a, b in zip(one, other, strict=True):
+            assert (a.cost, a.tail, a.reach) == (b.cost, b.tail, b.reach)
+            assert a.width.keys() == b.width.keys() and all(np.array_equal(a.width[n], b.width[n]) for n in a.width)
+
+
+@pytest.mark.parametrize("embedding_in_class", [False, True])
+@pytest.mark.parametrize(("d", "N"), [(1, 1), (7, 5), (6, 11)])
+def test_a_row_of_a_batch_is_what_it_is_alone(monkeypatch, d, N, embedding_in_class):
+    asked, fitted = [], mpb.fit_widths
+    monkeypatch.setattr(mpb, "fit_widths", lambda *arguments: asked.append(arguments) or fitted(*arguments))
+    weights = random_weights(4, d=d, N=N, k=2)
+    list(mpb.fit(weights, gate="softplus", T=40, g=1, embedding_in_class=embedding_in_class).drafts)
+    constraint, (goal,), _ = asked[1]
+    rng = np.random.default_rng(0)
+    rows = constraint.row(goal.start) * np.exp(rng.normal(size=(9, constraint.numbers.size)))
+    for question in constraint.questions:
+        alone = [np.asarray(question(row[None])[0]) for row in rows]
+        assert all(map(np.array_equal, question(rows), alone)), question
+    back = [constraint.row(constraint.by_block(row)) for row in rows]
+    assert np.array_equal(back, rows)
+
+
+def test_a_search_that_ends_leaves_the_others(monkeypatch):
+    """Where one family has no Q its drafts end, and those of the others are what they were."""
+    family = mpb.fit(random_weights(3), gate="softplus", T=40, g=1)
+    at = [replace(family, g=g, drafts=()) for g in (Fraction(1), Fraction(2))]
+    (alone,) = mpb.with_drafts(at[1:])
+    fitted = mpb.fit_widths
+
+    def broken(constraint, goals, rounds):
+        found = fitted(constraint, goals, rounds)
+        if len(goals) > 1 and constraint.quantile > mpb.quantile(mpb.TAILS[1]):
+            found[0]["A"][0, 0] = math.inf
+        return found
+
+    monkeypatch.setattr(mpb, "fit_widths", broken)
+    first, second = mpb.with_drafts(at)
+    assert [draft.cost for draft in second.drafts] == [draft.cost for draft in alone.drafts]
+    assert len(first.drafts) == 2 < len(second.drafts) == len(mpb.TAILS)
+
+
 def drawn(weights: Weights, found: mpb.Posterior, draws: int, x: torch.Tensor) -> torch.Tensor:
     """z of ``draws`` models from Q on each sequence: (draws,b,k)."""
     rng = np.random.default_rng(0)
@@ -371,7 +425,13 @@ def test_widths_are_those_of_plain_bisection(monkeypatch, gate, T, g, embedding_
         return [value.tobytes() for draft in family.drafts for value in draft.width.values()]
 
     quick = found()
-    monkeypatch.setattr(widths, "_both_sides", lambda value, most, slope: (-math.inf, math.inf, slope))
+
+    def nothing(value, most, slope):
+        """A search that asks for nothing, and knows nothing of either side."""
+        return (-math.inf, math.inf, slope)
+        yield
+
+    monkeypatch.setattr(widths, "_both_sides", nothing)
     assert found() == quick
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import subprocess
@@ -288,6 +289,15 @@ def test_the_rows_are_hashed_once_for_all_models_of_a_command(tmp_path, model, d
     assert run("certify", *paths, "--data", data).exit_code == 0
     with np.load(data) as found:
         assert hashed == [len(found[name]) for name in ("x_train", "x_test") if name in found]
+
+
+def test_what_is_loaded_is_no_garbage_between_two_files(tmp_path, model, monkeypatch):
+    frozen = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
+    document("certify", model)
+    assert not frozen, "one file is soon done"
+    document("certify", model, model)
+    assert frozen == [True]
 
 
 def test_numbers_are_rounded_outward():
