@@ -240,8 +240,8 @@ def sentence(question: Inquiry, claim: Claim) -> str:
         )
     elif claim.kind == "excess":
         text = (
-            f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its training margins that "
-            f"are at most {float(setting.margin)!r} by at most {value}"
+            f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its {question.margins} "
+            f"that are at most {float(setting.margin)!r} by at most {value}"
         )
     elif claim.kind == "loss":
         text = f"the mean {setting.loss.words} of {claim.subject} on new rows {where} is at most {value}"

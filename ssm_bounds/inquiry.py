@@ -101,6 +101,11 @@ class Inquiry:
         """The model in the words of a sentence."""
         return "the model"
 
+    @property
+    def margins(self) -> str:
+        """What is compared with g."""
+        return "training margins"
+
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         """What has to be so for a bound that rests on ``hypothesis``, and that nobody can check."""
         task = self.task

@@ -21,13 +21,14 @@ from ssm_bounds.bounds.architectures.mamba.windows import Windows
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
-from ssm_bounds.bounds.ladder.rung import Rung
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.telescope import Block, Family
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
 from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.files.checkpoint import MOST
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.prior import prior
 from ssm_bounds.models.mamba.scores import Near, scores
@@ -36,6 +37,10 @@ from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import held_out
 
+SCALED = (
+    "the final norm divides logits by a positive number, which moves no error: margins, their radius and the mean loss "
+    "are those before it"
+)
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
 
@@ -74,6 +79,15 @@ class BlockQuestion(Inquiry):
     @property
     def standing(self) -> tuple[str, ...]:
         return (*STANDING, REAL)
+
+    @property
+    def margins(self) -> str:
+        return "training margins" if self.classifier.final_norm is None else "training margins before the final norm"
+
+    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        if hypothesis in (Hypothesis.PROGRAM, Hypothesis.GATE):
+            return tuple(f"{line} (its config does not say it)" for line in self.classifier.assumed)
+        return Inquiry.conditions(self, hypothesis)
 
 
 def ask(
@@ -130,11 +144,18 @@ def ask(
         ),
         classifier=classifier,
         family=family,
-        facts=(*facts, Fact("prior centred at", said, Evidence.CHECKED)),
+        facts=(
+            *facts,
+            Fact("prior centred at", said, Evidence.CHECKED),
+            *(Fact("assumed", line, Evidence.ASSUMED) for line in classifier.assumed),
+        ),
         models=models_on_test,
         search=search or Search(),
         automatic=automatic,
-        notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
+        notes=(
+            f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",
+            *((SCALED,) if classifier.final_norm is not None else ()),
+        ),
     )
     if known is None:
         return question
@@ -221,4 +242,4 @@ def _require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -
 
 def _count(recorded: Any, name: str) -> int | None:
     value = recorded.get(name) if isinstance(recorded, dict) else None
-    return value if type(value) is int and value >= 1 else None
+    return value if type(value) is int and 1 <= value <= MOST else None

@@ -125,7 +125,7 @@ def pac_bayes(family: Family, g: Fraction, m: int, delta: Fraction, margins: Flo
     excess, posterior = family.excess(g, m, delta)
     rows = None if margins is None else family.risk(margins, m, delta)
     risk = None if margins is None else Enclosure.point(1) if rows is None else rows.risk
-    rests_on = (Hypothesis.ROWS,)
+    rests_on = (Hypothesis.ROWS, Hypothesis.PROGRAM)
     if posterior is None:
         why = "the constants of this block exceed the range of float64: no posterior"
         return Rung(NAME, "excess", False, Enclosure.point(1), 1, Told(why), rests_on, risk=risk)

@@ -43,7 +43,7 @@ from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.telescope import OF_TOKENS, Slopes, box, slopes
 from ssm_bounds.bounds.architectures.mamba.windows import Windows
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
-from ssm_bounds.bounds.evaluate.elementary import LN2, Floats, log2_of, log_of, total
+from ssm_bounds.bounds.evaluate.elementary import LN2, Floats, exp, log2_of, log_of, total
 from ssm_bounds.bounds.evaluate.outward import above, below, sum_above
 from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.maurer import level
@@ -180,9 +180,12 @@ def move(found: Slopes, width: Mapping[str, Floats]) -> tuple[float, float]:
     return float(above(sum(fixed) + of_token, len(fixed) + 1)), float(above(sum(even) / 2, len(even)))
 
 
+@np.errstate(all="ignore")
 def certified(block: Block, width: Mapping[str, Floats], g: Fraction) -> Posterior:
     """Everything of the posterior with these widths around ``block``, which is in units of g already."""
     square, even = move(slopes(box(block.center, width), block.windows, block.T), width)
+    if not math.isfinite(square + even):  # no number either
+        square = even = math.inf
     by_block, scales, weight = {}, {}, Fraction(1)
     with bits(START_BITS):
         for name, h in width.items():
@@ -277,6 +280,7 @@ class WithMargins:
     posterior: Posterior
 
 
+@np.errstate(all="ignore")
 def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None) -> dict[str, Floats] | None:
     """Widths of about least KL at which a move of half the margin has probability ``tail``; None where there are none.
 
@@ -294,6 +298,8 @@ def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None)
         if start is not None
         else {name: np.full(low.shape, 1e-4) for name, (low, _) in block.center.items()}
     )
+    if not all(map(math.isfinite, squares.values())):
+        return None
     for i in range(_ROUNDS if start is None else _ROUNDS // 3):
         found = slopes(box(block.center, width), block.windows, block.T)
         if not all(np.isfinite(each).all() for each in (*found.first.values(), *found.second.values())):
@@ -311,11 +317,11 @@ def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None)
         def at(nu: float, prior: Mapping[str, float] = prior, costs: Mapping[str, Floats] = costs) -> dict[str, Floats]:
             return {name: 1 / np.sqrt(1 / (3 * prior[name]) + nu * costs[name]) for name in prior}
 
-        low, high = -60.0, 120.0  # of log2 nu
+        low, high = -42.0, 84.0  # of ln nu
         while high - low > 1e-3:
             middle = (low + high) / 2
-            square, even = move(found, at(2.0**middle))
+            square, even = move(found, at(float(exp(middle))))
             low, high = (middle, high) if c * math.sqrt(square) + even > 0.5 else (low, middle)
-        following = at(2.0**high)
+        following = at(float(exp(high)))
         width = {name: np.sqrt(width[name] * following[name]) if i else following[name] * 0.5 for name in width}
     return width

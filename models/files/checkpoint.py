@@ -213,8 +213,9 @@ def _recognise(found: Iterable[str]) -> Format:
     mamba = sorted(name for name in names if name.endswith("A_log") or {"mixer", "mamba"} & set(name.split(".")))
     if mamba:
         raise CheckpointError(
-            f"tensor {quote(mamba[0])}: belongs to a Mamba layer, of which no class is bounded yet, expected a "
-            "classifier with one selective SSM (theory 1); `ssm-bounds inspect` says what each of its layers can do"
+            f"tensor {quote(mamba[0])}: belongs to a Mamba layer, expected a classifier with one selective SSM "
+            "(theory 1); of a classifier with a Mamba block name the folder that has its config, and `ssm-bounds inspect` "
+            "says what each layer can do"
         )
     form = max(FORMATS, key=lambda form: len(names & form.axes.keys()))
     expected = set(form.axes)

@@ -21,7 +21,7 @@ from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import atomic
 from ssm_bounds.models.files.container import CheckpointError, quote
 from ssm_bounds.models.files.formats.blocks import require_shape
-from ssm_bounds.models.files.mamba import open_model
+from ssm_bounds.models.files.mamba import Model, open_model
 from ssm_bounds.models.files.tensors import Tensors, located, open_tensors, read_json
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import Design, Pooling
@@ -110,12 +110,14 @@ def configured(design: Design, labels: tuple[str, ...]) -> dict[str, Any]:
 def read(path: Path | str) -> Classifier:
     """The classifier in a folder, all of it in memory. Raises: CheckpointError, one line."""
     path = Path(path)
-    layers = tuple(open_model(path).layers)
+    model = open_model(path)
+    layers = tuple(model.layers)
     file = open_tensors(path)
     with located(path):
         config = file.config
         if config is None:
             raise CheckpointError(f"lacks {CONFIG}, which says how tokens are pooled; name the folder that has both")
+        _require_all(file, config, model)
         D = len(layers[0].mixer.W_o)
         score, bias = _linear(file, "score", D)
         embedding, weight, shift = _inputs(file, D)
@@ -142,7 +144,28 @@ def read(path: Path | str) -> Classifier:
             seed=seed,
             start=None if seed is None else _start(file, config, len(score), seed),
             config=config,
+            assumed=model.assumed,
         )
+
+
+def _require_all(file: Tensors, config: Mapping[str, Any], model: Model) -> None:
+    """The file is this classifier and nothing else, and its config does not say otherwise: what no part of it reads
+    would make another function of it."""
+    known = {f"{name}.{part}" for name in ("score", "input_proj", "backbone.norm_f") for part in ("weight", "bias")}
+    other = sorted(set(model.unread) - known - set(_EMBEDDINGS) - {"lm_head.weight"})
+    if other:
+        raise CheckpointError(
+            f"also holds {quote(other[0])}, which no classifier of Mamba blocks reads: it is a part of another model"
+        )
+    if sum(name in file for name in _EMBEDDINGS) > 1:
+        raise CheckpointError(f"holds two embeddings, {' and '.join(map(quote, _EMBEDDINGS))}; leave one")
+    count = _count(config, "num_hidden_layers")
+    if count not in (None, len(model.layers)):
+        raise _wrong("num_hidden_layers", f"{len(model.layers)}, the layers of the file", count)
+    for key, end in (("use_conv_bias", "conv1d.bias"), ("use_bias", "out_proj.bias")):
+        there = any(name.endswith(f"mixer.{end}") for name in file.tensors)
+        if config.get(key) not in (None, there):
+            raise _wrong(key, f"{str(there).lower()}, as the file has {'one' if there else 'none'}", config[key])
 
 
 def _linear(file: Tensors, name: str, D: int) -> tuple[Array, Array]:

@@ -55,8 +55,8 @@ class Model:
     the file, tied ones once.
 
     ``assumed``: what neither shapes nor config say, one sentence each, to be printed. ``not_analysed``: every other
-    part of the file (attention, MLPs, embeddings), with the layers it is in. ``stream``: what the first layers are
-    given; None where the family's program or the file does not say it.
+    part of the file (attention, MLPs, embeddings), with the layers it is in; ``unread`` its tensors. ``stream``: what
+    the first layers are given; None where the family's program or the file does not say it.
     """
 
     path: Path
@@ -65,6 +65,7 @@ class Model:
     parameters: int
     assumed: tuple[str, ...]
     not_analysed: tuple[str, ...]
+    unread: tuple[str, ...]
     layers: Layers
     stream: Stream | None = None
 
@@ -101,7 +102,9 @@ def open_model(
         left = [key for key in file.tensors if key not in used]
         before = None if facts.unbounded else stream(file, facts, name, left)
         layers = Layers(path, readers, None if before is None else before.vocabulary)
-    return Model(path, name, family, file.parameters, tuple(facts.assumed), not_analysed(left), layers, before)
+    return Model(
+        path, name, family, file.parameters, tuple(facts.assumed), not_analysed(left), tuple(left), layers, before
+    )
 
 
 def _recognised(file: Tensors, facts: Facts) -> tuple[str, Sequence[Reader], set[str]]:

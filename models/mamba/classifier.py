@@ -18,7 +18,8 @@ class Classifier:
     ``pool_before_norm``: the other way round. ``pad``: the token that fills rows up on the right, None where no row is
     filled up. ``labels``: what each output is called; two for a single output, whose sign decides.
     ``sha256``: of the file of weights. ``seed`` and ``start``: where the training started, if the file says so; the
-    start is computed from the seed, in float32 numbers, under the names of the file.
+    start is computed from the seed, in float32 numbers, under the names of the file. ``assumed``: what the file leaves
+    open, one sentence each.
     """
 
     layers: tuple[Layer, ...]
@@ -36,3 +37,4 @@ class Classifier:
     seed: int | None = None
     start: Mapping[str, Array] | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()

@@ -82,6 +82,7 @@ def cells(found: Mapping[str, Range], windows: Windows) -> Cells:
     )
 
 
+@np.errstate(all="ignore")
 def scores(
     found: Mapping[str, Range], windows: Windows, x: NDArray[np.int64], lengths: NDArray[np.int64], *, mean: bool
 ) -> Near:

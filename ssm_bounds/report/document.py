@@ -18,7 +18,6 @@ from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, share_st
 from ssm_bounds.bounds.ladder.of_class import OfClass
 from ssm_bounds.bounds.ladder.rung import Rung, Verdict, exactly
 from ssm_bounds.certificate import Certificate, Claim, Headline, sentence
-from ssm_bounds.inquiry import Terms
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.report.constants import constants, of_model
 
@@ -251,7 +250,7 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
     ]
     for name, tally in (("train", certificate.train), ("test", certificate.test)):
         if tally is not None:
-            lines.append((name, _scored(tally, certificate.setting, margins=name == "train")))
+            lines.append((name, _scored(tally, certificate, margins=name == "train")))
     if certificate.trivial is not None:
         trivial = (certificate.trivial.chance, certificate.trivial.commonest)
         chance, commonest = (share_string(each.numerator, each.denominator) for each in trivial)
@@ -263,10 +262,13 @@ def _judged(claim: Claim) -> str:
     return f"{claim.rung.verdict.value}{', vacuous' if claim.rung.vacuous else ''}"
 
 
-def _scored(tally: Tally, setting: Terms, *, margins: bool) -> str:
-    text = f"n = {tally.n}, loss {tally.loss:.4f}, error {share_string(tally.errors, tally.n)} ({tally.errors} rows)"
+def _scored(tally: Tally, certificate: Certificate, *, margins: bool) -> str:
+    where = certificate.question.margins.removeprefix("training margins")
+    error = f"error {share_string(tally.errors, tally.n)} ({tally.errors} rows)"
+    text = f"n = {tally.n}, loss{where} {tally.loss:.4f}, {error}"
     if margins:
-        text += f", margins <= {float(setting.margin)!r}: {share_string(tally.margin_errors, tally.n)}"
+        below = share_string(tally.margin_errors, tally.n)
+        text += f", margins{where} <= {float(certificate.setting.margin)!r}: {below}"
     if tally.inside:
         text += f"; {tally.inside} within their proven rounding radius, at most {tally.radius:.2g}"
     if tally.program_errors != tally.errors:

@@ -9,6 +9,7 @@ from fractions import Fraction
 import jsonschema
 import numpy as np
 import pytest
+import safetensors.numpy
 from click.testing import CliRunner
 
 import ssm_bounds
@@ -194,3 +195,74 @@ def test_the_recipe_is_certified_below_one_fifth(recipe):
     assert one["headline"]["verdict"] == "CERTIFIED" and one["headline"]["rung"] == "pac-bayes"
     assert one["rungs"][0]["details"]["numbers"] == 402
     assert Fraction(one["headline"]["value"]) < one["rungs"][0]["value"]
+
+
+def changed(folder, place, tensors=None, **config):
+    """A copy of a folder without its seed, with other entries of the config and more tensors."""
+    place.mkdir()
+    held = safetensors.numpy.load((folder / files.WEIGHTS).read_bytes()) | (tensors or {})
+    known = json.loads((folder / files.CONFIG).read_text()) | {"seed": None} | config
+    (place / files.CONFIG).write_text(json.dumps({key: value for key, value in known.items() if value != "out"}))
+    (place / files.WEIGHTS).write_bytes(safetensors.numpy.save(held, {"format": "pt"}))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("backbone.layers.0.mlp.fc1.weight", "mlp"),
+        ("backbone.layers.1.self_attn.q_proj.weight", "self_attn"),
+        ("backbone.pos_embeddings.weight", "pos_embeddings"),
+        ("score.0.weight", "score"),
+        ("backbone.embedding.weight", "two embeddings"),
+    ],
+)
+def test_a_file_with_other_parts_is_another_function(folder, tmp_path, name, said):
+    with pytest.raises(ValueError, match=said):
+        ssm_bounds.ask(changed(folder, tmp_path / "more", {name: np.ones((2, 4), np.float32)}))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"num_hidden_layers": 24}, "num_hidden_layers"),
+        ({"use_conv_bias": False}, "use_conv_bias"),
+        ({"use_bias": True}, "use_bias"),
+    ],
+)
+def test_a_config_that_says_otherwise_is_refused(folder, tmp_path, config, said):
+    with pytest.raises(ValueError, match=said):
+        ssm_bounds.ask(changed(folder, tmp_path / "other", **config))
+
+
+def test_what_the_file_leaves_open_is_a_condition(folder, tmp_path):
+    silent = ssm_bounds.certify(
+        ssm_bounds.ask(changed(folder, tmp_path / "silent", layer_norm_epsilon="out"), data=task())
+    )
+    assert silent.rung("pac-bayes").verdict is Verdict.CONDITIONAL
+    assert "eps" in "".join(silent.rung("pac-bayes").conditions) and "eps" in markdown([silent])
+
+
+def test_with_a_final_norm_margins_are_those_before_it(tmp_path):
+    found = ssm_bounds.certify(ssm_bounds.ask(trained(tmp_path / "normed", final_norm=True), data=task(test=False)))
+    text = markdown([found])
+    assert "loss before the final norm" in text and "margins before the final norm" in text
+    alone = ssm_bounds.certify(ssm_bounds.ask(trained(tmp_path / "alone", final_norm=True)))
+    assert "the fraction of its training margins before the final norm that" in alone.headline.sentence
+
+
+def test_what_leaves_the_range_of_float64_says_nothing(folder, tmp_path):
+    """And warns of nothing: warnings are errors here."""
+    names = ("A_log", "dt_proj.bias", "conv1d.weight")
+    for i, (name, value) in enumerate(zip(names, (-1e200, -1e200, 1e300), strict=True)):
+        held = safetensors.numpy.load((folder / files.WEIGHTS).read_bytes())
+        key = f"backbone.layers.0.mixer.{name}"
+        place = changed(folder, tmp_path / str(i), {key: np.full(held[key].shape, value)})
+        found = ssm_bounds.certify(ssm_bounds.ask(place, data=task()))
+        assert found.rung("pac-bayes").risk.float_upper() == 1 and found.rung("holdout").refusal is None
+
+
+def test_recorded_counts_have_a_range(folder, tmp_path):
+    place = changed(folder, tmp_path / "many", training={"m": 300, "T": 10**200})
+    with pytest.raises(ValueError, match="give --T"):
+        ssm_bounds.ask(place)

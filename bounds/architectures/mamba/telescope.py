@@ -2,7 +2,8 @@
 
 Source: theory M5.5, in the tables of M5.1: ``z = rho_v + sum_j Om_vj y_j`` at the last token v. For every input of at
 most T tokens and every point of the box, ``|dz/dtheta_i| <= first`` and ``|d^2z/dtheta_i^2| <= second``. Products of
-suprema, each from above; the sums over time take the rates at their lower end, what stands before them at their upper.
+suprema, each from above but for products below 2^-1000, which only a vacuous bound could have; the sums over time take
+the rates at their lower end, what stands before them at their upper.
 """
 
 from __future__ import annotations

@@ -419,7 +419,7 @@ def spoiled(name, value):
         (change("W_B", torch.ones(2, 3, dtype=torch.complex64)), "tensor 'W_B': has dtype c"),
         (
             lambda: {"backbone.layers.0.mixer.A_log": torch.ones(3, 2), "lm_head.weight": torch.ones(5, 3)},
-            "tensor 'backbone.layers.0.mixer.A_log': belongs to a Mamba layer, of which no class is bounded yet",
+            "tensor 'backbone.layers.0.mixer.A_log': belongs to a Mamba layer, expected a classifier with one",
         ),
         (lambda: {"layers.3.mamba.in_proj.weight": torch.ones(3).half()}, "belongs to a Mamba layer"),
     ],

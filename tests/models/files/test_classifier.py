@@ -112,7 +112,7 @@ ONE = np.ones(1, np.float32)
         ({"backbone.norm_f.weight": None}, {}, "'final_norm': expected false, as the file has none, found True"),
         ({"backbone.norm_f.weight": None}, {"final_norm": None}, "lacks tensor 'backbone.norm_f.weight'; without a"),
         ({"backbone.norm_f.weight": ONE}, {}, r"'backbone.norm_f.weight': has shape \(1,\)"),
-        ({"more": ONE}, {}, "also holds 'more', which starts from no seed"),
+        ({"more": ONE}, {}, "also holds 'more', which no classifier of Mamba blocks reads"),
         ({}, {"final_norm": False}, "'final_norm': expected true, as the file has one"),
         ({}, {"pooling": None}, "config.json lacks 'pooling'"),
         ({}, {"pooling": "max"}, "'pooling': expected 'last' or 'mean', found 'max'"),
