@@ -214,8 +214,8 @@ def _recognise(found: Iterable[str]) -> Format:
     if mamba:
         raise CheckpointError(
             f"tensor {quote(mamba[0])}: belongs to a Mamba layer, expected a classifier with one selective SSM "
-            "(theory 1); of a classifier with a Mamba block name the folder that has its config, and `ssm-bounds inspect` "
-            "says what each layer can do"
+            "(theory 1); of a classifier with a Mamba block name the folder that has its config, and "
+            "`ssm-bounds inspect` says what each layer can do"
         )
     form = max(FORMATS, key=lambda form: len(names & form.axes.keys()))
     expected = set(form.axes)
