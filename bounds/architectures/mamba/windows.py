@@ -75,22 +75,27 @@ class Seen:
     low: Range
 
 
-@np.errstate(all="ignore")
 def seen(box: Mapping[str, Range], windows: Windows) -> Seen:
     """Of all parameters of a box at once. Blocks: X (V,d), K (d,k), b (d,), X_B, X_C (N,d), X_dt (R,d)."""
+    a = convolved(box["X"], box["K"], box["b"], windows)
+    u = silu_range(*a)
+    return Seen(a, u, *(images(box[name], u) for name in ("X_B", "X_C", "X_dt")))
+
+
+@np.errstate(all="ignore")
+def convolved(X: Range, K: Range, b: Range, windows: Windows) -> Range:
+    """``b + sum_i K_i o X_(token i places back)`` (W,n), for X (V,n), K (n,k), b (n,). Raises: DomainError."""
     at = np.where(windows.tokens == ABSENT, 0, windows.tokens)
-    low, high = (np.broadcast_to(end, (len(at), len(end))).copy() for end in box["b"])
+    low, high = (np.broadcast_to(end, (len(at), len(end))).copy() for end in b)
     size = np.maximum(-low, high)
     for i in range(at.shape[1]):
-        tap = box["K"][0][:, i], box["K"][1][:, i]
+        tap = K[0][:, i], K[1][:, i]
         there = (windows.tokens[:, i] != ABSENT)[:, None]
-        less, more = (np.where(there, end[at[:, i]], 0.0) for end in times(tap, box["X"]))
+        less, more = (np.where(there, end[at[:, i]], 0.0) for end in times(tap, X))
         low, high, size = low + less, high + more, size + np.maximum(-less, more)
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         raise DomainError("the window sums of this block exceed the range of float64")
-    a = below(low, at.shape[1], np.abs(size)), above(high, at.shape[1], np.abs(size))
-    u = silu_range(*a)
-    return Seen(a, u, *(images(box[name], u) for name in ("X_B", "X_C", "X_dt")))
+    return below(low, at.shape[1], np.abs(size)), above(high, at.shape[1], np.abs(size))
 
 
 def times(x: Range, y: Range) -> Range:
