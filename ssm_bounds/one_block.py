@@ -1,4 +1,4 @@
-"""A classifier with one Mamba block, what a person states, and the data: what is asked, and the ladder that answers.
+"""A classifier with one Mamba or Mamba-2 block, what a person states, the data: what is asked, the ladder that answers.
 
 Its one bound by norms is margin PAC-Bayes in tables over the vocabulary (theory M5); a hold-out stands beside it.
 """
@@ -6,7 +6,7 @@ Its one bound by norms is margin PAC-Bayes in tables over the vocabulary (theory
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from ssm_bounds import evidence
 from ssm_bounds.answered import Answered
+from ssm_bounds.bounds.architectures.mamba.heads import Fixed
+from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.windows import Windows
+from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Rung
+from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Family
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
@@ -30,8 +34,10 @@ from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.prior import prior
-from ssm_bounds.models.mamba.scores import Near, scores
-from ssm_bounds.models.mamba.tables import mixer, tables
+from ssm_bounds.models.mamba.scores import Near, cells, cells2, scored
+from ssm_bounds.models.mamba.tables import one_layer, tables
+from ssm_bounds.models.mamba.tables2 import fixed, tables2
+from ssm_bounds.models.mamba.weights import Mamba2
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import held_out
@@ -64,7 +70,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BlockQuestion(Inquiry):
-    """What is asked of a classifier with one Mamba block."""
+    """What is asked of a classifier with one Mamba or Mamba-2 block."""
 
     checkpoint: File
     setting: Setting
@@ -95,7 +101,7 @@ def ask(
     _require_stated(path, search, stated)
     classifier = files.read(path)
     try:
-        found = tables(classifier)
+        tabled = in_tables(classifier)
     except DomainError as error:
         raise DomainError(f"{path}: nothing end to end is certified of it: {error}") from error
     automatic = margin == "auto"
@@ -110,23 +116,21 @@ def ask(
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
     g = 1 if automatic else simplest(exactly(margin, "--margin"))
-    own, V = mixer(classifier), len(found["rho"][0])
-    windows = Windows.of(V, own.K.shape[1], value["T"])
     start, price, said = prior(classifier)
-    family = Family(Block(found, start, windows, value["T"], price))
+    family = Family(tabled.block(value["T"], start, price))
     require(
         type(models_on_test) is int and models_on_test >= 1, f"--models-on-test: a number >= 1, got {models_on_test}"
     )
     question = BlockQuestion(
-        checkpoint=File(path, "Mamba block with a readout", classifier.sha256),
+        checkpoint=File(path, f"{tabled.kind} block with a readout", classifier.sha256),
         setting=Setting(
             Sample(value["m"], value["T"]),
             losses.make("ramp", margin=g, clip=None),
             g,
             exactly(delta, "--delta, a probability", most=1),
-            d=len(own.p),
-            N=own.A_log.shape[1],
-            V=V,
+            d=tabled.d,
+            N=tabled.N,
+            V=tabled.V,
         ),
         classifier=classifier,
         family=family,
@@ -134,7 +138,10 @@ def ask(
         models=models_on_test,
         search=search or Search(),
         automatic=automatic,
-        notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
+        notes=(
+            f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",
+            *tabled.notes,
+        ),
     )
     if known is None:
         return question
@@ -149,6 +156,41 @@ def ask(
         notes=(*question.notes, *known.notes),
     )
     return shifted(question, known.task.shift, known.shift)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tabled:
+    """A block in tables: d channels, N states, V tokens, k taps; ``fixed``: of Mamba-2."""
+
+    kind: str
+    center: Mapping[str, Range]
+    d: int
+    N: int
+    V: int
+    k: int
+    fixed: Fixed | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self.fixed is None or self.fixed.eps is None:
+            return ()
+        return ("margins are those of the logit times what the norm after the gate divides by (theory M5.2)",)
+
+    def block(self, T: int, start: Mapping[str, NDArray[np.float64]], price: Enclosure) -> Block:
+        """Raises: DomainError for too many windows of tokens."""
+        windows = Windows.of(self.V, self.k, T)
+        if self.fixed is None:
+            return Block(self.center, start, windows, T, price)
+        return Block2(self.center, start, windows, T, price, fixed=self.fixed)
+
+
+def in_tables(classifier: Classifier) -> Tabled:
+    """Raises: DomainError naming the hypothesis that the model breaks."""
+    own = one_layer(classifier).mixer
+    (d, k), V = (len(own.R_z), own.K.shape[1]), 0 if classifier.embedding is None else len(classifier.embedding)
+    if isinstance(own, Mamba2):
+        return Tabled("Mamba-2", tables2(classifier), d, len(own.R_B) // own.groups, V, k, fixed(classifier))
+    return Tabled("Mamba", tables(classifier), d, own.A_log.shape[1], V, k)
 
 
 def answered(question: BlockQuestion) -> Answered:
@@ -180,7 +222,12 @@ def _answers(question: BlockQuestion, split: Split) -> Answers:
     """Logits, their radii and the margins they give, of one output: the difference of two."""
     classifier, block = question.classifier, question.family.block
     x = split.x.astype(np.int64)
-    z = scores(block.center, block.windows, x, lengths(classifier, x), mean=classifier.pooling == "mean")
+    made = (
+        cells2(block.center, block.windows, block.fixed)
+        if isinstance(block, Block2)
+        else cells(block.center, block.windows)
+    )
+    z = scored(made, block.windows, x, lengths(classifier, x), mean=classifier.pooling == "mean")
     return Answers(z.at[:, None], split.y, np.where(split.y == 1, z.at, -z.at), _finite(z))
 
 
