@@ -173,6 +173,17 @@ def test_roots_hold_the_exact_ones():
     assert found.off[2] <= 1e-13
 
 
+def test_products_and_sums_hold_those_of_all_ends():
+    rng = np.random.default_rng(0)
+    x, y = (Near(rng.normal(size=(50, 3)), np.abs(rng.normal(size=(50, 3)))) for _ in range(2))
+    for found, exact in ((x * y, lambda a, b: a * b), (x + y, lambda a, b: a + b)):
+        ends = [exact(x.at + s * x.off, y.at + t * y.off) for s in (-1, 1) for t in (-1, 1)]
+        off = np.max([np.abs(end - found.at) for end in ends], axis=0)
+        assert (off <= found.off).all() and (found.off <= off * (1 + 1e-9)).all()
+    whole = x.sum()
+    assert np.allclose(whole.off, x.off.sum(axis=1)) and np.allclose(whole.at, x.at.sum(axis=1))
+
+
 def test_what_the_theorem_is_not_about():
     model = classifier()
     norm = model.layers[0].mixer.norm
