@@ -1,4 +1,4 @@
-"""A classifier with one Mamba block, what a person states, and the data: what is asked, and the ladder that answers.
+"""A classifier with one Mamba or Mamba-2 block, what a person states, the data: what is asked, the ladder that answers.
 
 Its one bound by norms is margin PAC-Bayes in tables over the vocabulary (theory M5); a hold-out stands beside it.
 """
@@ -6,7 +6,7 @@ Its one bound by norms is margin PAC-Bayes in tables over the vocabulary (theory
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from ssm_bounds import evidence
 from ssm_bounds.answered import Answered
+from ssm_bounds.bounds.architectures.mamba.heads import Fixed
+from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.windows import Windows
+from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Family
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
@@ -31,15 +35,17 @@ from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files.checkpoint import MOST
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.prior import prior
-from ssm_bounds.models.mamba.scores import Near, scores
-from ssm_bounds.models.mamba.tables import mixer, tables
+from ssm_bounds.models.mamba.scores import Near, cells, cells2, scored
+from ssm_bounds.models.mamba.tables import one_layer, tables
+from ssm_bounds.models.mamba.tables2 import fixed, tables2
+from ssm_bounds.models.mamba.weights import Mamba2
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import held_out
 
 SCALED = (
-    "the final norm divides logits by a positive number, which moves no error: margins, their radius and the mean loss "
-    "are those before it"
+    "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
+    "radius and the mean loss are those before it (theory M5.2)"
 )
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
@@ -69,7 +75,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BlockQuestion(Inquiry):
-    """What is asked of a classifier with one Mamba block."""
+    """What is asked of a classifier with one Mamba or Mamba-2 block."""
 
     checkpoint: File
     setting: Setting
@@ -82,7 +88,14 @@ class BlockQuestion(Inquiry):
 
     @property
     def margins(self) -> str:
-        return "training margins" if self.classifier.final_norm is None else "training margins before the final norm"
+        return "training margins before its norms" if self.divided else "training margins"
+
+    @property
+    def divided(self) -> bool:
+        """Whether a norm divides what is read out, so that margins are known up to a positive factor (theory M5.2)."""
+        block = self.family.block
+        gated = isinstance(block, Block2) and block.fixed.eps is not None
+        return gated or self.classifier.final_norm is not None
 
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         if hypothesis in (Hypothesis.PROGRAM, Hypothesis.GATE):
@@ -109,7 +122,7 @@ def ask(
     _require_stated(path, search, stated)
     classifier = files.read(path)
     try:
-        found = tables(classifier)
+        tabled = in_tables(classifier)
     except DomainError as error:
         raise DomainError(f"{path}: nothing end to end is certified of it: {error}") from error
     automatic = margin == "auto"
@@ -124,23 +137,21 @@ def ask(
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
     g = 1 if automatic else simplest(exactly(margin, "--margin"))
-    own, V = mixer(classifier), len(found["rho"][0])
-    windows = Windows.of(V, own.K.shape[1], value["T"])
     start, price, said = prior(classifier)
-    family = Family(Block(found, start, windows, value["T"], price))
+    family = Family(tabled.block(value["T"], start, price))
     require(
         type(models_on_test) is int and models_on_test >= 1, f"--models-on-test: a number >= 1, got {models_on_test}"
     )
     question = BlockQuestion(
-        checkpoint=File(path, "Mamba block with a readout", classifier.sha256),
+        checkpoint=File(path, f"{tabled.kind} block with a readout", classifier.sha256),
         setting=Setting(
             Sample(value["m"], value["T"]),
             losses.make("ramp", margin=g, clip=None),
             g,
             exactly(delta, "--delta, a probability", most=1),
-            d=len(own.p),
-            N=own.A_log.shape[1],
-            V=V,
+            d=tabled.d,
+            N=tabled.N,
+            V=tabled.V,
         ),
         classifier=classifier,
         family=family,
@@ -152,11 +163,10 @@ def ask(
         models=models_on_test,
         search=search or Search(),
         automatic=automatic,
-        notes=(
-            f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",
-            *((SCALED,) if classifier.final_norm is not None else ()),
-        ),
+        notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
     )
+    if question.divided:
+        question = replace(question, notes=(*question.notes, SCALED))
     if known is None:
         return question
     for name, split in (("training", known.task.train), ("test", known.task.test)):
@@ -170,6 +180,35 @@ def ask(
         notes=(*question.notes, *known.notes),
     )
     return shifted(question, known.task.shift, known.shift)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tabled:
+    """A block in tables: d channels, N states, V tokens, k taps; ``fixed``: of Mamba-2."""
+
+    kind: str
+    center: Mapping[str, Range]
+    d: int
+    N: int
+    V: int
+    k: int
+    fixed: Fixed | None = None
+
+    def block(self, T: int, start: Mapping[str, NDArray[np.float64]], price: Enclosure) -> Block:
+        """Raises: DomainError for too many windows of tokens."""
+        windows = Windows.of(self.V, self.k, T)
+        if self.fixed is None:
+            return Block(self.center, start, windows, T, price)
+        return Block2(self.center, start, windows, T, price, fixed=self.fixed)
+
+
+def in_tables(classifier: Classifier) -> Tabled:
+    """Raises: DomainError naming the hypothesis that the model breaks."""
+    own = one_layer(classifier).mixer
+    (d, k), V = (len(own.R_z), own.K.shape[1]), 0 if classifier.embedding is None else len(classifier.embedding)
+    if isinstance(own, Mamba2):
+        return Tabled("Mamba-2", tables2(classifier), d, len(own.R_B) // own.groups, V, k, fixed(classifier))
+    return Tabled("Mamba", tables(classifier), d, own.A_log.shape[1], V, k)
 
 
 def answered(question: BlockQuestion) -> Answered:
@@ -201,7 +240,12 @@ def _answers(question: BlockQuestion, split: Split) -> Answers:
     """Logits, their radii and the margins they give, of one output: the difference of two."""
     classifier, block = question.classifier, question.family.block
     x = split.x.astype(np.int64)
-    z = scores(block.center, block.windows, x, lengths(classifier, x), mean=classifier.pooling == "mean")
+    made = (
+        cells2(block.center, block.windows, block.fixed)
+        if isinstance(block, Block2)
+        else cells(block.center, block.windows)
+    )
+    z = scored(made, block.windows, x, lengths(classifier, x), mean=classifier.pooling == "mean")
     return Answers(z.at[:, None], split.y, np.where(split.y == 1, z.at, -z.at), _finite(z))
 
 

@@ -1,6 +1,6 @@
 """A file, what a person states, and the data: what is asked of them.
 
-Of a model of the paper; ``ssm_bounds.one_block`` asks of a classifier with one Mamba block.
+Of a model of the paper; ``ssm_bounds.one_block`` asks of a classifier with one Mamba or Mamba-2 block.
 """
 
 from __future__ import annotations

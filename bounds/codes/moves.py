@@ -17,13 +17,13 @@ from ssm_bounds.bounds.values import require
 
 STEPS = tuple(Fraction(1, 2 ** (j // 2)) * (Fraction(181, 256) if j % 2 else 1) for j in range(36))
 """``s_j = 2^{-j/2}``, with 181/256 for the square root of 1/2."""
-_EXACT = 2**45  # times 181 below 2^53
+LARGEST = 2**45  # times 181 below 2^53
 _BITS = 2**20  # signs in one block
 
 
 def scaled(z: Integers, step: int) -> Floats:
     """``z s_j``, exact. Raises: DomainError for an integer of 2^45 or more."""
-    require(bool(((z > -_EXACT) & (z < _EXACT)).all()), "decode: an integer is 2^45 or more")
+    require(bool(((z > -LARGEST) & (z < LARGEST)).all()), "decode: an integer is 2^45 or more")
     return np.asarray(z.astype(np.float64) * float(STEPS[step]))
 
 
@@ -67,7 +67,7 @@ def subspace(
 def _signed_sums(numbers: np.random.Philox, z: Integers, rows: int) -> Integers:
     """``P z`` for the next signs: sums of floats that are integers below 2^53, in whatever order."""
     values, found = z.astype(np.float64), np.empty(rows, dtype=np.int64)
-    require(float(np.abs(values).sum()) < _EXACT, "subspace: the integers add up to 2^45 or more")
+    require(float(np.abs(values).sum()) < LARGEST, "subspace: the integers add up to 2^45 or more")
     block = _BITS // z.size
     for at in range(0, rows, block):
         part = found[at : at + block]

@@ -16,7 +16,7 @@ from flint import arb
 
 from ssm_bounds.bounds.codes.families import DIMENSIONS, FAMILIES, RANKS, Family, check_size
 from ssm_bounds.bounds.codes.layout import Shape
-from ssm_bounds.bounds.codes.moves import STEPS
+from ssm_bounds.bounds.codes.moves import LARGEST, STEPS
 from ssm_bounds.bounds.codes.symbols import WORD_ALPHABET, Integers, Symbols
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits
 from ssm_bounds.bounds.values import require
@@ -91,6 +91,7 @@ class Coded:
 
     def __post_init__(self) -> None:
         require(isinstance(self.z, np.ndarray) and self.z.dtype == np.int64, "coded tensor: needs int64 integers")
+        require(bool(((self.z > -LARGEST) & (self.z < LARGEST)).all()), "coded tensor: an integer is 2^45 or more")
         for name, listed in (("step", STEPS), ("code", WORD_ALPHABET)):
             value = getattr(self, name)
             fits = type(value) is int and 0 <= value < len(listed)

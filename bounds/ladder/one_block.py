@@ -1,4 +1,4 @@
-"""*pac-bayes* of one Mamba block: a uniform posterior around its tables, the scales of its prior paid (theory M5)."""
+"""*pac-bayes* of one Mamba or Mamba-2 block: a uniform posterior around its tables, its prior paid (theory M5)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ _EXCESS = (sqrt(EXPONENT / 2) + 2 * TAU) / (1 - TAU)
 @dataclass(frozen=True, slots=True, eq=False)
 class OfBlock(Argument):
     """``posterior``: that of the excess at the margin asked for; ``rows``: what the training margins give, by a Q and a
-    margin of its own. ``numbers``: how many trained numbers are paid for."""
+    margin of its own. ``numbers``: how many trained numbers are paid for; ``read_out``: the blocks that g divides."""
 
     numbers: int
     windows: int
+    read_out: tuple[str, ...]
     m: int
     delta: Fraction
     excess: Enclosure
@@ -81,9 +82,12 @@ class OfBlock(Argument):
         level = q.level(self.m, self.delta)
         total = {KL: q.divergence, sym.price: q.price, XI: maurer_constant(self.m)}
         total |= {sym.delta: Enclosure.point(self.delta), sym.m: Enclosure.point(self.m)}
+        moves = (
+            Formula("a move above half the margin", TAU, _TAIL, {SPREAD: q.spread, EVEN: q.even}, q.tail, _SOURCE),
+        )
         return (
             Formula("level", EXPONENT, _LEVEL, total, level, _SOURCE),
-            Formula("a move above half the margin", TAU, _TAIL, {SPREAD: q.spread, EVEN: q.even}, q.tail, _SOURCE),
+            *(() if q.never_above else moves),
             Formula("excess", Symbol("excess"), _EXCESS, {EXPONENT: level, TAU: q.tail}, self.excess, _SOURCE),
         )
 
@@ -91,18 +95,25 @@ class OfBlock(Argument):
         q = self._told
         blocks = ", ".join(f"{name} {value.float_upper():.1f}" for name, value in q.by_block.items())
         scales = ", ".join(f"{name} 2^({j}/2)" for name, j in q.scales.items())
+        read_out = " and ".join(self.read_out)
+        even, tau = q.even.float_upper(), f"{q.tail.float_upper():.2e}"
+        moves = (
+            f"no input moves by more than E = {even:.4g} in units of g: tau = {tau}"
+            if q.never_above
+            else f"a move above g/2: S^2 = {q.square.float_upper():.3g}, E = {even:.3g} in units of g, "
+            f"tau = exp(-(3/2)(1/2 - E)^2/S^2) = {tau}"
+        )
         lines = (
-            f"{self.numbers} numbers in tables over {self.windows} windows of tokens, Om and rho in units of g",
+            f"{self.numbers} numbers in tables over {self.windows} windows of tokens, {read_out} in units of g",
             f"KL(Q || P) = {q.divergence.float_upper():.2f} nats: {blocks}",
             f"prior scales: {scales}; ln(1/pi) = {q.price.float_upper():.2f} nats",
-            f"a move above g/2: S^2 = {q.square.float_upper():.3g}, E = {q.even.float_upper():.3g} in units of g, "
-            f"tau = exp(-(3/2)(1/2 - E)^2/S^2) = {q.tail.float_upper():.2e}",
+            moves,
         )
         level = f"(KL + ln(1/pi) + ln(xi(m)/delta))/m = {q.level(self.m, self.delta).float_upper():.5f}"
         if self.rows is None:
             return (*lines, f"kl(emp_g + tau || risk (1 - tau)) <= {level}")
         return (
-            f"g = {float(q.g):.6g}, free as P is over Om/g and rho/g",
+            f"g = {float(q.g):.6g}, free as P is over {'/g and '.join(self.read_out)}/g",
             *lines,
             "training margins <= g/2 of theta' from Q, each row by the tail of a move from its own margin: "
             f"{float(self.rows.mean):.3e} in the mean",
@@ -129,5 +140,6 @@ def pac_bayes(family: Family, g: Fraction, m: int, delta: Fraction, margins: Flo
     if posterior is None:
         why = "the constants of this block exceed the range of float64: no posterior"
         return Rung(NAME, "excess", False, Enclosure.point(1), 1, Told(why), rests_on, risk=risk)
-    argument = OfBlock(family.block.numbers, len(family.block.windows.tokens), m, delta, excess, posterior, rows)
+    block = family.block
+    argument = OfBlock(block.numbers, len(block.windows.tokens), block.READ_OUT, m, delta, excess, posterior, rows)
     return Rung(NAME, "excess", False, excess, 1, argument, rests_on, risk=risk)

@@ -35,6 +35,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import ClassVar, Self
 
 import numpy as np
 from flint import arb
@@ -70,18 +71,29 @@ class Block:
     T: int
     price: Enclosure
 
+    READ_OUT: ClassVar[tuple[str, ...]] = OF_TOKENS
+    """In which the output is linear: they have centre 0, and a margin divides them."""
+
     @property
     def numbers(self) -> int:
         """How many trained numbers are paid for."""
         return sum(low.size for low, _ in self.center.values())
 
-    def over(self, g: Fraction) -> Block:
-        """In units of a margin g: Om and rho are divided by it."""
+    def over(self, g: Fraction) -> Self:
+        """In units of a margin g: what reads out is divided by it."""
         with bits(START_BITS):
-            each = {
-                name: _over(self.center[name], g) if name in OF_TOKENS else self.center[name] for name in self.center
-            }
+            each = {name: _over(values, g) if name in self.READ_OUT else values for name, values in self.center.items()}
         return replace(self, center=each)
+
+    def posteriors(self, g: Fraction) -> tuple[Posterior, ...]:
+        """Those that are looked at for a margin g: one for each of ``TAILS`` that has widths."""
+        own, found, width = self.over(g), list[Posterior](), None
+        for tail in TAILS:
+            width = fitted(own, tail, width)
+            if width is None:
+                break
+            found.append(certified(own, width, g))
+        return tuple(found)
 
 
 def _over(values: Range, g: Fraction) -> Range:
@@ -95,7 +107,8 @@ def _over(values: Range, g: Fraction) -> Range:
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
     """Q with everything that the certificate needs of it, in units of g; m and delta come later. ``by_block``: KL in
-    nats; ``scales``: j of each block's prior; ``square``, ``even``: S^2 and E."""
+    nats; ``scales``: j of each block's prior; ``square``, ``even``: S^2 and E. An S of 0: nothing moves by more than E
+    (the sup form)."""
 
     g: Fraction
     square: Enclosure
@@ -116,6 +129,11 @@ class Posterior:
             return Enclosure.of(self.square.ball().sqrt())
 
     @property
+    def never_above(self) -> bool:
+        """Whether nothing moves by more than E."""
+        return bool(self.square.upper == 0)
+
+    @property
     def tail(self) -> Enclosure:
         """tau."""
         return Enclosure.of(self._tail(arb(1) / 2))
@@ -126,6 +144,8 @@ class Posterior:
             beyond = (move - self.even.upper).lower()
             if not beyond > 0 or not self.square.upper.is_finite():
                 return arb(1)
+            if self.never_above:
+                return arb(0)
             return arb.min((-3 * beyond**2 / (2 * self.square.upper)).exp().upper(), arb(1))
 
     def mean_tail(self, rows: Rows) -> Fraction:
@@ -183,7 +203,11 @@ def move(found: Slopes, width: Mapping[str, Floats]) -> tuple[float, float]:
 @np.errstate(all="ignore")
 def certified(block: Block, width: Mapping[str, Floats], g: Fraction) -> Posterior:
     """Everything of the posterior with these widths around ``block``, which is in units of g already."""
-    square, even = move(slopes(box(block.center, width), block.windows, block.T), width)
+    return priced(block, width, g, *move(slopes(box(block.center, width), block.windows, block.T), width))
+
+
+def priced(block: Block, width: Mapping[str, Floats], g: Fraction, square: float, even: float) -> Posterior:
+    """What a posterior with these widths pays, its S^2 and E known. ``block``: in units of g already."""
     if not math.isfinite(square + even):  # no number either
         square = even = math.inf
     by_block, scales, weight = {}, {}, Fraction(1)
@@ -193,7 +217,7 @@ def certified(block: Block, width: Mapping[str, Floats], g: Fraction) -> Posteri
             far = np.maximum(np.abs(below(low - block.start[name])), np.abs(above(high - block.start[name])))
             squares, n = float(sum_above(above(np.square(far)))), h.size
             moved = sum((arb(x) ** 2 for x in h.ravel().tolist()), arb(0)) / 3
-            j = _scale(squares + float(moved.mid()), n)
+            j = best_scale(squares + float(moved.mid()), n)
             logs = sum((arb(x).log() for x in h.ravel().tolist()), arb(0))
             start = (j * arb(2).log() + (2 * arb.pi()).log()) / 2 - arb(2).log()
             by_block[name] = Enclosure.of(n * start - logs + (arb(squares) + moved) / (2 * arb(2) ** j))
@@ -202,7 +226,7 @@ def certified(block: Block, width: Mapping[str, Floats], g: Fraction) -> Posteri
     return Posterior(g, Enclosure.point(square), Enclosure.point(even), by_block, scales, price)
 
 
-def _scale(squares: float, entries: int) -> int:
+def best_scale(squares: float, entries: int) -> int:
     """j of the variance 2^j of least cost."""
     top = round(log2_of(max(squares / entries, 2.0**-60)))
     found = range(max(-_FURTHEST, min(top, 0) - 2), min(_FURTHEST, max(top, 0) + 2) + 1)
@@ -217,16 +241,10 @@ class Family:
     _found: dict[Fraction, tuple[Posterior, ...]] = field(default_factory=dict)
 
     def at(self, g: Fraction) -> tuple[Posterior, ...]:
-        """One for each of ``TAILS`` that has widths. Raises: DomainError for g outside the range of float64."""
+        """Those of the block. Raises: DomainError for g outside the range of float64."""
         require(LEAST_MARGIN < g < 1 / LEAST_MARGIN, f"the margin must be > 0 (and in the range of float64), got {g!r}")
         if g not in self._found:
-            own, found, width = self.block.over(g), list[Posterior](), None
-            for tail in TAILS:
-                width = fitted(own, tail, width)
-                if width is None:
-                    break
-                found.append(certified(own, width, g))
-            self._found[g] = tuple(found)
+            self._found[g] = self.block.posteriors(g)
         return self._found[g]
 
     def excess(self, g: Fraction, m: int, delta: Scalar) -> tuple[Enclosure, Posterior | None]:
@@ -305,7 +323,7 @@ def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None)
         if not all(np.isfinite(each).all() for each in (*found.first.values(), *found.second.values())):
             return None
         prior = {
-            name: 2.0 ** _scale(squares[name] + float(total(np.square(h))) / 3, h.size) for name, h in width.items()
+            name: 2.0 ** best_scale(squares[name] + float(total(np.square(h))) / 3, h.size) for name, h in width.items()
         }
         shares = {name: 1 / V if name in OF_TOKENS else 1.0 for name in width}
         odd = math.sqrt(move(found, width)[0])

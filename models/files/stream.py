@@ -2,18 +2,20 @@
 
 The program of each family, as of transformers 5.24, mamba_ssm and mamba.py: the embedding of a token, times a number of
 the config in two families, and every block adds what it gives. Where a file holds anything else outside of its layers
-than a last norm and a head (embeddings of positions, say), its program is not known, and nothing is said.
+than a last norm and a head (embeddings of positions, say), or an unknown part in a block, its program is not known,
+and nothing is said; nor is it of an embedding of more than ``tensors.MAX_ELEMENTS`` numbers.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
 from ssm_bounds.models.files.formats.blocks import Facts, places, root
-from ssm_bounds.models.files.tensors import Tensors, located
+from ssm_bounds.models.files.tensors import MAX_ELEMENTS, Tensors, located
 from ssm_bounds.models.mamba.weights import Array, Vocabulary
 
 _EITHER = ("embeddings", "embedding")  # transformers renames the second, which mamba_ssm has, when it loads
@@ -37,7 +39,16 @@ SCALED = ("granitemoehybrid", "falcon_h1")
 MIXED = ("jamba", "bamba", "granitemoehybrid", "falcon_h1")
 """Families whose blocks all have another part after the mixer or beside it, so that only the first one is reached."""
 
-_AFTER = re.compile(r"(?:.*\.)?(?:norm_f|final_layernorm|norm|lm_head|score|classifier)\.(?:weight|bias)")
+BESIDE = {
+    "jamba": ("feed_forward", "pre_ff_layernorm"),
+    "bamba": ("feed_forward", "pre_ff_layernorm"),
+    "granitemoehybrid": ("shared_mlp", "block_sparse_moe", "post_attention_layernorm"),
+    "falcon_h1": ("feed_forward", "pre_ff_layernorm", "self_attn"),
+    "mamba_ssm": ("mlp", "norm2"),
+}
+"""What else stands in the block of a mixer, after it or beside it: any other name could come before it."""
+
+_AFTER = r"(?:norm_f|final_layernorm|norm|lm_head|score|classifier)\.(?:weight|bias)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,14 +73,20 @@ def stream(file: Tensors, facts: Facts, family: str, left: Collection[str]) -> S
     name = next((n for short in EMBEDDINGS[family] if (n := f"{beside}{short}.weight") in file), None)
     inside = re.compile(re.escape(top) + r"layers\.(\d{1,6})\.")
     others = {key: int(match[1]) for key in left if (match := inside.match(key))}
-    if name is None or any(key != name and key not in others and not _AFTER.fullmatch(key) for key in left):
+    after = re.compile(f"(?:{re.escape(top)})?{_AFTER}")
+    if name is None or any(key != name and key not in others and not after.fullmatch(key) for key in left):
         return None
     first = min(others.values(), default=len(mixers))  # what stands in the block of a mixer comes after it, or beside
     known = (p.index == i <= first and ".mamba_decoder." not in p.mixer for i, p in enumerate(mixers))
     reached = min(sum(takewhile(bool, known)), 1 if family in MIXED else len(mixers))
-    D = file.shape(f"{mixers[0].mixer}out_proj.weight")[0]
-    if not reached or len(shape := file.shape(name)) != 2 or not shape[0] or shape[1] != D:
+    parts = {key: key[match.end() :].partition(".")[0] for key in others if (match := inside.match(key))}
+    if any(others[key] < reached and part not in BESIDE.get(family, ()) for key, part in parts.items()):
         return None
+    D, shape = file.shape(f"{mixers[0].mixer}out_proj.weight")[0], file.shape(name)
+    if not reached or len(shape) != 2 or not shape[0] or shape[1] != D or math.prod(shape) > MAX_ELEMENTS:
+        return None
+    if file.config is None:
+        facts.assumed.append("tokens enter the first block as rows of the embedding: no config")
     factor = facts.number("embedding_multiplier", 1.0, "embedding multiplier") if family in SCALED else 1.0
     return Stream(vocabulary(file, name, factor), reached)
 

@@ -12,12 +12,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from ssm_bounds.bounds.architectures.mamba.heads import OF_READOUT
 from ssm_bounds.bounds.architectures.mamba.telescope import OF_TOKENS
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
 from ssm_bounds.bounds.evaluate.elementary import log
 from ssm_bounds.models.mamba.classifier import Classifier
-from ssm_bounds.models.mamba.tables import middle, mixer, tables
-from ssm_bounds.models.mamba.weights import Array
+from ssm_bounds.models.mamba.tables import middle, mixer, one_layer, tables
+from ssm_bounds.models.mamba.tables2 import mixer2, tables2
+from ssm_bounds.models.mamba.weights import Array, Mamba1, Mamba2
 
 SEEDS = 2**16
 _STEP = -4.6  # softplus of it is about 0.01, between the steps that blocks start from
@@ -26,26 +28,42 @@ _STEP = -4.6  # softplus of it is about 0.01, between the steps that blocks star
 def prior(classifier: Classifier) -> tuple[dict[str, Array], Enclosure, str]:
     """theta_0 of each block, what its choice costs in nats, and what it is in words.
 
-    Om and rho have centre 0 in any case: they are measured in units of a margin that is chosen with the data.
+    What reads out (Om or omega, and rho) has centre 0 in any case: it is measured in units of a margin that is chosen
+    with the data.
     """
+    tabled, of_readout = (tables2, OF_READOUT) if _is_mamba2(classifier) else (tables, OF_TOKENS)
     seed = classifier.seed
     if seed is None or seed >= SEEDS or classifier.start is None:
         return _standard(classifier), _nats(Fraction(1, 2)), "the standard centre"
     mass = Fraction(1, 4) if seed == 0 else Fraction(1, 4 * (SEEDS - 1))
-    found = middle(tables(_started(classifier, classifier.start)))
-    return found | {name: np.zeros_like(found[name]) for name in OF_TOKENS}, _nats(mass), f"the start of seed {seed}"
+    found = middle(tabled(_started(classifier, classifier.start)))
+    return found | {name: np.zeros_like(found[name]) for name in of_readout}, _nats(mass), f"the start of seed {seed}"
+
+
+def _is_mamba2(classifier: Classifier) -> bool:
+    return isinstance(one_layer(classifier).mixer, Mamba2)
 
 
 def _started(classifier: Classifier, start: Mapping[str, Array]) -> Classifier:
     """The classifier before its training."""
-    layer, own = classifier.layers[0], mixer(classifier)
-    (d, N), R = own.A_log.shape, len(own.X_dt)
-    block = "backbone.layers.0."
+    layer, block = one_layer(classifier), "backbone.layers.0."
     at = {name.removeprefix(f"{block}mixer."): value for name, value in start.items()}
     norm = layer.norm
     if norm is not None:
         norm = replace(norm, gamma=start[f"{block}norm.weight"])
-    fresh = replace(
+    fresh = _started2(mixer2(classifier), at) if _is_mamba2(classifier) else _started1(mixer(classifier), at)
+    return replace(
+        classifier,
+        layers=(replace(layer, norm=norm, mixer=fresh),),
+        embedding=start["backbone.embeddings.weight"],
+        score=start["score.weight"],
+        bias=start["score.bias"],
+    )
+
+
+def _started1(own: Mamba1, at: Mapping[str, Array]) -> Mamba1:
+    (d, N), R = own.A_log.shape, len(own.X_dt)
+    return replace(
         own,
         R_x=at["in_proj.weight"][:d],
         R_z=at["in_proj.weight"][d:],
@@ -61,21 +79,36 @@ def _started(classifier: Classifier, start: Mapping[str, Array]) -> Classifier:
         A_log=at["A_log"],
         D=at["D"],
     )
+
+
+def _started2(own: Mamba2, at: Mapping[str, Array]) -> Mamba2:
+    d, states = len(own.R_x), len(own.R_B)
+    R_z, R_x, R_B, R_C, R_dt = np.split(at["in_proj.weight"], np.cumsum([d, d, states, states]))
     return replace(
-        classifier,
-        layers=(replace(layer, norm=norm, mixer=fresh),),
-        embedding=start["backbone.embeddings.weight"],
-        score=start["score.weight"],
-        bias=start["score.bias"],
+        own,
+        R_z=R_z,
+        R_x=R_x,
+        R_B=R_B,
+        R_C=R_C,
+        R_dt=R_dt,
+        c_z=np.zeros(d),
+        c=np.zeros(d),
+        c_B=np.zeros(states),
+        c_C=np.zeros(states),
+        K=at["conv1d.weight"][:, 0, ::-1],
+        b=at["conv1d.bias"],
+        p=at["dt_bias"],
+        A_log=at["A_log"],
+        D=at["D"],
     )
 
 
 def _standard(classifier: Classifier) -> dict[str, Array]:
-    """Zeros; D 1, A_log ln 1, ln 2, ... over the states, steps of about 0.01."""
-    start = {name: np.zeros(low.shape) for name, (low, _) in tables(classifier).items()}
-    logs = log(np.arange(1.0, mixer(classifier).A_log.shape[1] + 1))
-    at = {"D": np.ones_like(start["D"]), "p": np.full_like(start["p"], _STEP), "A_log": start["A_log"] + logs}
-    return start | at
+    """Zeros; D 1, A_log ln 1, ln 2, ... over the states, or the heads of Mamba-2; steps of about 0.01."""
+    is_mamba2 = _is_mamba2(classifier)
+    start = {name: np.zeros(low.shape) for name, (low, _) in (tables2 if is_mamba2 else tables)(classifier).items()}
+    steps, logs = "L" if is_mamba2 else "p", log(np.arange(1.0, len(start["A_log"].T) + 1.0))
+    return start | {"D": start["D"] + 1, steps: start[steps] + _STEP, "A_log": start["A_log"] + logs}
 
 
 def _nats(mass: Fraction) -> Enclosure:

@@ -6,15 +6,17 @@ in float64 beside its error, entry by entry, with one operation at a time: the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.architectures.mamba.suprema import Range, steps
-from ssm_bounds.bounds.architectures.mamba.windows import Windows, along_last, images, seen, times
+from ssm_bounds.bounds.architectures.mamba.heads import Fixed
+from ssm_bounds.bounds.architectures.mamba.silu import silu_range
+from ssm_bounds.bounds.architectures.mamba.suprema import Range, clamped, steps
+from ssm_bounds.bounds.architectures.mamba.windows import Windows, along_last, convolved, images, seen, times
 from ssm_bounds.bounds.evaluate.outward import EPS, TINY, above, below, exp_above, exp_below
 from ssm_bounds.models.mamba.weights import Array
 
@@ -52,11 +54,23 @@ class Near:
         count = self.at.shape[-1]
         return Near(along_last(self.at), above(along_last(self.off + count * EPS * np.abs(self.at)), count + 4))
 
+    def root(self) -> Near:
+        """Of what is at least 0."""
+        return Near.of((below(np.sqrt(np.maximum(self.at - self.off, 0.0)), 4), above(np.sqrt(self.at + self.off), 4)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normed:
+    """A norm after the gate: z is that of the block times ``sqrt(mean w^2 + eps)``, w what passes ``gate`` (V,d)."""
+
+    gate: Near
+    eps: float
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """What a token contributes, by its window (W,...) or token (V,...): ``decay`` and ``drive`` (W,d,N), ``C`` (W,N),
-    ``skip`` (W,d), ``Om`` (V,d), ``rho`` (V,)."""
+    """What a token contributes, by its window (W,...) or token (V,...): ``decay`` (W,d,N or 1), ``drive`` (W,d,N),
+    ``C`` (W,1 or d,N), ``skip`` (W,d), ``Om`` (V,d), ``rho`` (V,)."""
 
     decay: Near
     drive: Near
@@ -64,8 +78,24 @@ class Cells:
     skip: Near
     Om: Near
     rho: Near
+    normed: Normed | None = None
+
+    def read(self, token: NDArray[np.int64], y: Near) -> Near:
+        """``rho + Om . y`` after tokens (m,), for y (m,d); rho times the norm's divisor where there is one."""
+        rho = self.rho[token]
+        if self.normed is not None:
+            w, d = self.normed.gate[token] * y, y.at.shape[1]
+            rho = (
+                rho
+                * (
+                    (w * w * Near.of((below(1.0 / d), above(1.0 / d)))).sum()
+                    + Near(np.array(self.normed.eps), np.array(0.0))
+                ).root()
+            )
+        return (self.Om[token] * y).sum() + rho
 
 
+@np.errstate(all="ignore")
 def cells(found: Mapping[str, Range], windows: Windows) -> Cells:
     """Of blocks in tables. Shapes: ``architectures.mamba.telescope.BLOCKS``."""
     part = seen(found, windows)
@@ -78,17 +108,56 @@ def cells(found: Mapping[str, Range], windows: Windows) -> Cells:
     drive = times((written[0][:, :, None], written[1][:, :, None]), (part.B[0][:, None], part.B[1][:, None]))
     decay = exp_below(-passed[1]), np.minimum(exp_above(-passed[0]), 1.0)
     return Cells(
-        *map(Near.of, (decay, drive, part.C, times(found["D"], part.u), found["Om"], found["rho"])),
+        decay=Near.of(decay),
+        drive=Near.of(drive),
+        C=Near.of(_each(part.C, lambda end: end[:, None])),
+        skip=Near.of(times(found["D"], part.u)),
+        Om=Near.of(found["Om"]),
+        rho=Near.of(found["rho"]),
     )
 
 
 @np.errstate(all="ignore")
+def cells2(found: Mapping[str, Range], windows: Windows, fixed: Fixed) -> Cells:
+    """Of blocks in tables. Shapes: ``architectures.mamba.heads.BLOCKS2``."""
+    d, H = len(found["omega"][0]), len(found["A_log"][0])
+    head, group = np.arange(d) * H // d, np.arange(d) * fixed.groups // d
+    last = windows.tokens[:, 0]
+    after = silu_range(*convolved(found["XBC"], found["K"], found["b"], windows))
+    u = _each(after, lambda end: end[:, :d])
+    states = _each(after, lambda end: end[:, d:].reshape(len(end), 2, fixed.groups, -1)[:, :, group])
+    B, C = _each(states, lambda end: end[:, 0]), _each(states, lambda end: end[:, 1])
+    step = clamped(steps(found["L"]), fixed.limits)
+    passed = times(step, (exp_below(found["A_log"][0]), exp_above(found["A_log"][1])))
+    decay = exp_below(-passed[1]), np.minimum(exp_above(-passed[0]), 1.0)
+    written = _each(times(_each(step, lambda end: end[last][:, head]), u), lambda end: end[:, :, None])
+    gate = silu_range(*found["Z"])
+    return Cells(
+        decay=Near.of(_each(decay, lambda end: end[last][:, head, None])),
+        drive=Near.of(times(written, B)),
+        C=Near.of(C),
+        skip=Near.of(times(_each(found["D"], lambda end: end[head]), u)),
+        Om=Near.of(times(found["omega"], gate)),
+        rho=Near.of(found["rho"]),
+        normed=None if fixed.eps is None else Normed(Near.of(gate), fixed.eps),
+    )
+
+
+def _each(values: Range, turned: Callable[[Array], Array]) -> Range:
+    return turned(values[0]), turned(values[1])
+
+
 def scores(
     found: Mapping[str, Range], windows: Windows, x: NDArray[np.int64], lengths: NDArray[np.int64], *, mean: bool
 ) -> Near:
     """z (m,) of rows x (m,T) of tokens, read at the last of ``lengths`` (m,) tokens, or averaged over them."""
-    made = cells(found, windows)
-    states = made.decay.at[0].size
+    return scored(cells(found, windows), windows, x, lengths, mean=mean)
+
+
+@np.errstate(all="ignore")
+def scored(made: Cells, windows: Windows, x: NDArray[np.int64], lengths: NDArray[np.int64], *, mean: bool) -> Near:
+    """The same, of what tokens contribute."""
+    states = made.drive.at[0].size
     rows = max(1, _NUMBERS // max(states, x.shape[1]))
     parts = [
         _batch(made, windows.index(x[i : i + rows]), x[i : i + rows], lengths[i : i + rows], mean=mean)
@@ -100,7 +169,7 @@ def scores(
 def _batch(
     made: Cells, index: NDArray[np.int64], x: NDArray[np.int64], lengths: NDArray[np.int64], *, mean: bool
 ) -> Near:
-    shape = (len(x), *made.decay.at.shape[1:])
+    shape = (len(x), *made.drive.at.shape[1:])
     state, z = Near(np.zeros(shape), np.zeros(shape)), Near(np.zeros(len(x)), np.zeros(len(x)))
     for t in range(int(lengths.max())):
         at = index[:, t]
@@ -109,9 +178,8 @@ def _batch(
         read = lengths > t if mean else ends
         if not read.any():
             continue
-        y = (made.C[at[read]][:, None] * state[read]).sum() + made.skip[at[read]]
-        token = x[read, t]
-        found = (made.Om[token] * y).sum() + made.rho[token]
+        y = (made.C[at[read]] * state[read]).sum() + made.skip[at[read]]
+        found = made.read(x[read, t], y)
         total = z[read] + found if mean else found
         z.at[read], z.off[read] = total.at, total.off
     if not mean:

@@ -19,13 +19,18 @@ from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1, Norm
 
 
-def mixer(classifier: Classifier) -> Mamba1:
-    """The one block, if the theorem is about it. Raises: DomainError naming the hypothesis that it breaks."""
+def one_layer(classifier: Classifier) -> Layer:
+    """Raises: DomainError for more than one block."""
     require(
         len(classifier.layers) == 1,
         f"norms say nothing end to end beyond one block (theory M6.3), and this model has {len(classifier.layers)}",
     )
-    found = classifier.layers[0].mixer
+    return classifier.layers[0]
+
+
+def mixer(classifier: Classifier) -> Mamba1:
+    """The one block, if the theorem is about it. Raises: DomainError naming the hypothesis that it breaks."""
+    found = one_layer(classifier).mixer
     if not isinstance(found, Mamba1):
         raise DomainError("second derivatives are stated for Mamba blocks, not for Mamba-2 (theory M5.5)")
     require(found.inner is None, "norms on dt, B and C have no useful bound near 0 (theory M4.5)")
@@ -38,24 +43,44 @@ def mixer(classifier: Classifier) -> Mamba1:
 
 def tables(classifier: Classifier) -> dict[str, Range]:
     """By block of ``architectures.mamba.telescope.BLOCKS``. Raises: DomainError."""
-    found, layer = mixer(classifier), classifier.layers[0]
-    w, shift = readout(classifier)
-    if classifier.embedding is None:
-        raise DomainError("tables need a vocabulary: this model has real inputs")
+    found = mixer(classifier)
     with bits(START_BITS):
-        embedded = classifier.embedding.tolist()
-        normed = arb_mat([_normed(row, layer) for row in embedded])
-        X = normed * _matrix(found.R_x).transpose() + _repeated(found.c, len(embedded))
-        z = normed * _matrix(found.R_z).transpose() + _repeated(found.c_z, len(embedded))
-        omega = (_matrix(found.W_o).transpose() * arb_mat([[x] for x in w])).entries()
-        beyond = sum((a * arb(b) for a, b in zip(w, found.b_o.tolist(), strict=True)), arb(0)) + shift
-        rho = [sum((a * arb(e) for a, e in zip(w, row, strict=True)), arb(0)) + beyond for row in embedded]
-        columns = z.ncols()
-        Om = [omega[i % columns] * x / (1 + (-x).exp()) for i, x in enumerate(z.entries())]
-        shape = (len(embedded), columns)
-        own = {"X": _range(X.entries(), shape), "Om": _range(Om, shape), "rho": _range(rho, shape[:1])}
+        X = projected(classifier, found.R_x, found.c)
+        z = projected(classifier, found.R_z, found.c_z)
+        omega = read_out(classifier, found.W_o)
+        rho = beside(classifier, found.b_o)
+        Om = [omega[i % z.ncols()] * x / (1 + (-x).exp()) for i, x in enumerate(z.entries())]
+        shape = z.nrows(), z.ncols()
+        own = {"X": ranged(X.entries(), shape), "Om": ranged(Om, shape), "rho": ranged(rho, shape[:1])}
     names = ("K", "b", "X_dt", "W_dt", "p", "X_B", "X_C", "A_log", "D")
     return own | {name: (getattr(found, name), getattr(found, name)) for name in names}
+
+
+def projected(classifier: Classifier, rows: Array, shift: Array) -> arb_mat:
+    """What rows (n,D) of in_proj make of each normed token, (V,n)."""
+    embedded, layer = _embedded(classifier), classifier.layers[0]
+    normed = arb_mat([_normed(row, layer) for row in embedded])
+    return normed * _matrix(rows).transpose() + _repeated(shift, len(embedded))
+
+
+def read_out(classifier: Classifier, W_o: Array) -> list[arb]:
+    """``W_o^T w`` (d,)."""
+    w, _ = readout(classifier)
+    return list((_matrix(W_o).transpose() * arb_mat([[x] for x in w])).entries())
+
+
+def beside(classifier: Classifier, b_o: Array) -> list[arb]:
+    """``rho`` (V,): ``w.(e_v + b_o) + b_0``."""
+    w, shift = readout(classifier)
+    beyond = sum((a * arb(b) for a, b in zip(w, b_o.tolist(), strict=True)), arb(0)) + shift
+    return [sum((a * arb(e) for a, e in zip(w, row, strict=True)), arb(0)) + beyond for row in _embedded(classifier)]
+
+
+def _embedded(classifier: Classifier) -> list[list[float]]:
+    if classifier.embedding is None:
+        raise DomainError("tables need a vocabulary: this model has real inputs")
+    rows: list[list[float]] = classifier.embedding.tolist()
+    return rows
 
 
 def readout(classifier: Classifier) -> tuple[list[arb], arb]:
@@ -108,7 +133,7 @@ def _repeated(values: Array, times: int) -> arb_mat:
     return arb_mat([[arb(x) for x in values.tolist()]] * times)
 
 
-def _range(entries: list[arb], shape: tuple[int, ...]) -> Range:
+def ranged(entries: list[arb], shape: tuple[int, ...]) -> Range:
     low, high = ([turn(x) for x in entries] for turn in (float_below, float_above))
     return np.array(low).reshape(shape), np.array(high).reshape(shape)
 

@@ -123,7 +123,7 @@ def certify(
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
       ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
 
-      ssm-bounds certify block/ --data block/train.npz            # one Mamba block, as train mamba saves it
+      ssm-bounds certify block/ --data block/train.npz       # one Mamba or Mamba-2 block, as train mamba saves it
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused.
 

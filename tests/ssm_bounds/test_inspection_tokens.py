@@ -65,7 +65,9 @@ class TestVocabulary:
     def test_every_sequence_with_every_mask_is_below(self, name):
         layer, T = spoken(name), 4
         report = inspect_layer(layer, T=T, eta=0.05)
-        assert report.notes[0].startswith("over the 3 tokens of the vocabulary, masks included; inputs_embeds")
+        assert report.notes[0].startswith(
+            "over the 3 tokens of the vocabulary, masks as in evaluation included; inputs_embeds"
+        )
         for row in itertools.product(range(V + 1), repeat=T):  # the last stands for a masked token
             mask = np.array([float(v < V) for v in row])
             found = forward(layer, TABLE[[min(v, V - 1) for v in row]], mask)
@@ -257,6 +259,9 @@ class TestFiles:
             ("vision_mamba", {"embedding.weight": (5, 4)}, "no embedding"),
             ("mamba", {"backbone.position_embeddings.weight": (5, 4)}, "no embedding"),
             ("mamba", {"backbone.embeddings.weight": (5, 3)}, "no embedding"),
+            ("mamba", {"backbone.pre.norm.weight": (4,)}, "no embedding"),
+            ("mamba", {"backbone.layers.0.pos_embed.weight": (5, 4)}, "no embedding"),
+            ("jamba", {"model.embed_tokens.weight": (5, 4), "model.layers.0.attn.qkv.weight": (4, 4)}, "no embedding"),
             ("zamba2", {"model.embed_tokens.weight": (5, 4)}, "other parts"),
         ],
     )
@@ -298,3 +303,16 @@ class TestFiles:
         with pytest.raises(KeyboardInterrupt), Waiting() as executor:
             inspect(self.saved(tmp_path, "mamba"), T=8, executor=executor, each=interrupted)
         assert len(asked) == 2 and all(future.cancelled() for future in asked)
+
+    def test_an_embedding_too_large_to_hold_is_left_alone(self, tmp_path, monkeypatch):
+        """Ranges are those of the ball then, and the report comes as before."""
+        folder = self.saved(tmp_path, "mamba")
+        monkeypatch.setattr("ssm_bounds.models.files.stream.MAX_ELEMENTS", 3)
+        assert not any("vocabulary" in note for note in inspect(folder, T=8).layers[0].notes)
+
+    def test_without_a_config_the_way_of_tokens_is_assumed(self, tmp_path):
+        folder = self.saved(tmp_path, "mamba")
+        (folder / "config.json").unlink()
+        report = inspect(folder, T=8, input_radius=None)
+        said = [line for line in report.assumed if line.startswith("tokens enter the first block")]
+        assert len(said) == any("vocabulary" in note for note in report.layers[0].notes) == 1

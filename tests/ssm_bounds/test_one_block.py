@@ -88,6 +88,51 @@ def test_every_form_of_the_report(found):
         assert "pac-bayes" in text and "computes the real-arithmetic model" in " ".join(text.split())
 
 
+@pytest.fixture(scope="module")
+def folder2(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("block2"), mixer="mamba2", P=4)
+
+
+@pytest.fixture(scope="module")
+def found2(folder2):
+    return ssm_bounds.certify(ssm_bounds.ask(folder2, data=task()))
+
+
+class TestMamba2:
+    def test_the_same_rungs(self, found2):
+        assert [rung.name for rung in found2.rungs] == ["pac-bayes", "holdout"]
+        assert found2.rung("pac-bayes").verdict is Verdict.CERTIFIED
+        assert any("norm after the gate" in note or "one after the gate" in note for note in found2.question.notes)
+
+    def test_errors_are_those_of_the_model_as_it_runs(self, folder2, found2):
+        from ssm_bounds.models.mamba.forward import logits
+
+        data, model = task(), files.read(folder2)
+        for split, tally in ((data.train, found2.train), (data.test, found2.test)):
+            z = np.array([logits(model, row, T)[0] for row in split.x])
+            assert tally.errors == int((np.where(split.y == 1, z, -z) <= 0).sum())
+
+    def test_every_form_of_the_report(self, found2):
+        document = documents([found2])
+        jsonschema.validate(document, schema())
+        (one,) = document["certificates"]
+        assert one["constants"] is one["class"] is one["sums"] is one["beta"] is None
+        assert one["setting"]["V"] == 2 and one["setting"]["d"] == 8 and one["setting"]["N"] == 2
+        details = one["rungs"][0]["details"]
+        assert details["numbers"] == sum(low.size for low, _ in found2.question.family.block.center.values())
+        assert {"XBC", "Z", "L", "omega"} <= details["by_block"].keys()
+        for text in (markdown([found2]), latex([found2]).replace("\\", ""), page([found2])):
+            assert "pac-bayes" in text and "pays for" in text
+
+    def test_without_a_norm_after_the_gate_margins_are_plain(self, found2):
+        from ssm_bounds.one_block import in_tables
+
+        model = found2.question.classifier
+        layer = model.layers[0]
+        bare = replace(model, layers=(replace(layer, mixer=replace(layer.mixer, norm=None)),), pooling="mean")
+        assert in_tables(bare).fixed.eps is None and in_tables(bare).kind == "Mamba-2"
+
+
 def test_without_data_it_is_an_excess(folder):
     found = ssm_bounds.certify(ssm_bounds.ask(folder, margin="0.5"))
     assert found.headline.kind == "excess" and found.compared == 1
@@ -140,7 +185,11 @@ def test_rows_that_are_not_its_inputs_are_refused(folder):
 
 @pytest.mark.parametrize(
     ("design", "said"),
-    [({"layers": 2}, r"M6\.3"), ({"mixer": "mamba2", "P": 4}, "Mamba-2"), ({"outputs": 3}, "two classes")],
+    [
+        ({"layers": 2}, r"M6\.3"),
+        ({"mixer": "mamba2", "P": 4, "pooling": "mean"}, "mean over tokens after the norm"),
+        ({"outputs": 3}, "two classes"),
+    ],
 )
 def test_what_is_no_single_block_is_refused(tmp_path, design, said):
     made = Design(**{"V": 2, "D": 4, "N": 2, "k": 3} | design)
@@ -246,9 +295,9 @@ def test_what_the_file_leaves_open_is_a_condition(folder, tmp_path):
 def test_with_a_final_norm_margins_are_those_before_it(tmp_path):
     found = ssm_bounds.certify(ssm_bounds.ask(trained(tmp_path / "normed", final_norm=True), data=task(test=False)))
     text = markdown([found])
-    assert "loss before the final norm" in text and "margins before the final norm" in text
+    assert "loss before its norms" in text and "margins before its norms" in text
     alone = ssm_bounds.certify(ssm_bounds.ask(trained(tmp_path / "alone", final_norm=True)))
-    assert "the fraction of its training margins before the final norm that" in alone.headline.sentence
+    assert "the fraction of its training margins before its norms that" in alone.headline.sentence
 
 
 def test_what_leaves_the_range_of_float64_says_nothing(folder, tmp_path):
@@ -266,3 +315,17 @@ def test_recorded_counts_have_a_range(folder, tmp_path):
     place = changed(folder, tmp_path / "many", training={"m": 300, "T": 10**200})
     with pytest.raises(ValueError, match="give --T"):
         ssm_bounds.ask(place)
+
+
+def test_a_mamba2_block_is_certified_below_one_third(tmp_path):
+    """The recipe of theory M5.6 with fewer and shorter rows."""
+    arguments = "train mamba --mixer mamba2 --task majority --m 6000 --T 20 --layers 1 --out"
+    result = CliRunner().invoke(main, [*arguments.split(), str(tmp_path / "block")])
+    assert result.exit_code == 0, result.output
+    data = str(tmp_path / "block" / "train.npz")
+    asked = ["certify", str(tmp_path / "block"), "--data", data, "--require", "0.333", "--format", "json"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.stdout)["certificates"]
+    assert one["headline"]["verdict"] == "CERTIFIED" and one["headline"]["rung"] == "pac-bayes"
+    assert one["rungs"][0]["details"]["numbers"] == 226 and one["rungs"][0]["details"]["tau"]["upper"] == 0

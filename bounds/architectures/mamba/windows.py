@@ -75,21 +75,26 @@ class Seen:
     low: Range
 
 
-@np.errstate(all="ignore")
 def seen(box: Mapping[str, Range], windows: Windows) -> Seen:
     """Of all parameters of a box at once; no number where one leaves the range of float64. Blocks: X (V,d), K (d,k),
     b (d,), X_B, X_C (N,d), X_dt (R,d)."""
-    at = np.where(windows.tokens == ABSENT, 0, windows.tokens)
-    low, high = (np.broadcast_to(end, (len(at), len(end))).copy() for end in box["b"])
-    size = np.maximum(-low, high)
-    for i in range(at.shape[1]):
-        tap = box["K"][0][:, i], box["K"][1][:, i]
-        there = (windows.tokens[:, i] != ABSENT)[:, None]
-        less, more = (np.where(there, end[at[:, i]], 0.0) for end in times(tap, box["X"]))
-        low, high, size = low + less, high + more, size + np.maximum(-less, more)
-    a = below(low, at.shape[1], np.abs(size)), above(high, at.shape[1], np.abs(size))
+    a = convolved(box["X"], box["K"], box["b"], windows)
     u = silu_range(*a)
     return Seen(a, u, *(images(box[name], u) for name in ("X_B", "X_C", "X_dt")))
+
+
+@np.errstate(all="ignore")
+def convolved(X: Range, K: Range, b: Range, windows: Windows) -> Range:
+    """``b + sum_i K_i o X_(token i places back)`` (W,n), for X (V,n), K (n,k), b (n,)."""
+    at = np.where(windows.tokens == ABSENT, 0, windows.tokens)
+    low, high = (np.broadcast_to(end, (len(at), len(end))).copy() for end in b)
+    size = np.maximum(-low, high)
+    for i in range(at.shape[1]):
+        tap = K[0][:, i], K[1][:, i]
+        there = (windows.tokens[:, i] != ABSENT)[:, None]
+        less, more = (np.where(there, end[at[:, i]], 0.0) for end in times(tap, X))
+        low, high, size = low + less, high + more, size + np.maximum(-less, more)
+    return below(low, at.shape[1], np.abs(size)), above(high, at.shape[1], np.abs(size))
 
 
 @np.errstate(all="ignore")

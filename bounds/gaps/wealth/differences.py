@@ -31,15 +31,15 @@ def difference(p: Floats, base: Floats, k: int) -> Ticks:
     """``-log2((1-alpha) p/p_b + alpha)`` from above, alpha = 2^-k; k where ``p`` is NaN.
 
     ``p``, ``base``: probabilities of theta and of the base, of one shape, each within a rounding or two of what is
-    meant; the base's, smoothed, are above 0. Derivation: as for ``ticks.own``. Source: theory 8.10. Raises:
-    DomainError.
+    meant; the base's, smoothed, are at least 2^-1000, so that quotients stay in range. Derivation: as for
+    ``ticks.own``. Source: theory 8.10. Raises: DomainError.
 
     >>> difference(np.array([0.5, 0.0, np.nan]), np.full(3, 0.5), 1).tolist()  # 0, 1 and 1 bit, and a unit
     [1, 16777216, 16777216]
     """
     high, p, base = span(k).high, probabilities(p), probabilities(base)
     require(p.shape == base.shape, f"differences: needs as many probabilities of both, got {p.shape} and {base.shape}")
-    require(bool((base > 0).all()), "differences: the base has to be above 0 everywhere; smooth it first")
+    require(bool((base >= 2.0**-1000).all()), "differences: the base has to be above 0 everywhere; smooth it first")
     alpha = 2.0**-k
     return bits_above((1 - alpha) * (p / base) + alpha, _LEAST, high)
 

@@ -193,3 +193,9 @@ def test_what_each_family_codes():
         "subspace": ["head", "subspace"],
     }
     assert coded("lora", PARTS, 2)["in_proj.B"] == (6, 2) and coded("subspace", PARTS, 16)["subspace"] == (16,)
+
+
+def test_integers_beyond_what_is_decoded_have_no_price():
+    for z in (-(2**63), 2**45):
+        with pytest.raises(DomainError, match="2\\^45"):
+            Coded(np.array([z]), 0, 0)
