@@ -350,8 +350,8 @@ def _layer(layer: LayerReport, channels: bool) -> dict[str, Any]:
 def _inputs(layer: Layer) -> list[str]:
     if layer.vocabulary is not None:
         return [
-            f"over the {layer.vocabulary.size:,} tokens of the vocabulary, masks as in evaluation included; inputs_embeds "
-            "that are no row of the embedding are not covered"
+            f"over the {layer.vocabulary.size:,} tokens of the vocabulary, masks as in evaluation included; "
+            "inputs_embeds that are no row of the embedding are not covered"
         ]
     if layer.norm is not None or layer.radius is None:
         return []

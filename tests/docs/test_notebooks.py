@@ -42,8 +42,8 @@ def plain(cell):
     return ast.parse(TransformerManager().transform_cell(cell.source))
 
 
-def test_there_are_six():
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
+def test_there_are_seven():
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]
 
 
 @every
@@ -131,6 +131,7 @@ ANSWERS = {
     "04": r"needs 2,167 sequences for .* at most 1, 8,667 .* 0\.5, 216,664 .* 0\.1, if .* in the class \d,\d+,",
     "05": r"mine is PROVED, .* from 1\.00 up .* reaches 1\.0\d+, .* by a factor 4[89]\.",
     "06": r"held \(16 of 16 comparisons\): .* divided by 1[0-6] would be caught",
+    "07": r"layer 0 at least 7\d\.\d% .* from 2,\d{3} tokens on; .* 1 at least 3\d\.\d% .* from 2,\d{3} tokens on\.",
 }
 
 

@@ -25,7 +25,8 @@ from tests.conftest import ROOT
 from tests.ssm_bounds.cli.test_cli import weights
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    (ssm-bounds .*?)(?:\s{2,}#.*)?$", README, re.M)
+PAGES = README + (ROOT / "docs" / "mamba.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    (ssm-bounds .*?)(?:\s{2,}#.*)?$", PAGES, re.M)
 
 
 def test_there_are_commands():
