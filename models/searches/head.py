@@ -23,11 +23,16 @@ from ssm_bounds.models.program.run import Pooled
 
 STEP = 10
 """Of the weights: argmax knows no scale, so that only the ratio to the step of the biases matters."""
-_RATIOS = tuple(2.0 ** (k / 2) for k in range(-3, 5))
+_RATIOS = tuple(2.0 ** (k / 2) for k in range(-3, 4))
 """Units of the integers, over the root mean square of the weights of a regression."""
 _DECAYS = (1e-4, 1e-2)
-_FINISHED, _SWEEPS, _KICKS = 4, 60, 40
-_MOVES = (1, -1)
+_BIASES = (3, 12)
+"""About how large the largest integer of a bias is at first."""
+_LARGEST = 512
+_FINISHED, _SWEEPS = 4, 60
+_KICKS, _ROWS = 60, 16_000
+"""How many kicks in a row help nothing before the search ends: more where there are few rows, and a kick is cheap."""
+_MOVES, _OF_BIASES = (1, -1), (1, -1, 2, -2, 4, -4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +86,25 @@ def search(
         return time.monotonic() - begun > budget
 
     try:
-        begun_at = []
-        for start in problem.starts():
-            begun_at.append(start.descended(rng, 2, late))
-            better(begun_at[-1])
+        first = []
+        for start in (best, *problem.starts()):
+            first.append(start.descended(rng, 2, late))
+            better(first[-1])
             if late():
                 break
-        for point in sorted(begun_at, key=lambda point: point.risk)[:_FINISHED]:
-            better(point.descended(rng, _SWEEPS, late))
-        left = _KICKS
+        pool = []
+        for start in sorted(first, key=lambda point: point.risk)[:_FINISHED]:
+            pool.append(start.descended(rng, _SWEEPS, late))
+            better(pool[-1])
+        patience = round(_KICKS * min(max(_ROWS / problem.m, 1), 16))
+        left = patience
         while left and not late():
-            left -= 1
-            if better(best.kicked(rng).descended(rng, _SWEEPS, late)):
-                left = _KICKS
+            place, left = left % len(pool), left - 1
+            other = pool[place].kicked(rng).descended(rng, _SWEEPS, late)
+            if other.risk <= pool[place].risk:
+                pool[place] = other
+            if better(other):
+                left = patience
         if late():
             stopped = f"the search ended with its budget of {budget:g} s"
     except KeyboardInterrupt:
@@ -128,14 +139,21 @@ class _Problem:
                 middle = np.sort(W, axis=0)[len(W) // 2]
                 centred = [W - W.mean(axis=0), W - middle]
             for each in centred:
-                size = math.sqrt(float((each[:, :-1] ** 2).mean())) or 1.0
-                bias = float(np.abs(each[:, -1]).max()) or size
-                for ratio in _RATIOS:
-                    unit = ratio * size
-                    wider = min(max(round(math.log2(bias / unit / 2)), -6), 4)
-                    z = np.rint(each / unit)
-                    z[:, -1] = np.rint(each[:, -1] / (unit * 2.0**wider))
-                    yield _Point(self, np.clip(z, -512, 512).astype(np.int64), STEP - 2 * wider)
+                yield from self._rounded(each)
+
+    def _rounded(self, W: Array) -> Iterator[_Point]:
+        """In several units. Biases, in finer and coarser ones, make up for what rounding does to the mean logits."""
+        size = math.sqrt(float((W[:, :-1] ** 2).mean())) or 1.0
+        mean = self.x.mean(axis=1)
+        for ratio in _RATIOS:
+            unit = ratio * size
+            z = np.clip(np.rint(W / unit), -_LARGEST, _LARGEST)
+            bias = (W @ mean - unit * (z[:, :-1] @ mean[:-1])) / mean[-1] / unit
+            spread = float(np.abs(bias).max()) or 1.0
+            for wanted in _BIASES:
+                wider = min(max(round(math.log2(spread / wanted)), -6), 5)
+                z[:, -1] = np.clip(np.rint(bias / 2.0**wider), -_LARGEST, _LARGEST)
+                yield _Point(self, z.astype(np.int64), STEP - 2 * wider)
 
 
 @dataclass(eq=False)
@@ -221,7 +239,7 @@ class _Point:
                 old = int(z[row, column])
                 direction = sign * (problem.x[column] * units[column])
                 gains = []
-                for new in {old + move for move in _MOVES} | {0} - {old}:
+                for new in {old + move for move in (_OF_BIASES if column == problem.width else _MOVES)} | {0} - {old}:
                     paid = price.change(old, new)
                     if paid - worth * wrong >= 0:
                         continue
@@ -277,8 +295,15 @@ def _cheapest(z: Integers) -> tuple[int | None, float]:
     """The code of a tensor, and its nats with those of step and code; None where all is zero, which is free."""
     if not z.any():
         return None, 0.0
-    nats, code = min((symbols.about(z), code) for code, symbols in enumerate(WORD_ALPHABET))
+    largest = int(np.abs(z).max())
+    known = [(code, each) for code, each in enumerate(WORD_ALPHABET) if _near(getattr(each, "radius", None), largest)]
+    nats, code = min((symbols.about(z), code) for code, symbols in known)
     return code, nats + math.log(len(STEPS)) + math.log(len(WORD_ALPHABET))
+
+
+def _near(radius: int | None, largest: int) -> bool:
+    """An alphabet that holds the largest integer, and is not far too wide to be the cheapest."""
+    return radius is None or largest <= radius < 8 * largest
 
 
 class _Prices:
@@ -317,7 +342,7 @@ def _regression(x: Array, y: NDArray[np.int64], k: int, decay: float) -> Array:
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(features @ W.T, labels) + decay * (W**2).sum()
+        loss = torch.nn.functional.cross_entropy(features @ W.T, labels) + decay * (W[:, :-1] ** 2).sum()
         loss.backward()
         return loss
 
