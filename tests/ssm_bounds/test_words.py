@@ -180,7 +180,7 @@ def test_a_seed_pays_for_itself(place, tmp_path, found):
 
 
 def test_one_block_keeps_its_posterior(tmp_path):
-    design = {"c": None, "V": 2, "D": 4, "N": 2, "layers": 1, "outputs": 1, "final_norm": False}
+    design = {"c": None, "V": 2, "D": 4, "N": 2, "k": 2, "layers": 1, "outputs": 1, "final_norm": False}
     trained(tmp_path / "block", pooling="last", **design)
     x = np.random.default_rng(0).integers(0, 2, (300, T))
     data = Task("last", Split(x, x[:, -1].copy()), None, k=1, V=2)
