@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ssm_bounds.bounds.codes.families import coded
+from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.ladder.rung import Hypothesis
@@ -28,7 +28,7 @@ from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import digest, errors
-from ssm_bounds.models.program.run import NAME, VERSION, Program, headed, pooled, prepared
+from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.rows import row_hashes
 from ssm_bounds.models.tasks.task import Split, Task
@@ -37,8 +37,16 @@ from ssm_bounds.programs import Progress
 
 PROGRAM = f"{NAME}, version {VERSION}"
 Integers: TypeAlias = Mapping[str, Coded | None]
-Searched: TypeAlias = tuple[Integers, str | None]
-"""What a word needs by tensor, and why the search ended early."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """``integers``: of every tensor that the family codes. ``stopped``: why the search ended early. ``before``: what
+    the program pools of the rows, where the word does not move it."""
+
+    integers: Integers
+    stopped: str | None
+    before: Pooled | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,15 +126,16 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
 def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> Rung:
     search, train = question.search, task.train
     require_exact()
-    found, stopped = SEARCHES[search.family](question, base, train, progress)
-    word = Word(_FAMILIES[search.family], found, start=base.start)
-    word.require_shapes(coded(word.family, base.parts))
+    family, searching = SEARCHES[search.family]
+    found = searching(question, base, train, progress)
+    word = Word(family, found.integers, start=base.start)
     _, model = folders.model(word, base)
-    z = run(model, train)
+    z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
     counted = errors(z, train.y)
     if search.save is not None:
         folders.write(search.save, word, base, _record(question, word, z, counted))
-    return _rung(question, word, base, counted, model.sha256, () if stopped is None else (stopped,), searched=True)
+    remarks = () if found.stopped is None else (found.stopped,)
+    return _rung(question, word, base, counted, model.sha256, remarks, searched=True)
 
 
 def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[str, Any]:
@@ -167,9 +176,9 @@ def _head(question: Inquiry, base: Base, train: Split, progress: Progress) -> Se
     search, delta = question.search, question.setting.delta
     untrained: Integers = dict.fromkeys(coded("head", base.parts))
     _, model = folders.model(Word("head", untrained, start=base.start), base)
-    before: Program = prepared(stack(model))
+    before = pooled(prepared(stack(model)), train.x, lengths(train.x, model.pad))
     found = head.search(
-        pooled(before, train.x, lengths(train.x, model.pad)),
+        before,
         train.y,
         len(base.tensors[WEIGHT]),
         fixed=Word("head", untrained, start=base.start).about() - math.log(delta),
@@ -183,10 +192,10 @@ def _head(question: Inquiry, base: Base, train: Split, progress: Progress) -> Se
         ),
     )
     own = {WEIGHT: found.weight, BIAS: found.bias}
-    return {name: own[name] for name in untrained}, found.stopped
+    return Searched({name: own[name] for name in untrained}, found.stopped, before)
 
 
-SEARCHES: Mapping[str, Callable[[Inquiry, Base, Split, Progress], Searched]] = {"auto": _head, "head": _head}
-"""By ``--family``: integers of every tensor that the family codes. Another family is another entry here, in
-``_FAMILIES`` and in ``inquiry.Family``."""
-_FAMILIES: Mapping[str, Any] = {"auto": "head", "head": "head"}
+Searching: TypeAlias = Callable[[Inquiry, Base, Split, Progress], Searched]
+SEARCHES: Mapping[str, tuple[Family, Searching]] = {"auto": ("head", _head), "head": ("head", _head)}
+"""By ``--family``: what is coded, and how it is found. Another family is another entry here and in
+``inquiry.Family``."""
