@@ -119,3 +119,15 @@ def test_what_an_error_is_worth():
     by_errors = kl_about((e + 1) / m, 1 - (e + 1) / m, b) - x
     by_nats = kl_about(e / m, 1 - e / m, b + 1 / m) - x
     assert head._worth(e / m, x) == pytest.approx(by_errors / by_nats, rel=0.02)
+
+
+def test_one_row_of_logits_decides_as_all_do():
+    """Also where a row is right only because another output is not the largest, and where it cannot be right."""
+    rng = np.random.default_rng(0)
+    for k in (2, 4):
+        Z, y = rng.integers(-3, 4, (k, 500)).astype(float), rng.integers(0, k, 500)
+        own = Z[y, np.arange(500)]
+        right = np.array([own[i] > max(np.delete(Z[:, i], y[i])) for i in range(500)])
+        for row in range(k):
+            sign, limit = head._limits(Z, y, row)
+            assert (((sign * Z[row]) > limit) == right).all()
