@@ -66,6 +66,8 @@ class Coding:
             return cls(saved.base, saved)
         if not search.occam:
             return None
+        known = ", ".join(SEARCHES)
+        require(search.family in SEARCHES, f"--family {search.family!r}: one of {known}")
         if search.save is not None:
             folders.require_own(search.save)
         return cls(folders.moved_by(search.base, found))

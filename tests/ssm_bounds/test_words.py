@@ -225,6 +225,7 @@ def test_without_rows_nothing_is_claimed_and_the_hold_out_stands_alone(place):
         ("stack", {}, {"base": "base"}, "--base goes with --occam"),
         ("stack", {}, {"occam": True, "save": "stack"}, "no word"),
         ("stack", {}, {"occam": True, "one_draw": True}, "--one-draw"),
+        ("stack", {}, {"occam": True, "family": "all"}, "--family"),
         ("word", {}, {"occam": True}, "a word already"),
         ("word", {}, {"base": "base"}, "leave --base out"),
         ("around", {}, {}, "give --base"),
