@@ -140,7 +140,6 @@ def certify(
       ssm-bounds certify rounded.safetensors --data data.npz      # the same number, without a search
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
       ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
-
       ssm-bounds certify block/ --data block/train.npz            # one Mamba block, as train mamba saves it
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
