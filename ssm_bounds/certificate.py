@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds import ladder, one_block
+from ssm_bounds import ladder, one_block, stacks
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
@@ -18,6 +18,7 @@ from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.programs import Program, Progress, silent
 from ssm_bounds.question import Question
+from ssm_bounds.stacks import StackQuestion
 
 NOTHING = "says nothing about this model"
 
@@ -143,7 +144,9 @@ def _answered(question: Inquiry, progress: Progress) -> Answered:
     if isinstance(question, Question):
         return ladder.answered(question, progress)
     if isinstance(question, BlockQuestion):
-        return one_block.answered(question)
+        return one_block.answered(question, progress)
+    if isinstance(question, StackQuestion):
+        return stacks.answered(question, progress)
     raise TypeError(f"no ladder of bounds for {type(question).__name__}")
 
 

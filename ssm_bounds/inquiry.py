@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
@@ -22,6 +22,8 @@ from ssm_bounds.models.tasks.task import Task
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
+Family = Literal["auto", "head"]
+"""What of a classifier of Mamba blocks is coded in a word."""
 
 STANDING = (
     "the m training rows are independent and identically distributed, from the distribution whose risk is claimed",
@@ -33,7 +35,9 @@ STANDING = (
 @dataclass(frozen=True, slots=True)
 class Search:
     """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
-    each. ``save``: where the rounded or drawn model goes. ``certify_loss``: the mean loss of the rounded model too."""
+    each. ``save``: where the rounded or drawn model, or the word, goes. ``certify_loss``: the mean loss of the rounded
+    model too. ``base``: the folder of the model that a word moves (None: the start of the seed), and ``family`` how
+    (auto: head)."""
 
     occam: bool = False
     one_draw: bool = False
@@ -41,6 +45,22 @@ class Search:
     budget: float = BUDGET
     seed: int = 0
     save: Path | None = None
+    base: Path | None = None
+    family: Family = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A base that was not computed from a seed. ``met``: what its folder says of the training rows, in words;
+    ``refusal``: what there shows that it saw them."""
+
+    sha256: str
+    met: str = ""
+    refusal: str | None = None
+
+    @property
+    def condition(self) -> str:
+        return f"the base (sha256 {self.sha256[:8]}...) was fixed before the sample{self.met}"
 
 
 class Model(Protocol):
@@ -70,7 +90,8 @@ class Terms(Protocol):
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Inquiry:
     """What is asked of one model, complete. ``models``: how many models in all meet the test rows. ``notes``: remarks
-    that belong beside the claim. ``automatic``: the margin is chosen with the data."""
+    that belong beside the claim. ``automatic``: the margin is chosen with the data. ``base``: what a word moves, where
+    it was given."""
 
     checkpoint: Model
     setting: Terms
@@ -82,6 +103,7 @@ class Inquiry:
     automatic: bool = False
     shift: str | None = None
     notes: tuple[str, ...] = ()
+    base: Given | None = None
 
     def evidence(self, name: str) -> Evidence:
         return next(fact.evidence for fact in self.facts if fact.name == name)
@@ -120,6 +142,8 @@ class Inquiry:
             case Hypothesis.TEST:
                 alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
                 return (f"the test rows are fresh, independent and met by {alone}",)
+            case Hypothesis.BASE if self.base is not None:
+                return (self.base.condition,)
             case Hypothesis.DRAW:
                 return DRAWN_ONCE
         return ()
@@ -128,6 +152,8 @@ class Inquiry:
         """What shows that ``hypothesis`` is false; None where nothing does."""
         if hypothesis is Hypothesis.TEST and self.rows is not None:
             return refusal(self.rows)
+        if hypothesis is Hypothesis.BASE and self.base is not None:
+            return self.base.refusal
         return None
 
     def verdict(self, rests_on: Sequence[Hypothesis]) -> Verdict:

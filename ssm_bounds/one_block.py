@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds import evidence
+from ssm_bounds import evidence, words
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.architectures.mamba.heads import Fixed
 from ssm_bounds.bounds.architectures.mamba.suprema import Range
@@ -39,13 +39,18 @@ from ssm_bounds.models.mamba.scores import Near, cells, cells2, scored
 from ssm_bounds.models.mamba.tables import one_layer, tables
 from ssm_bounds.models.mamba.tables2 import fixed, tables2
 from ssm_bounds.models.mamba.weights import Mamba2
+from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
-from ssm_bounds.programs import held_out
+from ssm_bounds.programs import Progress, held_out
 
 SCALED = (
     "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
     "radius and the mean loss are those before it (theory M5.2)"
+)
+OTHERS = (
+    f"for every rung but occam, which is about the program {words.PROGRAM}, the hold-out too: the program that is used "
+    "computes the real-arithmetic model"
 )
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
@@ -81,10 +86,11 @@ class BlockQuestion(Inquiry):
     setting: Setting
     classifier: Classifier
     family: Family
+    coding: words.Coding | None = None
 
     @property
     def standing(self) -> tuple[str, ...]:
-        return (*STANDING, REAL)
+        return (*STANDING, REAL if self.coding is None else OTHERS)
 
     @property
     def margins(self) -> str:
@@ -103,6 +109,10 @@ class BlockQuestion(Inquiry):
         return Inquiry.conditions(self, hypothesis)
 
 
+class NotOneBlockError(DomainError):
+    """A classifier that the theorem is not about."""
+
+
 def ask(
     path: str | os.PathLike[str],
     *,
@@ -119,20 +129,25 @@ def ask(
     """What is asked of the classifier in a folder. Raises: ValueError (what does not apply to it, a contradiction,
     something missing, a file that cannot be read), OSError."""
     path = Path(path)
-    _require_stated(path, search, stated)
+    require_stated(path, search, stated)
     classifier = files.read(path)
     try:
         tabled = in_tables(classifier)
     except DomainError as error:
-        raise DomainError(f"{path}: nothing end to end is certified of it: {error}") from error
+        raise NotOneBlockError(f"{path}: nothing end to end is certified of it: {error}") from error
+    search = search or Search()
+    coding = words.Coding.of(path, classifier, search)
+    require(coding is None or data is not None, "--occam needs the training data: give --data FILE")
+    if coding is not None:
+        stack(classifier)  # is there such a program?
     automatic = margin == "auto"
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     known = looked_at(data, test)
     recorded = classifier.config.get("training") or {}
     facts = [
-        evidence.number("m", m, _count(recorded, "m"), None if known is None else known.task.train.m),
-        evidence.number("T", T, _count(recorded, "T"), at_least=True),
+        evidence.number("m", m, count(recorded, "m"), None if known is None else known.task.train.m),
+        evidence.number("T", T, count(recorded, "T"), at_least=True),
         Fact("pooling", classifier.pooling, Evidence.RECORDED),
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
@@ -157,11 +172,14 @@ def ask(
         family=family,
         facts=(
             *facts,
+            *words.facts(coding),
             Fact("prior centred at", said, Evidence.CHECKED),
             *(Fact("assumed", line, Evidence.ASSUMED) for line in classifier.assumed),
         ),
         models=models_on_test,
-        search=search or Search(),
+        search=search,
+        coding=coding,
+        base=None if coding is None or known is None else words.given(search, coding.base, known.task),
         automatic=automatic,
         notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
     )
@@ -211,8 +229,8 @@ def in_tables(classifier: Classifier) -> Tabled:
     return Tabled("Mamba", tables(classifier), d, own.A_log.shape[1], V, k)
 
 
-def answered(question: BlockQuestion) -> Answered:
-    """The ladder. Without rows the excess alone; with test rows a hold-out."""
+def answered(question: BlockQuestion, progress: Progress) -> Answered:
+    """The ladder. Without rows the excess alone; with test rows a hold-out, and a word where one was asked for."""
     task, setting = question.task, question.setting
     train, test = (None if split is None else _answers(question, split) for split in _splits(task))
     if question.automatic and train is not None:
@@ -228,8 +246,10 @@ def answered(question: BlockQuestion) -> Answered:
         margins = None if train is None else train.below
         yield pac_bayes(question.family, Fraction(setting.margin), setting.sample.m, share, margins)
 
-    programs = () if tested is None else (held_out(question, tested),)
-    return Answered(question, tuple(at(setting.delta)), 1, at, programs, len(programs), scored, tested)
+    programs = [] if question.coding is None else [words.program(question, question.coding, progress)]
+    if tested is not None:
+        programs.append(held_out(question, tested))
+    return Answered(question, tuple(at(setting.delta)), 1, at, tuple(programs), len(programs), scored, tested)
 
 
 def _splits(task: Task | None) -> tuple[Split | None, Split | None]:
@@ -272,18 +292,18 @@ def _require_fitting(question: BlockQuestion, split: Split, where: str) -> None:
         require(not empty.any(), f"{where}: row {int(empty.argmax())} is all padding, which is token {pad}")
 
 
-def _require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
+def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
     """Nothing that only the paper's model has."""
     defaults = {"loss": "ramp", "inputs": "ball"}
     other = [name for name, value in stated.items() if value is not None and value != defaults.get(name)]
     names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
     require(not other, f"{path}: a Mamba block has no {names}; leave it out")
     if search is not None:
-        flags = {"--occam": search.occam, "--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
+        flags = {"--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
         asked = ", ".join(name for name, wanted in flags.items() if wanted)
         require(not asked, f"{path}: {asked} is not there for Mamba blocks; leave it out")
 
 
-def _count(recorded: Any, name: str) -> int | None:
+def count(recorded: Any, name: str) -> int | None:
     value = recorded.get(name) if isinstance(recorded, dict) else None
     return value if type(value) is int and 1 <= value <= MOST else None

@@ -117,6 +117,7 @@ def ask(
         require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
+    _require_of_a_file(search or Search())
     if search is not None and search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
     known_data = looked_at(data, test)
@@ -155,6 +156,13 @@ def ask(
         notes=_delta_note(checkpoint, level),
     )
     return _with_shift(question, None) if known_data is None else _with_data(question, known_data)
+
+
+def _require_of_a_file(search: Search) -> None:
+    """Nothing that only a folder has."""
+    require(search.base is None, "--base is for folders of Mamba blocks; leave it out")
+    require(search.family == "auto", "--family is for folders of Mamba blocks; leave it out")
+    require(search.save is None or not search.save.is_dir(), f"--save {search.save}: is a folder; name a file")
 
 
 def _require_coded(checkpoint: Checkpoint, search: Search, loss: str, *, automatic: bool, with_data: bool) -> None:

@@ -55,8 +55,7 @@ class Start:
         for name, listed in self._lists().items():
             value = getattr(self, name)
             require(value in listed, f"{name}: expected one of {listed}, got {value!r}")
-        fits = type(self.seed) is int and 0 <= self.seed < SEEDS
-        require(fits, f"seed: expected an integer below 2^16, got {self.seed!r}")
+        _require_seed(self.seed)
 
     def _lists(self) -> dict[str, tuple[int | str, ...]]:
         return {
@@ -75,6 +74,21 @@ class Start:
         9216
         """
         return math.prod(map(len, self._lists().values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """A model from scratch of sizes that were fixed before the data: its seed alone is chosen. Raises: DomainError."""
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_seed(self.seed)
+
+
+def _require_seed(seed: int) -> None:
+    fits = type(seed) is int and 0 <= seed < SEEDS
+    require(fits, f"seed: expected an integer below 2^16, got {seed!r}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,15 +137,16 @@ class Word:
     what is fixed before the data: ``families.coded``; :meth:`require_shapes` holds the word to them.
 
     ``tensors``: coded, or None where all integers are zero. ``size``: rank of lora, dimension of the subspace.
-    ``start``: from scratch only. ``length``: T, where it was not fixed before the data. ``bases``: how many were
-    listed. ``power``: k of the smoothing 2^-k, ``mixture``: with the base or uniform, where the word chooses.
-    ``constants``: what standardises inputs, where the sample gave it. Raises: DomainError.
+    ``start``: from scratch only; its sizes are chosen, or fixed before the data. ``length``: T, where it was not fixed
+    before the data. ``bases``: how many were listed. ``power``: k of the smoothing 2^-k, ``mixture``: with the base or
+    uniform, where the word chooses. ``constants``: what standardises inputs, where the sample gave it. Raises:
+    DomainError.
     """
 
     family: Family
     tensors: Mapping[str, Coded | None]
     size: int | None = None
-    start: Start | None = None
+    start: Start | Seeded | None = None
     length: int | None = None
     bases: int = 1
     power: int | None = None
@@ -167,7 +182,8 @@ class Word:
         if self.family == "subspace":
             yield "subspace dimension 2^4..2^13", uniform, len(DIMENSIONS)
         if self.start is not None:
-            yield "d_model, layers, N, conv, expand, pooling", uniform, self.start.architectures()
+            if isinstance(self.start, Start):
+                yield "d_model, layers, N, conv, expand, pooling", uniform, self.start.architectures()
             yield "seed 0 or another", "1/2", 2
             if self.start.seed:
                 yield "seed 1..2^16 - 1", uniform, SEEDS - 1

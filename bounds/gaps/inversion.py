@@ -28,7 +28,7 @@ def _kl(a: arb, rest: arb, x: arb) -> arb:
     return total
 
 
-def _about(a: float, rest: float, b: float) -> float:
+def kl_about(a: float, rest: float, b: float) -> float:
     """A place near ``sup{x : kl(a||x) <= b}`` to look around: logarithms are the platform's."""
     low, high = a, 1.0
     while low < (middle := (low + high) / 2) < high:
@@ -81,7 +81,7 @@ def kl_inv(a: Fraction, b: Enclosure) -> Enclosure:
     require(a >= 0 and bool(b.lower >= 0), f"kl_inv(a, b) needs a >= 0 and b >= 0, got a = {a}, b = {b}")
     if a >= 1:
         return Enclosure.point(1)
-    near = _about(float(a), float(1 - a), float(b.upper))
+    near = kl_about(float(a), float(1 - a), float(b.upper))
     with bits(START_BITS):
         start, rest = exact(a), exact(1 - a)
         low = _largest(lambda x: bool(_kl(start, rest, arb(x)).mid() <= b.upper), float(a), near)

@@ -46,6 +46,7 @@ class Hypothesis(StrEnum):
     PROGRAM = "the program is the one that its file writes out"
     ROWS = "the training rows are the independent draws that they are counted as"
     TEST = "the test rows are fresh, independent and met by this model alone"
+    BASE = "the base was fixed before the sample"
     DRAW = "the parameters were drawn once, their seed fixed beforehand"
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,9 +21,9 @@ from numpy.typing import NDArray
 
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import atomic
-from ssm_bounds.models.files.container import CheckpointError, quote
+from ssm_bounds.models.files.container import CheckpointError, Tensor, quote
 from ssm_bounds.models.files.formats.blocks import require_shape
-from ssm_bounds.models.files.mamba import Model, open_model
+from ssm_bounds.models.files.mamba import Model, of_tensors
 from ssm_bounds.models.files.tensors import Tensors, located, open_tensors, read_json
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import Design, Pooling
@@ -47,7 +49,7 @@ def write(
     what was trained on what. Raises: OSError."""
     config = configured(design, labels) | {"seed": seed, "training": dict(training)}
     atomic.write(folder / CONFIG, (json.dumps(config, indent=2, allow_nan=False) + "\n").encode())
-    atomic.write(folder / WEIGHTS, safetensors.numpy.save(dict(tensors), {"format": "pt"}))
+    atomic.write(folder / WEIGHTS, packed(tensors))
 
 
 def require_own(folder: Path) -> None:
@@ -109,11 +111,46 @@ def configured(design: Design, labels: tuple[str, ...]) -> dict[str, Any]:
 
 def read(path: Path | str) -> Classifier:
     """The classifier in a folder, all of it in memory. Raises: CheckpointError, one line."""
-    path = Path(path)
-    model = open_model(path)
-    layers = tuple(model.layers)
     file = open_tensors(path)
-    with located(path):
+    with located(file.path):
+        sha256 = _sha256(file.path)
+    return _classifier(file, sha256)
+
+
+def tensors(path: Path | str) -> dict[str, Array]:
+    """Every tensor of the folder in float64, in the order of their names. Raises: CheckpointError."""
+    file = open_tensors(path)
+    with located(file.path):
+        return {name: file.array(name) for name in sorted(file.tensors)}
+
+
+def assembled(tensors: Mapping[str, Array], config: Mapping[str, Any], source: Path | str = "the model") -> Classifier:
+    """The classifier that a folder of these tensors would hold (:func:`packed`). Raises: CheckpointError."""
+    held = {name: Tensor("float64", value.shape, partial(np.asarray, value)) for name, value in tensors.items()}
+    return _classifier(Tensors(Path(source), held, config), hashlib.sha256(packed(tensors)).hexdigest())
+
+
+def plain(value: Any) -> Any:
+    """A config as JSON has it: infinities in the words of transformers."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return {"__float__": name}
+    return value
+
+
+def packed(tensors: Mapping[str, NDArray[np.floating]]) -> bytes:
+    """The bytes of a file of weights, each as it is."""
+    return safetensors.numpy.save(dict(tensors), {"format": "pt"})
+
+
+def _classifier(file: Tensors, sha256: str) -> Classifier:
+    model = of_tensors(file)
+    layers = tuple(model.layers)
+    with located(file.path):
         config = file.config
         if config is None:
             raise CheckpointError(f"lacks {CONFIG}, which says how tokens are pooled; name the folder that has both")
@@ -135,7 +172,7 @@ def read(path: Path | str) -> Classifier:
             bias=bias,
             pooling=pooling,
             pool_before_norm=before,
-            sha256=_sha256(path),
+            sha256=sha256,
             embedding=embedding,
             input_weight=weight,
             input_bias=shift,
@@ -247,7 +284,7 @@ def _start(file: Tensors, config: Mapping[str, Any], outputs: int, seed: int) ->
     """From the seed, for a file that holds the tensors of a design and no others."""
     if seed > LARGEST_SEED:
         raise _wrong("seed", "a whole number from 0 to 2^64 - 1", seed)
-    design = _design(config, outputs)
+    design = design_of(config, outputs)
     expected = {part.name: part.shape for part in parts(design)}
     for name, shape in expected.items():
         if file.shape(name) != shape:
@@ -259,7 +296,8 @@ def _start(file: Tensors, config: Mapping[str, Any], outputs: int, seed: int) ->
     return narrowed(start(design, seed))
 
 
-def _design(config: Mapping[str, Any], outputs: int) -> Design:
+def design_of(config: Mapping[str, Any], outputs: int) -> Design:
+    """The sizes that a config says, for a start. Raises: CheckpointError."""
     real = _count(config, "input_size")
     sizes = {
         "D": "hidden_size",

@@ -83,12 +83,22 @@ def open_model(
     for a file without norms of its blocks. ``mixer_groups``: G of Mamba-2, for a file without config.
     Raises: CheckpointError, one line.
     """
-    path = Path(path)
     if input_radius is not None and not 0 < input_radius < float("inf"):
         raise CheckpointError(f"--input-radius {input_radius}: expected a finite number above 0")
     if mixer_groups is not None and mixer_groups < 1:
         raise CheckpointError(f"--mixer-groups {mixer_groups}: expected a whole number from 1 on")
-    file = open_tensors(path)
+    return of_tensors(open_tensors(path), mapping=mapping, input_radius=input_radius, mixer_groups=mixer_groups)
+
+
+def of_tensors(
+    file: Tensors,
+    *,
+    mapping: str | os.PathLike[str] | None = None,
+    input_radius: float | None = None,
+    mixer_groups: int | None = None,
+) -> Model:
+    """:func:`open_model` of tensors that were opened, or made; options in their ranges."""
+    path = file.path
     with located(path):
         facts = Facts(file.config, input_radius, mixer_groups)
         if mapping is None:

@@ -5,16 +5,20 @@ How many rows and positions go together changes no bit: no operation mixes colum
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ssm_bounds.bounds.values import require
+from ssm_bounds.models.mamba.weights import Norm
 from ssm_bounds.models.program.blocks import Affine, Block1, Block2, affine, block
 from ssm_bounds.models.program.primitives import Array, Flags, rms
 from ssm_bounds.models.program.stack import Embedding, Pooling, Stack
 
+NAME, VERSION = "ssm-bounds 8.13", 1
+"""What files call this program: a change that moves a bit of any model's logits is another version."""
 ROWS, POSITIONS = 128, 1 << 11
 """Rows, and positions of all of them, that go through the model together."""
 MOST_STATES = 1 << 15
@@ -29,14 +33,22 @@ class Program:
 
     entry: Affine | Array  # or the embedding's columns (D,V)
     blocks: tuple[Block1 | Block2, ...]
-    gamma: Array  # (D,)
-    eps: float
+    norm: Norm | None
     head: Affine
     pooling: Pooling
+    pool_before_norm: bool
 
     @property
     def outputs(self) -> int:
         return len(self.head.W.q)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """What the head sees of n rows, and which of them are ok."""
+
+    h: Array  # (D,n)
+    ok: Flags  # (n,)
 
 
 def prepared(stack: Stack) -> Program:
@@ -45,10 +57,10 @@ def prepared(stack: Stack) -> Program:
     return Program(
         entry=np.ascontiguousarray(entry.E.T) if isinstance(entry, Embedding) else affine(entry.W, entry.b),
         blocks=tuple(map(block, stack.layers)),
-        gamma=stack.norm.gamma,
-        eps=stack.norm.eps,
+        norm=stack.norm,
         head=affine(stack.head, stack.bias),
         pooling=stack.pooling,
+        pool_before_norm=stack.pool_before_norm,
     )
 
 
@@ -59,18 +71,46 @@ def run(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Array
     NaN for an example that has a position that is not ok; in a language model for that position and those behind it.
     Raises: DomainError for inputs that are not the model's.
     """
+    if program.pooling != "none":
+        return headed(program.head, pooled(program, x, lengths))
     lengths = checked(program, x, lengths)
-    pooled = program.pooling != "none"
-    starts = np.arange(len(x)) if pooled else np.cumsum(lengths) - lengths
-    out = np.empty((len(x) if pooled else int(lengths.sum()), program.outputs))
+    starts = np.cumsum(lengths) - lengths
+    out = np.empty((int(lengths.sum()), program.outputs))
+    for rows in _batches(program, lengths):
+        with np.errstate(all="ignore"):
+            _together(program, x[rows, : lengths[rows[-1]]], lengths[rows], starts[rows], out)
+    return out
+
+
+def pooled(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Pooled:
+    """What stands before the head of a model that pools: logits are :func:`headed` of it. Raises: as :func:`run`."""
+    require(program.pooling != "none", "pooled: this model has logits at every position")
+    lengths = checked(program, x, lengths)
+    found = Pooled(np.empty((_width(program), len(x))), np.empty(len(x), dtype=bool))
+    for rows in _batches(program, lengths):
+        with np.errstate(all="ignore"):
+            one = _pooled(program, x[rows, : lengths[rows[-1]]], lengths[rows])
+        found.h[:, rows], found.ok[rows] = one.h, one.ok
+    return found
+
+
+def headed(head: Affine, rows: Pooled) -> Array:
+    """Logits (n,V); NaN for a row that is not ok."""
+    if not rows.ok.size:
+        return np.empty((0, len(head.W.q)))
+    with np.errstate(all="ignore"):
+        z, ok = head(rows.h[:, None])
+        z[:, 0, ~(rows.ok & ok[0])] = np.nan
+    return np.ascontiguousarray(z[:, 0].T)
+
+
+def _batches(program: Program, lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Rows that go together, the shortest first."""
     order = np.argsort(lengths, kind="stable")
     sizes = (one.start(1).state.size for one in program.blocks)
     size = min(ROWS, max(1, MOST_STATES // max(sizes, default=1)))
-    with np.errstate(all="ignore"):
-        for first in range(0, len(x), size):
-            rows = order[first : first + size]
-            _together(program, x[rows, : lengths[rows[-1]]], lengths[rows], starts[rows], out)
-    return out
+    for first in range(0, len(lengths), size):
+        yield order[first : first + size]
 
 
 def checked(program: Program, x: NDArray, lengths: ArrayLike | None) -> NDArray[np.int64]:
@@ -99,43 +139,57 @@ def _ends(values: NDArray) -> str:
 
 
 def _together(program: Program, x: NDArray, lengths: NDArray[np.int64], starts: NDArray[np.int64], out: Array) -> None:
-    """Rows of lengths that do not fall, written to their places in ``out``."""
-    (b, T), D = x.shape[:2], len(program.gamma)
+    """Logits of every position of rows of lengths that do not fall, written to their places in ``out``."""
+    whole = np.ones(len(x), dtype=bool)
+    for t, h, good in _pieces(program, x):
+        z, ok = program.head(h)
+        good = whole & np.logical_and.accumulate(good)
+        whole = good[-1]
+        z[:, ~(good & ok)] = np.nan
+        valid, places = t[:, None] < lengths, t[:, None] + starts
+        out[places[valid]] = z[:, valid].T
+
+
+def _pooled(program: Program, x: NDArray, lengths: NDArray[np.int64]) -> Pooled:
+    """Of rows of lengths that do not fall."""
+    whole, pool = np.ones(len(x), dtype=bool), np.zeros((_width(program), len(x)))
+    for t, h, good in _pieces(program, x):
+        whole &= (good | ~(t[:, None] < lengths)).all(axis=0)
+        if program.pooling == "last":
+            ends = np.flatnonzero((lengths > t[0]) & (lengths <= t[-1] + 1))
+            pool[:, ends] = h[:, lengths[ends] - 1 - t[0], ends]
+        else:
+            for i, now in enumerate(t):
+                still = np.searchsorted(lengths, now, side="right")  # rows that are longer
+                pool[:, still:] += h[:, i, still:]
+    if program.pooling == "mean":
+        pool /= lengths
+    if program.norm is not None and program.pool_before_norm:
+        pool, ok = rms(pool, program.norm.gamma, program.norm.eps)
+        whole &= ok
+    return Pooled(pool, whole)
+
+
+def _pieces(program: Program, x: NDArray) -> Iterator[tuple[NDArray[np.int64], Array, Flags]]:
+    """Positions t, what stands there before pooling and head (D,t,b), and which are ok (t,b), piece after piece."""
+    b, T = x.shape[:2]
     memories = [one.start(b) for one in program.blocks]
-    whole, pool = np.ones(b, dtype=bool), np.zeros((D, b))
     size = max(1, POSITIONS // b)
     for first in range(0, T, size):
         t = np.arange(first, min(first + size, T))
-        valid = t[:, None] < lengths
         h, good = _entered(program.entry, x[:, t])
         for i, one in enumerate(program.blocks):
             memories[i], added, ok = one(memories[i], h)
             h += added
             good &= ok
-        h, ok = rms(h, program.gamma, program.eps)
-        good &= ok
-        if program.pooling == "none":
-            z, ok = program.head(h)
-            good = whole & np.logical_and.accumulate(good)
-            whole = good[-1]
-            z[:, ~(good & ok)] = np.nan
-            places = t[:, None] + starts
-            out[places[valid]] = z[:, valid].T
-            continue
-        whole &= (good | ~valid).all(axis=0)
-        if program.pooling == "last":
-            ends = np.flatnonzero((lengths > first) & (lengths <= first + len(t)))
-            pool[:, ends] = h[:, lengths[ends] - 1 - first, ends]
-        else:
-            for i, now in enumerate(t):
-                still = np.searchsorted(lengths, now, side="right")  # rows that are longer
-                pool[:, still:] += h[:, i, still:]
-    if program.pooling != "none":
-        if program.pooling == "mean":
-            pool /= lengths
-        z, ok = program.head(pool[:, None])
-        z[:, 0, ~(whole & ok[0])] = np.nan
-        out[starts] = z[:, 0].T
+        if program.norm is not None and not program.pool_before_norm:
+            h, ok = rms(h, program.norm.gamma, program.norm.eps)
+            good &= ok
+        yield t, h, good
+
+
+def _width(program: Program) -> int:
+    return program.head.W.q.shape[1]
 
 
 def _entered(entry: Affine | Array, x: NDArray) -> tuple[Array, Flags]:

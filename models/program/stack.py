@@ -35,7 +35,8 @@ class Projection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """Blocks with residuals, then ``norm``, pooling, ``head`` and its bias. A tied head is the embedding's E, again.
+    """Blocks with residuals, then ``norm`` if there is one, pooling, ``head`` and its bias. A tied head is the
+    embedding's E, again. ``pool_before_norm``: the mean is taken first, and the norm is of it.
 
     Raises: DomainError where a shape does not fit, an entry is not finite, or theory 8.13 has no such part: norms that
     centre, norms inside the mixer or before the gate, convolutions that look ahead, two directions, offsets of steps.
@@ -43,10 +44,11 @@ class Stack:
 
     entry: Embedding | Projection
     layers: tuple[Layer, ...]
-    norm: Norm
+    norm: Norm | None
     head: Array  # (V,D)
     bias: Array  # (V,)
     pooling: Pooling
+    pool_before_norm: bool = False
 
     def __post_init__(self) -> None:
         _shaped("stack", head=(self.head, (None, None)), bias=(self.bias, self.head.shape[:1]))
@@ -61,9 +63,12 @@ class Stack:
                 _mamba1(layer.name, layer.mixer, D)
             else:
                 _mamba2(layer.name, layer.mixer, D)
-        _norm("the last norm", self.norm, D)
+        if self.norm is not None:
+            _norm("the last norm", self.norm, D)
         require(len(self.head) <= MOST_OUTPUTS, f"at most {MOST_OUTPUTS} outputs, found {len(self.head)}")
         require(self.pooling in ("mean", "last", "none"), f"pooling: mean, last or none, found {self.pooling!r}")
+        ordered = self.pooling == "mean" and self.norm is not None
+        require(ordered or not self.pool_before_norm, "pool_before_norm: needs a last norm and the mean")
 
 
 def _shaped(owner: str, **arrays: tuple[Array, tuple[int | None, ...]]) -> None:

@@ -24,7 +24,8 @@ def read_arrays(path: Path | str) -> tuple[dict[str, Labelled], str | None]:
     """The sets of an ``.npz`` file, ``"train"`` from x_train, y_train and ``"test"`` from x_test, y_test, if there,
     and its ``shift`` (one string: see :class:`Task`), if it has one.
 
-    Shapes: x as in :class:`Split`; labels of any layout in ``tasks.labels``. Other arrays are ignored.
+    Shapes: x as in :class:`Split`, or reals (n,T), which become (n,T,1); labels of any layout in ``tasks.labels``.
+    Other arrays are ignored.
     Nothing is unpickled, and no array larger than its own bytes in the file is allocated.
     Raises: TaskError naming the file and the array, whatever is wrong with what the file holds; OSError.
     """
@@ -52,12 +53,17 @@ def _sets(arrays: dict[str, NDArray]) -> dict[str, Labelled]:
         if missing := {x, y} - arrays.keys():
             raise TaskError(f"array {missing.pop()!r} is missing; the file has {', '.join(sorted(arrays))}")
         try:
-            found[name] = Labelled(arrays[x], read_labels(arrays[y]))
+            found[name] = Labelled(_sequences(arrays[x]), read_labels(arrays[y]))
         except TaskError as error:
             raise TaskError(f"{y}: {error}") from error
     if not found:
         raise TaskError("expected arrays x_train and y_train (or x_test and y_test), found neither")
     return found
+
+
+def _sequences(x: NDArray) -> NDArray:
+    """Reals (n,T) are sequences of one real each."""
+    return x[:, :, None] if x.ndim == 2 and x.dtype.kind == "f" else x
 
 
 def read_known(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, NDArray]:

@@ -69,7 +69,11 @@ if TYPE_CHECKING:
     metavar="N",
     help="How many models in all meet these test rows, those of other calls included. Default: those of this call.",
 )
-@click.option("--occam", is_flag=True, help="With --data: round the model and certify the rounded one (theory 8.1).")
+@click.option(
+    "--occam",
+    is_flag=True,
+    help="With --data: round the model and certify the rounded one (theory 8.1); code a folder in a word (8.12).",
+)
 @click.option(
     "--certify-loss",
     is_flag=True,
@@ -92,7 +96,21 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of these searches, and of the one draw: then fixed before the data, and drawn once.",
 )
-@click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Where the rounded or drawn model goes.")
+@click.option("--save", type=click.Path(path_type=Path), help="Where the rounded or drawn model, or the word, goes.")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="With --occam, of a folder: the model that the word moves, fixed before the data (a condition of the claim); "
+    "also to certify such a word. Default: the start of the folder's seed.",
+)
+@click.option(
+    "--family",
+    type=click.Choice(["auto", "head"]),
+    default="auto",
+    show_default=True,
+    help="With --occam, of a folder: what the word codes; auto: the head.",
+)
 @click.option(
     "--require",
     metavar="RISK",
@@ -122,10 +140,13 @@ def certify(
       ssm-bounds certify rounded.safetensors --data data.npz      # the same number, without a search
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
       ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
+      ssm-bounds certify block/ --data block/train.npz            # one block, as train mamba saves it
+      ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
+      ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
+      ssm-bounds certify word/ --data data.npz                    # the same number, without a search
 
-      ssm-bounds certify block/ --data block/train.npz       # one Mamba or Mamba-2 block, as train mamba saves it
-
-    A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused.
+    A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused. A
+    word is a folder too: whatever is in it is decoded, run and counted anew.
 
     Exit codes: 0; 1 where --require is not met; 2 where a path could not be certified (the others are printed all the
     same) or an option is wrong.
@@ -181,7 +202,7 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
     if wanted and count > 1:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:
-        raise click.UsageError("--save FILE goes with one of --occam and --one-draw")
+        raise click.UsageError("--save goes with one of --occam and --one-draw")
     if options["models_on_test"] is not None and options["models_on_test"] < count:
         raise click.UsageError(f"--models-on-test: at least the {count} models of this call")
 
@@ -191,7 +212,7 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     from ssm_bounds.data import Data, read_data
     from ssm_bounds.inquiry import Search
 
-    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save")
+    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "family")
     search = Search(**{name: options.pop(name) for name in names})
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     if options["data"] is not None:

@@ -17,6 +17,7 @@ from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.inquiry import Inquiry, Terms
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.question import Question
+from ssm_bounds.stacks import StackQuestion
 
 _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w")
 
@@ -56,6 +57,12 @@ def of_model(question: Inquiry) -> Sizes:
         own = question.setting
         # a token's tables hold what its trained embedding gives, and the output reads the state after the token
         return Sizes(own.d, own.N, 1, own.V, "softplus", "code", "vocabulary", "trained", f"V = {own.V}")
+    if isinstance(question, StackQuestion):
+        found = question.setting
+        inputs, title = ("vocabulary", f"V = {found.V}") if found.V else ("ball", "real inputs")
+        embedding = "trained" if found.V else "none"
+        k = len(question.classifier.score)
+        return Sizes(found.d, found.N, k, found.V or None, "softplus", "code", inputs, embedding, title)
     raise TypeError(f"no sizes for {type(question).__name__}")
 
 

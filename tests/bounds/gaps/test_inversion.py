@@ -105,6 +105,6 @@ def test_bisection_ends_at_the_same_place_from_anywhere(near, most):
 def test_kl_inverse_starts_near_its_end(errors, b):
     """Half of the enclosures of plain bisection at most."""
     a, seen = Fraction(errors, 1001), []
-    near = inversion._about(float(a), float(1 - a), b)
+    near = inversion.kl_about(float(a), float(1 - a), b)
     inversion._largest(lambda x: seen.append(x) or kl(a, x) <= b, float(a), near)
     assert len(seen) < 25

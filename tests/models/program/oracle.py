@@ -158,6 +158,10 @@ class Block:
         return [a for group in groups for a in rms(w[group], gamma[group], self.norm.eps)]
 
 
+def last_norm(stack: Stack, h):
+    return rms(h, stack.norm.gamma.tolist(), stack.norm.eps)
+
+
 def logits(stack: Stack, row, length) -> list[list[float]]:
     """Of one row: one list of logits, or one for each position; NaN where a position was not ok."""
     nothing = [math.nan] * len(stack.head)
@@ -171,7 +175,7 @@ def logits(stack: Stack, row, length) -> list[list[float]]:
                 h = mm([float(value) for value in row[t]], stack.entry.W.tolist(), stack.entry.b.tolist())
             for block in blocks:
                 h = block(h)
-            seen.append(rms(h, stack.norm.gamma.tolist(), stack.norm.eps))
+            seen.append(h if stack.norm is None or stack.pool_before_norm else last_norm(stack, h))
             if stack.pooling == "none":
                 out.append(mm(seen[-1], head, bias))
         if stack.pooling == "none":
@@ -182,6 +186,8 @@ def logits(stack: Stack, row, length) -> list[list[float]]:
             for h in seen:
                 pooled = [a + b for a, b in zip(pooled, h, strict=True)]
             pooled = [a / length for a in pooled]
+            if stack.pool_before_norm:
+                pooled = last_norm(stack, pooled)
         return [mm(pooled, head, bias)]
     except NotOkError:
         return out + [nothing] * (length - len(out)) if stack.pooling == "none" else [nothing]

@@ -64,6 +64,33 @@ def test_equals_the_second_writing(kind, tokens, pooling):
     assert [[a.hex() for a in z] for z in found.tolist()] == [[a.hex() for a in z] for row in rows for z in row]
 
 
+@pytest.mark.parametrize("last", ["no norm", "the mean before the norm"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_ends_of_a_classifier_equal_the_second_writing(kind, last):
+    made = stack(3, kind)
+    model = replace(made, norm=None) if last == "no norm" else replace(made, pool_before_norm=True)
+    x, lengths = inputs(4, 5, 7)
+    rows = [oracle.logits(model, row, int(n))[0] for row, n in zip(x, lengths, strict=True)]
+    found = logits(prepared(model), x, lengths)
+    assert found.tolist() == rows and not same(found, logits(prepared(made), x, lengths))
+
+
+def test_a_head_of_what_was_pooled_gives_the_same_bits():
+    program = prepared(stack(7, pooling="last"))
+    x, lengths = inputs(8, 40, 9)
+    before = run.pooled(program, x, lengths)
+    assert same(run.headed(program.head, before), logits(program, x, lengths))
+    assert same(
+        run.headed(program.head, run.pooled(program, x[::-1], lengths[::-1]))[::-1].copy(), logits(program, x, lengths)
+    )
+
+
+def test_the_mean_is_taken_before_a_norm_that_there_is():
+    for changed in ({"norm": None}, {"pooling": "last"}):
+        with pytest.raises(DomainError, match="pool_before_norm"):
+            replace(stack(1), pool_before_norm=True, **changed)
+
+
 def test_without_a_norm_of_the_gate_and_with_one_tap():
     model = stack(5, "mamba2", k=1, gated=None, limits=(0.01, 0.05))
     x, lengths = inputs(6, 2, 5)

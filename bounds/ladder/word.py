@@ -1,0 +1,71 @@
+"""*occam* of a word: what a model is worth whose every choice is in a priced table (theory 8.1, 8.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ssm_bounds.bounds.codes.word import Word
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence
+from ssm_bounds.bounds.ladder.occam import certify
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+
+
+@dataclass(frozen=True, slots=True)
+class OfWord(Argument):
+    """Errors on m rows of the model that ``word`` decodes to, at ``delta``. ``moved``: what the word moves;
+    ``program``: what ran; ``remarks``: what else is to be said."""
+
+    word: Word
+    errors: int
+    m: int
+    delta: Fraction
+    moved: str
+    program: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def risk(self) -> Enclosure:
+        return certify(self.word.nats(), self.errors, self.m, self.delta)
+
+    def sentence(self) -> str:
+        paid = f"{decimal_string(self.word.nats().upper, 3)} nats ({self.word.family} of {self.moved})"
+        return "; ".join((f"{self.errors} errors of the word's model on {self.m} rows, {paid}", *self.remarks))
+
+    def record(self) -> Mapping[str, Any]:
+        return {
+            "errors": self.errors,
+            "m": self.m,
+            "nats": self.word.nats(),
+            "family": self.word.family,
+            "moved": self.moved,
+            "program": self.program,
+            "table": [
+                {"choice": row.choice, "times": row.times, "prior": row.prior, "nats": row.nats}
+                for row in self.word.table()
+            ],
+            "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in self.word.ledger()],
+        }
+
+    def costs(self) -> tuple[Cost, ...]:
+        paid = (Cost(row.choice, "price", row.nats, row.choice) for row in self.word.table())
+        return (*paid, confidence(self.delta))
+
+    def words(self) -> tuple[str, ...]:
+        """The table, and the same nats by tensor."""
+        chosen = [f"{row.choice} ({row.prior}, {row.times} times): {_nats(row.nats)}" for row in self.word.table()]
+        tensors = [f"{name}, {n} numbers: {_nats(nats)}" for name, n, nats in self.word.ledger()]
+        return (*chosen, *tensors)
+
+
+def _nats(found: Enclosure) -> str:
+    return f"{decimal_string(found.upper, 4)} nats"
+
+
+def occam(argument: OfWord, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False) -> Rung:
+    """The risk of the decoded model, by the tail inversion at the price of its word. Source: theory 8.1, 8.12."""
+    return Rung("occam", "risk", False, argument.risk, 1, argument, (Hypothesis.ROWS, *rests_on), searched=searched)

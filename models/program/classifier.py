@@ -1,0 +1,27 @@
+"""A classifier as the program runs it (theory 8.13)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.program.stack import Embedding, Projection, Stack
+
+
+def stack(classifier: Classifier) -> Stack:
+    """One output decides by its sign: it is the logit of label 1 beside a 0, so that an output of 0 is a tie.
+
+    Raises: DomainError where theory 8.13 has no such part.
+    """
+    found = classifier
+    if found.embedding is not None:
+        entry: Embedding | Projection = Embedding(found.embedding)
+    elif found.input_weight is not None and found.input_bias is not None:
+        entry = Projection(found.input_weight, found.input_bias)
+    else:
+        raise DomainError("a classifier without inputs: neither an embedding nor a map of reals")
+    head, bias = found.score, found.bias
+    if len(head) == 1:
+        head, bias = np.vstack([np.zeros_like(head), head]), np.append(0.0, bias)
+    return Stack(entry, found.layers, found.final_norm, head, bias, found.pooling, found.pool_before_norm)

@@ -1,0 +1,203 @@
+"""The rung *occam* of a classifier of Mamba blocks: a word, found or read, and the model that it decodes to.
+
+Source: theory 8.1, 8.12 to 8.15. What a search finds is priced, decoded, run and counted as what a file says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ssm_bounds.bounds.codes.families import Family, coded
+from ssm_bounds.bounds.codes.word import Coded, Word
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.ladder.rung import Hypothesis
+from ssm_bounds.bounds.ladder.word import OfWord, occam
+from ssm_bounds.bounds.values import DomainError, require
+from ssm_bounds.evidence import Evidence, Fact
+from ssm_bounds.inquiry import Given, Inquiry, Search
+from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.files import word as folders
+from ssm_bounds.models.mamba.base import BIAS, WEIGHT, Base
+from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.design import lengths
+from ssm_bounds.models.program.classifier import stack
+from ssm_bounds.models.program.evaluate import digest, errors
+from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
+from ssm_bounds.models.program.selftest import require_exact
+from ssm_bounds.models.tasks.rows import row_hashes
+from ssm_bounds.models.tasks.task import Split, Task
+from ssm_bounds.programs import Program as Rung
+from ssm_bounds.programs import Progress
+
+PROGRAM = f"{NAME}, version {VERSION}"
+Integers: TypeAlias = Mapping[str, Coded | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """``integers``: of every tensor that the family codes. ``stopped``: why the search ended early. ``before``: what
+    the program pools of the rows, where the word does not move it."""
+
+    integers: Integers
+    stopped: str | None
+    before: Pooled | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coding:
+    """What there is to make a word of, or the word itself."""
+
+    base: Base
+    saved: folders.Saved | None = None
+
+    @classmethod
+    def of(cls, path: Any, found: Classifier, search: Search) -> Coding | None:
+        """Of a folder of a word, or where a word was asked for; else None. Raises: CheckpointError, DomainError."""
+        require(search.base is None or search.occam or folders.is_word(path), "--base goes with --occam, or a word")
+        if folders.is_word(path):
+            require(not search.occam, f"{path}: is a word already, which is certified as it is; leave --occam out")
+            saved = folders.read(path, search.base)
+            return cls(saved.base, saved)
+        if not search.occam:
+            return None
+        known = ", ".join(SEARCHES)
+        require(search.family in SEARCHES, f"--family {search.family!r}: one of {known}")
+        if search.save is not None:
+            folders.require_own(search.save)
+        return cls(folders.moved_by(search.base, found))
+
+
+def facts(coding: Coding | None) -> tuple[Fact, ...]:
+    """What a word moves."""
+    return () if coding is None else (Fact("the word moves", coding.base.words, Evidence.CHECKED),)
+
+
+def run(model: Classifier, data: Split) -> np.ndarray:
+    """Logits (n,k) of the program on every row. Raises: DomainError."""
+    require_exact()
+    program = prepared(stack(model))
+    return headed(program.head, pooled(program, data.x, lengths(data.x, model.pad)))
+
+
+def program(question: Inquiry, coding: Coding, progress: Progress) -> Rung:
+    """The rung of the word: read, or searched for. Raises: DomainError, CheckpointError, OSError."""
+    task = question.task
+    if task is None:
+        raise DomainError("a word is certified on its training rows: give --data FILE")
+    if coding.saved is not None:
+        return _read(question, coding.saved, task)
+    return _searched(question, coding.base, task, progress)
+
+
+def given(search: Search, base: Base, task: Task) -> Given | None:
+    """What is known of a base that was given, from the rows that its folder says it was trained on."""
+    if base.sha256 is None:
+        return None
+    file = None if search.base is None else search.base / files.DATA
+    if file is None or not file.is_file():
+        return Given(base.sha256)
+    from ssm_bounds.data import read_data
+
+    seen, own = read_data(file).train, task.train
+    if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
+        return Given(base.sha256, refusal="the base was trained on these training rows: its folder holds them")
+    known = set(row_hashes(seen.x)) if seen.x.shape[1:] == own.x.shape[1:] else set()
+    shared = sum(row in known for row in row_hashes(own.x))
+    return Given(base.sha256, f" ({shared} of the {own.m} training rows are among those that its folder holds)")
+
+
+def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
+    z = run(saved.classifier, task.train)
+    counted, hashed = errors(z, task.train.y), digest(z)
+    remarks = []
+    recorded = saved.record.get("errors"), saved.record.get("m")
+    if recorded != (counted, task.train.m):
+        told = " on ".join(str(each)[:20] for each in recorded)
+        remarks.append(f"the file records {told} errors and rows, this program counts {counted} on {task.train.m}")
+    if saved.record.get("logits") != hashed:
+        remarks.append("its logits are not those that the file records: other rows")
+    return _rung(question, saved.word, saved.base, counted, saved.classifier.sha256, tuple(remarks))
+
+
+def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> Rung:
+    search, train = question.search, task.train
+    require_exact()
+    family, searching = SEARCHES[search.family]
+    found = searching(question, base, train, progress)
+    word = Word(family, found.integers, start=base.start)
+    _, model = folders.model(word, base)
+    z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
+    counted = errors(z, train.y)
+    if search.save is not None:
+        folders.write(search.save, word, base, _record(question, word, z, counted))
+    remarks = () if found.stopped is None else (found.stopped,)
+    return _rung(question, word, base, counted, model.sha256, remarks, searched=True)
+
+
+def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[str, Any]:
+    return {
+        "m": len(z),
+        "errors": counted,
+        "delta": str(question.setting.delta),
+        "nats": decimal_string(word.nats().upper, 9),
+        "logits": digest(z),
+        "ledger": [[name, size, decimal_string(nats.upper, 9)] for name, size, nats in word.ledger()],
+    }
+
+
+def _rung(
+    question: Inquiry,
+    word: Word,
+    base: Base,
+    counted: int,
+    sha256: str,
+    remarks: tuple[str, ...],
+    *,
+    searched: bool = False,
+) -> Rung:
+    delta = question.setting.delta
+    argument = OfWord(word, counted, question.setting.sample.m, delta, base.words, PROGRAM, remarks)
+    rests_on = () if base.sha256 is None else (Hypothesis.BASE,)
+
+    def at(share: Fraction) -> Any:
+        return replace(argument, delta=share).risk
+
+    return Rung(occam(argument, rests_on, searched=searched), at, f"the word (sha256 {sha256[:8]}...)")
+
+
+def _head(question: Inquiry, base: Base, train: Split, progress: Progress) -> Searched:
+    """The head alone, on what the program pools of the rows: once."""
+    from ssm_bounds.models.searches import head  # torch takes seconds to start
+
+    search, delta = question.search, question.setting.delta
+    untrained: Integers = dict.fromkeys(coded("head", base.parts))
+    _, model = folders.model(Word("head", untrained, start=base.start), base)
+    before = pooled(prepared(stack(model)), train.x, lengths(train.x, model.pad))
+    found = head.search(
+        before,
+        train.y,
+        len(base.tensors[WEIGHT]),
+        fixed=Word("head", untrained, start=base.start).about() - math.log(delta),
+        budget=search.budget,
+        seed=search.seed,
+        progress=lambda stage: progress(
+            "head",
+            stage.seconds,
+            search.budget,
+            f"{stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
+        ),
+    )
+    own = {WEIGHT: found.weight, BIAS: found.bias}
+    return Searched({name: own[name] for name in untrained}, found.stopped, before)
+
+
+Searching: TypeAlias = Callable[[Inquiry, Base, Split, Progress], Searched]
+SEARCHES: Mapping[str, tuple[Family, Searching]] = {"auto": ("head", _head), "head": ("head", _head)}
+"""By ``--family``: what is coded, and how it is found. Another family is another entry here and in
+``inquiry.Family``."""
