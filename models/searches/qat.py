@@ -64,7 +64,7 @@ class Searched:
     """A word, and what the search knows of it. ``stopped``: what ended it before the bound ceased to fall."""
 
     word: Word
-    best: Stage
+    stage: Stage
     stopped: str | None
 
 
@@ -211,9 +211,9 @@ def searched(
         for number in count(1):
             search.train(latents, kappa, updates)
             found = search.candidate(f"stage {number}", latents)
-            better = found.best.risk < best.best.risk
+            better = found.stage.risk < best.stage.risk
             best = found if better else best
-            progress(best.best)
+            progress(best.stage)
             if search.late():
                 stopped = f"the budget of {budget:g} seconds ended the search"
             if stopped or not (better or number == 1):
@@ -221,7 +221,7 @@ def searched(
     except KeyboardInterrupt:
         stopped = "interrupted"
         if latents is not None:
-            best = min(best, search.candidate(stopped, latents), key=lambda found: found.best.risk)
+            best = min(best, search.candidate(stopped, latents), key=lambda found: found.stage.risk)
     return replace(best, stopped=stopped)
 
 
