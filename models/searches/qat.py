@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.functional import linear
 
 from ssm_bounds.bounds.codes.decode import decode
 from ssm_bounds.bounds.codes.families import Family, coded
@@ -43,7 +44,10 @@ _STEPS = torch.tensor([float(step) for step in STEPS])
 _LARGEST = 2.0**20
 _LEAST_MOVE = 2.0**-6
 _LEAST_SCALE = 0.05  # of a Laplace law, in steps
+_ROWS = 128  # that are only evaluated together
+_FACTORS = (0.7, 1.0, 0.5)  # of the best stage's kappa: what is tried next, after each failure
 _BATCH, _LR, _LR_OF_STEPS = 64, 4e-3, 2e-2
+_EPOCHS, _UPDATES = 20, 1_000  # of a stage, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,11 @@ class Latents:
             torch.tensor(j, requires_grad=True),
             torch.tensor(scales, requires_grad=True),
         )
+
+    def copy(self) -> Latents:
+        """The same numbers, to be trained apart."""
+        move, j, scale = (each.detach().clone().requires_grad_() for each in (self.move, self.j, self.scale))
+        return replace(self, move=move, j=j, scale=scale)
 
     def index(self) -> Tensor:
         """j of each step as it is (t,)."""
@@ -191,33 +200,40 @@ def searched(
     budget: float = 300.0,
     seed: int = 0,
     delta: Scalar = 0.05,
-    updates: int = 2_000,
+    updates: int | None = None,
     progress: Callable[[Stage], None] = lambda stage: None,
 ) -> Searched:
     """The best word of a family around ``base`` (float64, by the names of ``mamba.start``, in any order).
 
     ``start``: from scratch, the base being the start of its seed; tensors may then be centred at zero too. ``trained``:
-    weights to begin with, else the family is trained in floats first. ``updates``: steps of Adam in a stage; stages
-    follow while the bound falls. Ctrl-C and the budget (seconds) keep the best so far. The same arguments give the same
-    word on one machine where the budget is not what ends it. Raises: DomainError.
+    weights to begin with, else the family is trained in floats first. ``updates``: steps of Adam in a stage, by default
+    20 epochs and at least a thousand. ``kappa``: of the first stage. Each stage goes on from the best one, at a smaller
+    kappa than its, else at its own, while the bound falls. Ctrl-C and the budget (seconds) keep the best so far. The
+    same arguments give the same word on one machine and number of threads where the budget is not what ends it.
+    Raises: DomainError.
     """
     require(family in ("head", "bitfit", "full"), f"family: expected head, bitfit or full, got {family!r}")
+    updates = max(_UPDATES, _EPOCHS * math.ceil(split.m / _BATCH)) if updates is None else updates
     require(kappa > 0 and budget > 0 and updates >= 1, "kappa, budget and updates have to be above 0")
     search = _Search(design, base, split, family, start, bases, float(delta), budget, seed)
-    latents, stopped = None, None
-    best = search.candidate("base", None)
+    best, stopped = search.candidate("base", None), None
+    latents, good, failures = None, kappa, 0
     try:
-        latents = Latents.around(search.base, trained or search.trained(updates), search.shapes(), start is not None)
+        kept = Latents.around(search.base, trained or search.trained(updates), search.shapes(), start is not None)
         for number in count(1):
+            latents = kept.copy()
             search.train(latents, kappa, updates)
             found = search.candidate(f"stage {number}", latents)
-            better = found.stage.risk < best.stage.risk
-            best = found if better else best
+            if found.stage.risk < best.stage.risk:
+                best, kept, good, failures = found, latents, kappa, 0
+            else:
+                failures += 1
             progress(best.stage)
             if search.late():
                 stopped = f"the budget of {budget:g} seconds ended the search"
-            if stopped or not (better or number == 1):
+            if stopped or failures == len(_FACTORS):
                 break
+            kappa = good * _FACTORS[failures]
     except KeyboardInterrupt:
         stopped = "interrupted"
         if latents is not None:
@@ -250,6 +266,7 @@ class _Search:
         self.lengths = torch.from_numpy(lengths(split.x, design.pad))
         self.model = MambaClassifier.from_tensors(design, self.base)
         self.model.requires_grad_(False)
+        self.pooled = self._pooled() if family == "head" else None
 
     def seconds(self) -> float:
         return time.monotonic() - self.began
@@ -264,8 +281,11 @@ class _Search:
         """The word of these latents, all zeros without, as float32 counts it."""
         tensors = dict.fromkeys(self.shapes()) if latents is None else latents.tensors()
         word = Word(self.family, tensors, start=self.start, bases=self.bases)
-        model = MambaClassifier.from_tensors(self.design, decode(word, self.parts, self.base))
-        wrong = errors(mamba_logits(model, self.split).astype(np.float64), self.split.y)
+        decoded = decode(word, self.parts, self.base)
+        weights = {name: torch.tensor(decoded[name], dtype=torch.float32) for name in tensors}
+        with torch.no_grad():
+            z = torch.cat([self._logits(weights, rows) for rows in torch.arange(self.split.m).split(_ROWS)])
+        wrong = errors(z.double().numpy(), self.split.y)
         nats = word.about()
         risk = certify(Enclosure.point(nats), wrong, self.split.m, self.delta).float_upper()
         return Searched(word, Stage(name, self.seconds(), self.budget, wrong, nats, risk), None)
@@ -290,9 +310,22 @@ class _Search:
         self._descend(torch.optim.Adam(groups), updates, objective, self.budget)
 
     def _loss(self, weights: Mapping[str, Tensor], rows: Tensor) -> Tensor:
-        return cross_entropy(
-            functional_call(self.model, dict(weights), (self.x[rows], self.lengths[rows])), self.y[rows]
-        )
+        return cross_entropy(self._logits(weights, rows), self.y[rows])
+
+    def _logits(self, weights: Mapping[str, Tensor], rows: Tensor) -> Tensor:
+        """Of some rows, with these weights of the family."""
+        if self.pooled is not None:
+            return linear(self.pooled[rows], weights["score.weight"], weights["score.bias"])
+        z: Tensor = functional_call(self.model, dict(weights), (self.x[rows], self.lengths[rows]))
+        return z
+
+    def _pooled(self) -> Tensor:
+        """What the head is given (m,D), which the family head never moves."""
+        found = list[Tensor]()
+        hook = self.model.score.register_forward_pre_hook(lambda score, inputs: found.append(inputs[0]))
+        mamba_logits(self.model, self.split)
+        hook.remove()
+        return torch.cat(found)
 
     def _descend(
         self, optimizer: torch.optim.Adam, updates: int, objective: Callable[[Tensor], Tensor], until: float

@@ -123,9 +123,35 @@ def test_a_search(family):
     assert exact.risk.float_upper() < 0.4
     risks = [stage.risk for stage in stages]
     assert risks == sorted(risks, reverse=True) and risks[-2] == risks[-1] == found.stage.risk
-    again = searched(DESIGN, BASE, ROWS, family=family, **QUICK)
-    other = searched(DESIGN, BASE, ROWS, family=family, seed=1, **QUICK)
-    assert integers(again.word) == integers(found.word) != integers(other.word)
+
+
+def test_the_seed_decides():
+    found, again, other = (
+        integers(searched(DESIGN, BASE, ROWS, family="bitfit", start=START, updates=15, seed=seed).word)
+        for seed in (0, 0, 1)
+    )
+    assert found == again != other
+
+
+def test_a_stage_goes_on_from_the_best_at_a_smaller_kappa_until_three_fail(monkeypatch):
+    kappas, begun, ended, stages, real = [], [], [], [], qat._Search.train
+
+    def train(search, latents, kappa, updates):
+        kappas.append(kappa)
+        begun.append(latents.move.detach().clone())
+        real(search, latents, kappa, updates)
+        ended.append(latents.move.detach().clone())
+
+    monkeypatch.setattr(qat._Search, "train", train)
+    searched(DESIGN, BASE, ROWS, family="head", start=START, kappa=20.0, updates=100, progress=stages.append)
+    best, good, failures = None, 0, 0
+    for number, stage in enumerate(stages):
+        factor = (0.7, 1.0, 0.5)[failures] if number else 1
+        assert kappas[number] == (kappas[good] * factor if number else 20.0)
+        assert number == 0 or (begun[number] == ended[good]).all()
+        improved = best is None or stage.risk < best
+        best, good, failures = stage.risk, number if improved else good, 0 if improved else failures + 1
+    assert failures == 3 and len(stages) > 4
 
 
 def test_around_a_base_no_tensor_is_centred_at_zero_and_the_list_is_paid():
