@@ -18,15 +18,16 @@ _SIZE = click.IntRange(min=1)
 @click.command()
 @click.option(
     "--task",
-    type=click.Choice(["majority", "file"]),
+    type=click.Choice(["majority", "mnist1d", "file"]),
     default="majority",
     show_default=True,
     help="majority: more ones than zeros? Each row has its own chance p of a one, uniform on [0, 1]; a tie is a 0. "
+    "mnist1d: which of ten digits? 40 reals a row, drawn independently; pip install 'ssm-bounds[mnist1d]'. "
     "file: your own rows, --data.",
 )
-@click.option("--m", "m", type=_SIZE, help="Training rows of majority.  [default: 20000]")
+@click.option("--m", "m", type=_SIZE, help="Training rows of majority or mnist1d.  [default: 20000; 4000]")
 @click.option("--T", "T", type=_SIZE, help="Length of a row of majority.  [default: 50]")
-@click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows of majority.  [default: as --m]")
+@click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows.  [default: as --m; mnist1d: 8000]")
 @click.option("--data", type=click.Path(path_type=Path), help="Rows of task file: .npz, .csv or .tsv, as train file.")
 @click.option("--pad-token", type=click.IntRange(min=0), help="The token that fills rows up on the right, if one does.")
 @click.option("--mixer", type=click.Choice(["mamba", "mamba2"]), default="mamba", show_default=True)
@@ -47,7 +48,8 @@ _SIZE = click.IntRange(min=1)
     type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Of the start, which the folder records and anyone can compute again, of the order of rows, and of majority.",
+    help="Of the start, which the folder records and anyone can compute again, of the order of rows, and of majority; "
+    "the rows of mnist1d are always the same.",
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--resume", is_flag=True, help="Go on from an interrupted training of the same settings and data.")
@@ -59,7 +61,7 @@ _SIZE = click.IntRange(min=1)
     help="Folder to write. One that no training here wrote is left alone.",
 )
 def mamba(
-    task: Literal["majority", "file"],
+    task: Literal["majority", "mnist1d", "file"],
     m: int | None,
     T: int | None,
     test: int | None,
@@ -84,6 +86,7 @@ def mamba(
       ssm-bounds train mamba --task majority --m 20000 --T 50 --layers 1 --out block
       ssm-bounds train mamba --layers 2 --d-model 16 --pooling mean --final-norm --out two
       ssm-bounds train mamba --task file --data data.npz --mixer mamba2 --d-model 16 --out own
+      ssm-bounds train mamba --task mnist1d --m 4000 --layers 2 --d-model 16 --pooling mean --final-norm --out digits
       ssm-bounds inspect block --T 50
     """
     from rich.console import Console
@@ -117,12 +120,19 @@ def _rows(
             raise ValueError("--task file: give the rows, --data FILE")
         for option, value in (("--m", m), ("--T", T), ("--test", test)):
             if value is not None:
-                raise ValueError(f"{option} belongs to --task majority: the rows of {data} are as they are")
+                raise ValueError(f"{option} belongs to other tasks: the rows of {data} are as they are")
         from ssm_bounds.models.tasks.files import read_task
 
         return {"data": data.name}, read_task(data)
     if data is not None:
         raise ValueError("--data belongs to --task file")
+    if task == "mnist1d":
+        if T is not None:
+            raise ValueError("--T belongs to --task majority: rows of mnist1d have 40 numbers")
+        from ssm_bounds.models.tasks.mnist1d import TEST, mnist1d
+
+        chosen = {"m": m or 4000, "test": TEST if test is None else test}
+        return chosen, mnist1d(**chosen)
     from ssm_bounds.models.tasks.majority import majority
 
     options: dict[str, Any] = {"m": m or 20000, "T": T or 50, "seed": seed, "ties": True}

@@ -13,6 +13,7 @@ from ssm_bounds.cli import main
 from ssm_bounds.models.files.classifier import read
 from ssm_bounds.models.mamba.forward import logits
 from ssm_bounds.models.tasks.files import read_task
+from ssm_bounds.models.tasks.mnist1d import mnist1d
 from ssm_bounds.models.training import mamba as training
 
 TINY = ("--m", 300, "--T", 9, "--epochs", 2, "--batch", 50, "--lr", 0.02)
@@ -116,6 +117,19 @@ def test_rows_of_your_own(tmp_path):
     assert read(tmp_path / "real").input_weight.shape == (8, 2) and len(read(tmp_path / "real").score) == 3
 
 
+def test_mnist1d_goes_to_the_folder_and_comes_back(tmp_path):
+    pytest.importorskip("mnist1d", reason="the package mnist1d is not installed")
+    out = tmp_path / "digits"
+    small = ("--task", "mnist1d", "--m", 120, "--test", 30, "--layers", 2, "--epochs", 1)
+    result = train(*small, "--pooling", "mean", "--final-norm", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    found, task = read(out), read_task(out / "train.npz")
+    assert (task.train.x.shape, task.test.x.shape, task.k, task.V) == ((120, 40, 1), (30, 40, 1), 10, None)
+    assert found.input_weight.shape == (8, 1) and found.labels == tuple("0123456789")
+    assert found.config["training"]["options"] == {"m": 120, "test": 30}
+    assert (task.train.x == mnist1d(120, test=30).train.x).all()
+
+
 def foreign(folder):
     (folder / "block").mkdir()
     (folder / "block" / "config.json").write_text(json.dumps({"model_type": "mamba"}))
@@ -126,7 +140,9 @@ def foreign(folder):
     ("arguments", "message"),
     [
         (["--task", "file"], "--task file: give the rows, --data FILE"),
-        (["--task", "file", "--data", "x.npz", "--m", 5], "--m belongs to --task majority"),
+        (["--task", "file", "--data", "x.npz", "--m", 5], "--m belongs to other tasks"),
+        (["--task", "mnist1d", "--T", 40], "--T belongs to --task majority: rows of mnist1d have 40 numbers"),
+        (["--task", "mnist1d", "--m", 80000], "expected m >= 1 and m + test at most that, got 80000 + 8000"),
         (["--data", "x.npz"], "--data belongs to --task file"),
         (["--task", "file", "--data", "x.npz"], "x.npz"),
         (["--lr", 0], "lr: expected a learning rate > 0"),
