@@ -22,7 +22,7 @@ from ssm_bounds.models.tasks.task import Task
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
-Family = Literal["auto", "head"]
+Family = Literal["auto", "head", "bitfit", "full"]
 """What of a classifier of Mamba blocks is coded in a word."""
 
 STANDING = (

@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.ladder.occam import certify
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.word import OfWord, occam
 from ssm_bounds.bounds.values import DomainError, require
@@ -41,9 +42,10 @@ Integers: TypeAlias = Mapping[str, Coded | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searched:
-    """``integers``: of every tensor that the family codes. ``stopped``: why the search ended early. ``before``: what
-    the program pools of the rows, where the word does not move it."""
+    """``integers``: of every tensor that the ``family`` codes. ``stopped``: why the search ended early. ``before``:
+    what the program pools of the rows, where the word does not move it."""
 
+    family: Family
     integers: Integers
     stopped: str | None
     before: Pooled | None = None
@@ -128,16 +130,34 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
 def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> Rung:
     search, train = question.search, task.train
     require_exact()
-    family, searching = SEARCHES[search.family]
-    found = searching(question, base, train, progress)
-    word = Word(family, found.integers, start=base.start)
-    _, model = folders.model(word, base)
-    z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
-    counted = errors(z, train.y)
+    answers = [
+        _answer(found, base, train) for found in SEARCHES[search.family](question, base, train, progress, search.budget)
+    ]
+    delta, m = question.setting.delta, train.m
+    best = min(answers, key=lambda each: certify(each.word.nats(), each.counted, m, delta).float_upper())
+    word, model, z, counted, found = best.word, best.model, best.z, best.counted, best.found
     if search.save is not None:
         folders.write(search.save, word, base, _record(question, word, z, counted))
     remarks = () if found.stopped is None else (found.stopped,)
     return _rung(question, word, base, counted, model.sha256, remarks, searched=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    """A word that was found, the model that it decodes to, and what the program answers on the training rows."""
+
+    found: Searched
+    word: Word
+    model: Classifier
+    z: np.ndarray
+    counted: int
+
+
+def _answer(found: Searched, base: Base, train: Split) -> _Answer:
+    word = Word(found.family, found.integers, start=base.start)
+    _, model = folders.model(word, base)
+    z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
+    return _Answer(found, word, model, z, errors(z, train.y))
 
 
 def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[str, Any]:
@@ -171,7 +191,7 @@ def _rung(
     return Rung(occam(argument, rests_on, searched=searched), at, f"the word (sha256 {sha256[:8]}...)")
 
 
-def _head(question: Inquiry, base: Base, train: Split, progress: Progress) -> Searched:
+def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
     """The head alone, on what the program pools of the rows: once."""
     from ssm_bounds.models.searches import head  # torch takes seconds to start
 
@@ -184,20 +204,65 @@ def _head(question: Inquiry, base: Base, train: Split, progress: Progress) -> Se
         train.y,
         len(base.tensors[WEIGHT]),
         fixed=Word("head", untrained, start=base.start).about() - math.log(delta),
-        budget=search.budget,
+        budget=budget,
         seed=search.seed,
         progress=lambda stage: progress(
             "head",
             stage.seconds,
-            search.budget,
+            budget,
             f"{stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
         ),
     )
     own = {WEIGHT: found.weight, BIAS: found.bias}
-    return Searched({name: own[name] for name in untrained}, found.stopped, before)
+    return [Searched("head", {name: own[name] for name in untrained}, found.stopped, before)]
 
 
-Searching: TypeAlias = Callable[[Inquiry, Base, Split, Progress], Searched]
-SEARCHES: Mapping[str, tuple[Family, Searching]] = {"auto": ("head", _head), "head": ("head", _head)}
-"""By ``--family``: what is coded, and how it is found. Another family is another entry here and in
-``inquiry.Family``."""
+def _stages(family: Literal["bitfit", "full"]) -> Searching:
+    """Rounded while they are trained, from the weights of the model that was given."""
+
+    def search(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
+        from ssm_bounds.models.searches import qat  # torch takes seconds to start
+
+        outputs = len(base.tensors[WEIGHT])
+        found = qat.searched(
+            files.design_of(base.config, outputs),
+            base.tensors,
+            train,
+            family=family,
+            start=base.start,
+            trained=_like(files.tensors(question.checkpoint.path), base),
+            budget=budget,
+            seed=question.search.seed,
+            delta=question.setting.delta,
+            progress=lambda stage: progress(
+                family,
+                stage.seconds,
+                budget,
+                f"{stage.name}: {stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
+            ),
+        )
+        integers = {name: found.word.tensors[name] for name in coded(family, base.parts)}
+        return [Searched(family, integers, found.stopped)]
+
+    return search
+
+
+def _like(tensors: Mapping[str, np.ndarray], base: Base) -> Mapping[str, np.ndarray] | None:
+    """Weights to begin with, where they are of the shapes of the base."""
+    shapes = {name: value.shape for name, value in base.tensors.items()}
+    return tensors if {name: value.shape for name, value in tensors.items()} == shapes else None
+
+
+def _auto(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
+    """The head, and where the design has a search for it, all else that pays: around a base its vectors and
+    convolutions, from scratch every tensor. The word of the smaller bound is taken, as every family is priced."""
+    found = _head(question, base, train, progress, budget / 3)
+    if len(base.tensors[WEIGHT]) < 2 or (found[0].stopped or "").startswith("the search was interrupted"):
+        return found  # the other search has no single output; and who interrupts wants no other one
+    more = _stages("bitfit" if base.start is None else "full")
+    return found + more(question, base, train, progress, 2 * budget / 3)
+
+
+Searching: TypeAlias = Callable[[Inquiry, Base, Split, Progress, float], list[Searched]]
+SEARCHES: Mapping[str, Searching] = {"auto": _auto, "head": _head, "bitfit": _stages("bitfit"), "full": _stages("full")}
+"""By ``--family``: how words are found in a budget of seconds."""

@@ -18,10 +18,11 @@ def parts(tensors: Mapping[str, Array]) -> dict[str, Part]:
     >>> parts({"score.bias": np.zeros(2), "backbone.layers.0.mixer.A_log": np.zeros((4, 2))})
     {'score.bias': Part(shape=(2,), role='head'), 'backbone.layers.0.mixer.A_log': Part(shape=(4, 2), role='other')}
     """
-    return {name: Part(value.shape, _role(name)) for name, value in tensors.items()}
+    return {name: Part(value.shape, role(name)) for name, value in tensors.items()}
 
 
-def _role(name: str) -> Role:
+def role(name: str) -> Role:
+    """By its name in the file."""
     if name.startswith("score."):
         return "head"
     if name.endswith(_MATRICES):

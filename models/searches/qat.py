@@ -25,7 +25,7 @@ from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.layout import Shape
 from ssm_bounds.bounds.codes.moves import STEPS
 from ssm_bounds.bounds.codes.symbols import WORD_ALPHABET, Integers
-from ssm_bounds.bounds.codes.word import Coded, Start, Word
+from ssm_bounds.bounds.codes.word import Coded, Seeded, Start, Word
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.ladder.occam import certify
 from ssm_bounds.bounds.values import Scalar, require
@@ -193,7 +193,7 @@ def searched(
     split: Split,
     *,
     family: Literal["head", "bitfit", "full"],
-    start: Start | None = None,
+    start: Start | Seeded | None = None,
     trained: Mapping[str, Array] | None = None,
     bases: int = 1,
     kappa: float = 1.0,
@@ -250,7 +250,7 @@ class _Search:
         base: Mapping[str, Array],
         split: Split,
         family: Family,
-        start: Start | None,
+        start: Start | Seeded | None,
         bases: int,
         delta: float,
         budget: float,

@@ -106,10 +106,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--family",
-    type=click.Choice(["auto", "head"]),
+    type=click.Choice(["auto", "head", "bitfit", "full"]),
     default="auto",
     show_default=True,
-    help="With --occam, of a folder: what the word codes; auto: the head.",
+    help="With --occam, of a folder: what the word codes. bitfit: vectors and convolutions too. auto: the head, then "
+    "bitfit around a base, or all from scratch; the smaller bound counts.",
 )
 @click.option(
     "--require",

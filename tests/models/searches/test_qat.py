@@ -222,7 +222,7 @@ def test_weights_that_no_integers_reach_are_a_bad_word_and_no_error():
         ({"family": "lora"}, "expected head, bitfit or full, got 'lora'"),
         ({"kappa": 0}, "above 0"),
         ({"budget": 0}, "above 0"),
-        ({"base": dict(BASE) | {"score.bias": np.full(3, np.nan)}}, "not finite"),
+        ({"base": dict(BASE) | {"score.bias": np.full(3, np.nan)}}, "NaN or infinite"),
         ({"split": Split(X, X[:, 0] + 1)}, "labels have to lie in 0..2"),
     ],
 )

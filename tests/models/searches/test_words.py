@@ -90,10 +90,14 @@ def test_what_a_word_from_scratch_says():
             scratch(Design(**({"V": 3, "D": 16, "N": 8} | PLAIN | sizes)), 0)
 
 
-@pytest.mark.parametrize(
-    "other", [{"final_norm": False}, {"outputs": 1}, {"pool_before_norm": True, "pooling": "mean"}]
-)
-def test_models_that_the_program_has_not(other):
-    design = Design(**({"V": 3} | PLAIN | other))
-    with pytest.raises(DomainError, match="a final norm before the pooling, and 2 outputs or more"):
+def test_a_single_output_has_no_such_search():
+    design = Design(**({"V": 3} | PLAIN | {"outputs": 1}))
+    with pytest.raises(DomainError, match="2 outputs or more"):
         stack(design, start(design, 0))
+
+
+@pytest.mark.parametrize("other", [{"final_norm": False}, {"pool_before_norm": True, "pooling": "mean"}])
+def test_norms_are_where_the_design_has_them(other):
+    design = Design(**({"V": 3} | PLAIN | other))
+    made = stack(design, start(design, 0))
+    assert (made.norm is not None, made.pool_before_norm) == (design.final_norm, design.pool_before_norm)
