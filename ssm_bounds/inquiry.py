@@ -142,7 +142,9 @@ class Inquiry:
             case Hypothesis.TEST:
                 alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
                 return (f"the test rows are fresh, independent and met by {alone}",)
-            case Hypothesis.BASE if self.base is not None:
+            case Hypothesis.BASE:
+                if self.base is None:
+                    raise ValueError("a bound rests on a base, and the question knows of none")
                 return (self.base.condition,)
             case Hypothesis.DRAW:
                 return DRAWN_ONCE

@@ -34,7 +34,10 @@ from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.one_block import File, Setting, count, require_stated
 from ssm_bounds.programs import Progress, held_out
 
-RUNS = f"for every rung: the model that is used runs as the program {words.PROGRAM}"
+RUNS = (
+    f"for every rung: the model that is used runs as the program {words.PROGRAM}; its config (pooling, padding, eps, "
+    "limits of steps) was fixed before the data"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

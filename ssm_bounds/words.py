@@ -31,7 +31,7 @@ from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import digest, errors
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
-from ssm_bounds.models.tasks.rows import row_hashes
+from ssm_bounds.models.tasks.rows import Hashed, hashed_facts, row_hashes
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Program as Rung
 from ssm_bounds.programs import Progress
@@ -77,7 +77,14 @@ class Coding:
 
 def facts(coding: Coding | None) -> tuple[Fact, ...]:
     """What a word moves."""
-    return () if coding is None else (Fact("the word moves", coding.base.words, Evidence.CHECKED),)
+    if coding is None:
+        return ()
+    config = coding.base.config
+    said = {key: config[key] for key in ("pooling", "num_hidden_layers", "layer_norm_epsilon") if key in config}
+    return (
+        Fact("the word moves", coding.base.words, Evidence.CHECKED),
+        *(Fact(f"{key} of the word", value, Evidence.RECORDED) for key, value in said.items()),
+    )
 
 
 def run(model: Classifier, data: Split) -> np.ndarray:
@@ -109,8 +116,17 @@ def given(search: Search, base: Base, task: Task) -> Given | None:
     seen, own = read_data(file).train, task.train
     if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
         return Given(base.sha256, refusal="the base was trained on these training rows: its folder holds them")
-    known = set(row_hashes(seen.x)) if seen.x.shape[1:] == own.x.shape[1:] else set()
+    if seen.x.shape[1:] != own.x.shape[1:]:
+        return Given(base.sha256)
+    known = set(row_hashes(seen.x))
     shared = sum(row in known for row in row_hashes(own.x))
+    found = hashed_facts(Hashed.of(seen), Hashed.of(own), shifted=True).shared
+    if found is not None and found.excess:
+        return Given(
+            base.sha256,
+            refusal=f"the base was trained on these rows: its folder holds {shared} of the {own.m}, more than random "
+            "re-splits of both sets share",
+        )
     return Given(base.sha256, f" ({shared} of the {own.m} training rows are among those that its folder holds)")
 
 
@@ -123,7 +139,7 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
         told = " on ".join(str(each)[:20] for each in recorded)
         remarks.append(f"the file records {told} errors and rows, this program counts {counted} on {task.train.m}")
     if saved.record.get("logits") != hashed:
-        remarks.append("its logits are not those that the file records: other rows")
+        remarks.append("its logits are not those that the file records: other rows, or another config")
     return _rung(question, saved.word, saved.base, counted, saved.classifier.sha256, tuple(remarks))
 
 

@@ -113,7 +113,7 @@ def read(path: Path | str) -> Classifier:
     """The classifier in a folder, all of it in memory. Raises: CheckpointError, one line."""
     file = open_tensors(path)
     with located(file.path):
-        sha256 = _sha256(file.path)
+        sha256 = _identity(_sha256(file.path), file.config or {})
     return _classifier(file, sha256)
 
 
@@ -127,7 +127,8 @@ def tensors(path: Path | str) -> dict[str, Array]:
 def assembled(tensors: Mapping[str, Array], config: Mapping[str, Any], source: Path | str = "the model") -> Classifier:
     """The classifier that a folder of these tensors would hold (:func:`packed`). Raises: CheckpointError."""
     held = {name: Tensor("float64", value.shape, partial(np.asarray, value)) for name, value in tensors.items()}
-    return _classifier(Tensors(Path(source), held, config), hashlib.sha256(packed(tensors)).hexdigest())
+    sha256 = _identity(hashlib.sha256(packed(tensors)).hexdigest(), config)
+    return _classifier(Tensors(Path(source), held, config), sha256)
 
 
 def plain(value: Any) -> Any:
@@ -297,7 +298,7 @@ def _start(file: Tensors, config: Mapping[str, Any], outputs: int, seed: int) ->
 
 
 def design_of(config: Mapping[str, Any], outputs: int) -> Design:
-    """The sizes that a config says, for a start. Raises: CheckpointError."""
+    """The design that a config says. Raises: CheckpointError."""
     real = _count(config, "input_size")
     sizes = {
         "D": "hidden_size",
@@ -316,6 +317,10 @@ def design_of(config: Mapping[str, Any], outputs: int) -> Design:
             c=real,
             outputs=outputs,
             final_norm=_required(config, "final_norm"),
+            pooling=_required(config, "pooling"),
+            pool_before_norm=bool(config.get("pool_before_norm", False)),
+            pad=_count(config, "pad_token_id", 0),
+            eps=config.get("layer_norm_epsilon", 1e-5),
             **found,
         )
     except DomainError as error:
@@ -339,9 +344,18 @@ def _wrong(key: str, expected: str, found: object) -> CheckpointError:
     return CheckpointError(f"{CONFIG} {quote(key)}: expected {expected}, found {quote(found)}; correct the config")
 
 
+def _identity(weights: str, config: Mapping[str, Any]) -> str:
+    """SHA-256 of the weights' own and of the config, which says what they compute: without ``training``, its record."""
+    acting = {key: value for key, value in config.items() if key != "training"}
+    return hashlib.sha256(f"{weights}\n{json.dumps(plain(acting), sort_keys=True)}".encode()).hexdigest()
+
+
 def _sha256(path: Path) -> str:
     """Of the one file that holds the weights."""
     names = (path, path / WEIGHTS, path / "pytorch_model.bin")
+    shards = [name for name in names if name.with_name(f"{name.name}.index.json").exists()]
+    if shards:  # which would be read in its place
+        raise CheckpointError(f"has {shards[0].name}.index.json; save the model without shards")
     weights = next((name for name in names if name.is_file()), None)
     if weights is None:
         raise CheckpointError(f"expected one file of weights, {WEIGHTS}; save the model without shards")

@@ -66,6 +66,8 @@ def moved_by(base: Path | str | None, found: Classifier) -> Base:
 
     Raises: CheckpointError, DomainError.
     """
+    if base is not None and not Path(base).is_dir():
+        raise CheckpointError(f"{base}: is no folder, expected that of the base, with its config")
     if base is None:
         return started(found, classifier.design_of(found.config, len(found.score)))
     return given(classifier.tensors(base), classifier.read(base), found)

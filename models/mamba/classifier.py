@@ -14,12 +14,12 @@ from ssm_bounds.models.mamba.weights import Array, Layer, Norm
 class Classifier:
     """Shapes: embedding (V,D), or input_weight (D,c) and input_bias (D,); score (k,D), bias (k,), zeros without one.
 
-    Every array is what the file holds, exactly. The final norm is applied after the last block, then tokens are pooled;
-    ``pool_before_norm``: the other way round. ``pad``: the token that fills rows up on the right, None where no row is
-    filled up. ``labels``: what each output is called; two for a single output, whose sign decides.
-    ``sha256``: of the file of weights. ``seed`` and ``start``: where the training started, if the file says so; the
-    start is computed from the seed, in float32 numbers, under the names of the file. ``assumed``: what the file leaves
-    open, one sentence each.
+    Every array is what the file holds, exactly. The final norm is applied after the last block, then tokens are
+    pooled; ``pool_before_norm``: the other way round. ``pad``: the token that fills rows up on the right, None
+    where no row is filled up. ``labels``: what each output is called; two for a single output, whose sign decides.
+    ``sha256``: of weights and config, which together are the function. ``seed`` and ``start``: where the training
+    started, if the file says so; the start is computed from the seed, in float32 numbers, under the names of the
+    file. ``assumed``: what the file leaves open, one sentence each.
     """
 
     layers: tuple[Layer, ...]

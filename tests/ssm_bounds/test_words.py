@@ -159,6 +159,10 @@ def test_a_base_that_holds_these_rows_is_refused(place, tmp_path):
     rung = certified(place, occam=True, base=base, budget=0.1).rung("occam")
     assert rung.verdict is Verdict.REFUSED and "trained on these training rows" in rung.refusal
     data, other = task(), task(seed=2, test=0)
+    order = np.random.default_rng(0).permutation(data.train.m)[1:]
+    write_arrays(base / files.DATA, Task("waves", Split(data.train.x[order], data.train.y[order]), None, k=3, V=None))
+    rung = certified(place, occam=True, base=base, budget=0.1).rung("occam")
+    assert rung.verdict is Verdict.REFUSED and "299 of the 300" in rung.refusal
     mixed = Split(np.concatenate([data.train.x[:7], other.train.x]), np.concatenate([data.train.y[:7], other.train.y]))
     write_arrays(base / files.DATA, Task("waves", mixed, None, k=3, V=None))
     (condition,) = certified(place, occam=True, base=base, budget=0.1).rung("occam").conditions
