@@ -12,7 +12,6 @@ from ssm_bounds.bounds.codes.decode import decode
 from ssm_bounds.bounds.codes.moves import STEPS
 from ssm_bounds.bounds.codes.symbols import WORD_ALPHABET
 from ssm_bounds.bounds.codes.word import Word
-from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.mamba.start import narrowed, start
 from ssm_bounds.models.searches import qat
@@ -228,5 +227,5 @@ def test_weights_that_no_integers_reach_are_a_bad_word_and_no_error():
 )
 def test_bad_input(given, message):
     arguments = {"design": DESIGN, "base": BASE, "split": ROWS, "family": "head"} | given
-    with pytest.raises(DomainError, match=message):
+    with pytest.raises(ValueError, match=message):
         searched(**arguments)
