@@ -34,6 +34,7 @@ from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files.checkpoint import MOST
 from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.mamba.prior import prior
 from ssm_bounds.models.mamba.scores import Near, cells, cells2, scored
 from ssm_bounds.models.mamba.tables import one_layer, tables
@@ -265,7 +266,7 @@ def _answers(question: BlockQuestion, split: Split) -> Answers:
         if isinstance(block, Block2)
         else cells(block.center, block.windows)
     )
-    z = scored(made, block.windows, x, lengths(classifier, x), mean=classifier.pooling == "mean")
+    z = scored(made, block.windows, x, lengths(x, classifier.pad), mean=classifier.pooling == "mean")
     return Answers(z.at[:, None], split.y, np.where(split.y == 1, z.at, -z.at), _finite(z))
 
 
@@ -273,23 +274,16 @@ def _finite(z: Near) -> NDArray[np.float64]:
     return np.where(np.isfinite(z.at) & np.isfinite(z.off), z.off, np.inf)
 
 
-def lengths(classifier: Classifier, x: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many tokens (m,) of rows x (m,T) are read: all, but for what fills a row up on the right."""
-    T = x.shape[1]
-    if classifier.pad is None:
-        return np.full(len(x), T)
-    return T - np.argmax(x[:, ::-1] != classifier.pad, axis=1)
-
-
 def _require_fitting(question: BlockQuestion, split: Split, where: str) -> None:
-    setting, pad = question.setting, question.classifier.pad
+    setting = question.setting
     require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
     require(int(split.x.max()) < setting.V, f"{where}: tokens must lie in 0..{setting.V - 1}, found {split.x.max()}")
     require(int(split.y.max()) <= 1, f"{where}: labels must lie in 0..1 for two classes, found {split.y.max()}")
     require(split.T <= setting.sample.T, f"{where} have length {split.T}, above T = {setting.sample.T}")
-    if pad is not None:
-        empty = (split.x == pad).all(axis=1)
-        require(not empty.any(), f"{where}: row {int(empty.argmax())} is all padding, which is token {pad}")
+    try:
+        lengths(split.x, question.classifier.pad)
+    except DomainError as error:
+        raise DomainError(f"{where}: {error}") from error
 
 
 def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:

@@ -215,7 +215,7 @@ def test_padding_is_not_read(tmp_path):
     z = np.array([logits(model, row, int(n))[0] for row, n in zip(x, lengths, strict=True)])
     assert answered.train.errors == int((z >= 0).sum())
     empty = np.where(np.arange(300)[:, None] == 5, 2, x)
-    with pytest.raises(DomainError, match="row 5 is all padding"):
+    with pytest.raises(DomainError, match="row 5 is padding alone"):
         ssm_bounds.ask(padded, data=replace(data, train=Split(empty, np.zeros(300, dtype=int))))
 
 
