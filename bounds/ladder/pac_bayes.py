@@ -394,7 +394,7 @@ def _prior_deviations(family: Family) -> dict[str, float]:
     found = {}
     for name, square in family.squares.items():
         unit = _unit(family, name)
-        j, _ = _index(square / (unit * unit), family.blocks[name].size, 0.0)
+        j, _ = variance_index(square / (unit * unit), family.blocks[name].size, 0.0)
         found[name] = unit * math.sqrt(2.0**j)
     return found
 
@@ -409,7 +409,7 @@ def _cost(family: Family, width: Mapping[str, Array]) -> float:
         unit, entries = _unit(family, name), family.blocks[name].size
         square = family.squares[name] / (unit * unit)
         moved = n * float(total(width[name] * width[name])) / (unit * unit)
-        j, weight = _index(square, entries, moved)
+        j, weight = variance_index(square, entries, moved)
         cost += entries * (j * LN2 - 1) / 2 - n * float(total(ln))
         cost += (square + moved) / 2.0 ** (j + 1) - log_of(weight)
     return cost
@@ -443,7 +443,7 @@ def _certify(family: Family, draft: Draft) -> Posterior:
             sigmas, entries = width[name].ravel(), blocks[name].size
             size = exact(g) if name == "W" else arb(1)
             unit, own = float(size) * float(size), n * float(total(sigmas * sigmas))
-            j, pi = _index(family.squares[name] / unit, entries, own / unit)
+            j, pi = variance_index(family.squares[name] / unit, entries, own / unit)
             s2 = arb(2) ** j * size**2
             logs = sum((arb(s).log() for s in sigmas.tolist()), arb(0))
             moves = sum((arb(s) ** 2 for s in sigmas.tolist()), arb(0))
@@ -470,7 +470,7 @@ def _log_weight(j: int) -> float:
     return log_of(index_weight(j))
 
 
-def _index(square: float, entries: int, moved: float) -> tuple[int, Fraction]:
+def variance_index(square: float, entries: int, moved: float) -> tuple[int, Fraction]:
     """j of the variance 2^j, and its weight, of least cost at |theta - c|^2 and ``moved = sum_b n_b sigma_b^2``."""
     top = round(log2_of(max((square + moved) / entries, 2.0**-1000)))
     found = range(max(-900, min(top, 0) - 2), min(900, max(top, 0) + 2) + 1)

@@ -32,10 +32,10 @@ look at the data.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 from flint import arb
@@ -44,19 +44,21 @@ from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.telescope import OF_TOKENS, Slopes, box, slopes
 from ssm_bounds.bounds.architectures.mamba.windows import Windows
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
-from ssm_bounds.bounds.evaluate.elementary import LN2, Floats, exp, log2_of, log_of, total
+from ssm_bounds.bounds.evaluate.elementary import Floats, exp, log2_of, log_of, total
 from ssm_bounds.bounds.evaluate.outward import above, below, sum_above
 from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.maurer import level
 from ssm_bounds.bounds.ladder.margin_rows import Rows
-from ssm_bounds.bounds.ladder.pac_bayes import LEAST_MARGIN
-from ssm_bounds.bounds.selection.cells import grid
+from ssm_bounds.bounds.ladder.pac_bayes import LEAST_MARGIN, variance_index
+from ssm_bounds.bounds.selection.cells import grid, index_weight
 from ssm_bounds.bounds.values import Scalar, require
+
+Widths: TypeAlias = Mapping[str, Floats]
 
 TAILS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4)
 """tau for which a Q is fitted; any Q may be used, so these are free."""
 _ROUNDS = 24
-_FURTHEST = 64  # |j| of a prior's scale that is looked at
+_FINE = 2.0**-10  # of logarithms
 _FURTHEST_MARGIN = 1100  # |j| of a margin 2^{j/4}
 
 
@@ -183,10 +185,10 @@ def scale_weight(j: int) -> Fraction:
     >>> 0.9999 < float(sum(scale_weight(j) for j in range(-99999, 100000))) < 1
     True
     """
-    return Fraction(2, 3 * (abs(j) + 1) * (abs(j) + 2))
+    return index_weight(j) * Fraction(4, 3)
 
 
-def move(found: Slopes, width: Mapping[str, Floats]) -> tuple[float, float]:
+def move(found: Slopes, width: Widths) -> tuple[float, float]:
     """S^2 and E of widths h, from above."""
     fixed, rows, even = [], [], []
     for name, h in width.items():
@@ -201,12 +203,12 @@ def move(found: Slopes, width: Mapping[str, Floats]) -> tuple[float, float]:
 
 
 @np.errstate(all="ignore")
-def certified(block: Block, width: Mapping[str, Floats], g: Fraction) -> Posterior:
+def certified(block: Block, width: Widths, g: Fraction) -> Posterior:
     """Everything of the posterior with these widths around ``block``, which is in units of g already."""
     return priced(block, width, g, *move(slopes(box(block.center, width), block.windows, block.T), width))
 
 
-def priced(block: Block, width: Mapping[str, Floats], g: Fraction, square: float, even: float) -> Posterior:
+def priced(block: Block, width: Widths, g: Fraction, square: float, even: float) -> Posterior:
     """What a posterior with these widths pays, its S^2 and E known. ``block``: in units of g already."""
     if not math.isfinite(square + even):  # no number either
         square = even = math.inf
@@ -217,20 +219,13 @@ def priced(block: Block, width: Mapping[str, Floats], g: Fraction, square: float
             far = np.maximum(np.abs(below(low - block.start[name])), np.abs(above(high - block.start[name])))
             squares, n = float(sum_above(above(np.square(far)))), h.size
             moved = sum((arb(x) ** 2 for x in h.ravel().tolist()), arb(0)) / 3
-            j = best_scale(squares + float(moved.mid()), n)
+            j, _ = variance_index(squares, n, float(moved.mid()))
             logs = sum((arb(x).log() for x in h.ravel().tolist()), arb(0))
             start = (j * arb(2).log() + (2 * arb.pi()).log()) / 2 - arb(2).log()
             by_block[name] = Enclosure.of(n * start - logs + (arb(squares) + moved) / (2 * arb(2) ** j))
             scales[name], weight = j, weight * scale_weight(j)
         price = Enclosure.of(block.price.ball() - exact(weight).log())
     return Posterior(g, Enclosure.point(square), Enclosure.point(even), by_block, scales, price)
-
-
-def best_scale(squares: float, entries: int) -> int:
-    """j of the variance 2^j of least cost."""
-    top = round(log2_of(max(squares / entries, 2.0**-60)))
-    found = range(max(-_FURTHEST, min(top, 0) - 2), min(_FURTHEST, max(top, 0) + 2) + 1)
-    return min(found, key=lambda j: entries * j * LN2 / 2 + squares / 2.0 ** (j + 1) - log_of(scale_weight(j)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,7 +294,7 @@ class WithMargins:
 
 
 @np.errstate(all="ignore")
-def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None) -> dict[str, Floats] | None:
+def fitted(block: Block, tail: float, start: Widths | None = None) -> Widths | None:
     """Widths of about least KL at which a move of half the margin has probability ``tail``; None where there are none.
 
     At the optimum ``1/h_i^2 = 1/(3 lambda_b^2) + nu (s_i^2 c/S + s2_i)``, c from the tail: iterated, as s is of the
@@ -307,24 +302,11 @@ def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None)
     """
     c = math.sqrt(2 * -log_of(tail) / 3)
     V = len(block.center["rho"][0])
-    squares = {
-        name: float(total(np.square((low + high) / 2 - block.start[name])))
-        for name, (low, high) in block.center.items()
-    }
-    width = (
-        dict(start)
-        if start is not None
-        else {name: np.full(low.shape, 1e-4) for name, (low, _) in block.center.items()}
-    )
-    if not all(map(math.isfinite, squares.values())):
-        return None
-    for i in range(_ROUNDS if start is None else _ROUNDS // 3):
+
+    def following(width: Widths, prior: Mapping[str, float]) -> Widths | None:
         found = slopes(box(block.center, width), block.windows, block.T)
         if not all(np.isfinite(each).all() for each in (*found.first.values(), *found.second.values())):
             return None
-        prior = {
-            name: 2.0 ** best_scale(squares[name] + float(total(np.square(h))) / 3, h.size) for name, h in width.items()
-        }
         shares = {name: 1 / V if name in OF_TOKENS else 1.0 for name in width}
         odd = math.sqrt(move(found, width)[0])
         costs = {
@@ -332,14 +314,51 @@ def fitted(block: Block, tail: float, start: Mapping[str, Floats] | None = None)
             for name in width
         }
 
-        def at(nu: float, prior: Mapping[str, float] = prior, costs: Mapping[str, Floats] = costs) -> dict[str, Floats]:
+        def at(nu: float) -> Widths:
             return {name: 1 / np.sqrt(1 / (3 * prior[name]) + nu * costs[name]) for name in prior}
 
-        low, high = -42.0, 84.0  # of ln nu
-        while high - low > 1e-3:
-            middle = (low + high) / 2
-            square, even = move(found, at(float(exp(middle))))
-            low, high = (middle, high) if c * math.sqrt(square) + even > 0.5 else (low, middle)
-        following = at(float(exp(high)))
-        width = {name: np.sqrt(width[name] * following[name]) if i else following[name] * 0.5 for name in width}
+        def moved(nu: float) -> float:
+            square, even = move(found, at(nu))
+            return c * math.sqrt(square) + even
+
+        return at(least(moved, -42.0, 84.0))
+
+    if start is None:
+        return iterated(block, 1e-4, _ROUNDS, following)
+    return iterated(block, start, _ROUNDS // 3, following)
+
+
+def iterated(
+    block: Block,
+    start: float | Widths,
+    rounds: int,
+    following: Callable[[Widths, Mapping[str, float]], Widths | None],
+) -> Widths | None:
+    """Widths that are near what ``following`` makes of them and of the prior's variances: from half of the first that
+    it gives, by geometric means. None where it gives none, or the centre is beyond float64."""
+    squares = {
+        name: float(total(np.square((low + high) / 2 - block.start[name])))
+        for name, (low, high) in block.center.items()
+    }
+    if not all(map(math.isfinite, squares.values())):
+        return None
+    width = (
+        start if isinstance(start, Mapping) else {n: np.full(low.shape, start) for n, (low, _) in block.center.items()}
+    )
+    for i in range(rounds):
+        moved = {name: float(total(np.square(h))) / 3 for name, h in width.items()}
+        prior = {name: 2.0 ** variance_index(squares[name], h.size, moved[name])[0] for name, h in width.items()}
+        found = following(width, prior)
+        if found is None:
+            return None
+        width = {name: np.sqrt(h * found[name]) if i else found[name] * 0.5 for name, h in width.items()}
     return width
+
+
+def least(moved: Callable[[float], float], low: float, high: float) -> float:
+    """About the least factor in [e^low, e^high] at which a move, which falls with it, is below half the margin;
+    e^high where none is."""
+    while high - low > _FINE:
+        middle = (low + high) / 2
+        low, high = (low, middle) if moved(float(exp(middle))) < 0.5 else (middle, high)
+    return float(exp(high))

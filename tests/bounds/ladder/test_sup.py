@@ -67,6 +67,12 @@ def test_a_box_too_wide_says_nothing(block):
     assert q.risk(Fraction(0), M, DELTA).float_upper() == 1
 
 
+@pytest.mark.parametrize("name", ["A_log", "K"])
+def test_a_centre_beyond_float64_has_no_widths(block, name):
+    far = replace(block, center=block.center | points({name: np.full(block.center[name][0].shape, -1e200)}))
+    assert fitted2(far) is None and far.posteriors(Fraction(1)) == ()
+
+
 def test_no_draw_from_the_box_moves_by_half_the_margin(block):
     """Nor does ascent to its corners; far wider boxes do."""
     own = block.over(Fraction(1))
