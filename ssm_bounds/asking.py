@@ -11,6 +11,7 @@ from ssm_bounds import one_block, question, stacks
 from ssm_bounds.bounds.values import require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.inquiry import Inquiry
+from ssm_bounds.models.files import classifier
 from ssm_bounds.models.files.checkpoint import Checkpoint
 from ssm_bounds.models.files.word import is_word
 from ssm_bounds.models.tasks.task import Task
@@ -32,12 +33,13 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
 
 def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
     """One block has a bound by norms; any other stack, and a word, is what its program answers."""
+    found = classifier.read(path)
     if is_word(path):
-        return stacks.ask(path, **stated)
+        return stacks.ask(path, found, **stated)
     try:
-        return one_block.ask(path, **stated)
+        return one_block.ask(path, found, **stated)
     except one_block.NotOneBlockError as error:
-        return stacks.ask(path, why=str(error), **stated)
+        return stacks.ask(path, found, why=str(error), **stated)
 
 
 def ask_each(

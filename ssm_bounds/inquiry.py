@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeVar
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung, Verdict
-from ssm_bounds.bounds.values import Sample, Scalar
+from ssm_bounds.bounds.values import Sample, Scalar, require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, refusal
 from ssm_bounds.models.tasks.task import Task
@@ -172,6 +172,12 @@ class Inquiry:
             conditions=tuple(condition for each in rung.rests_on for condition in self.conditions(each)),
             refusal=next((refusal for refusal in refusals if refusal is not None), None),
         )
+
+
+def require_models(models: object) -> None:
+    """Raises: DomainError unless it is a number of models that meet the test rows."""
+    whole = type(models) is int and models >= 1
+    require(whole, f"--models-on-test: a number of models >= 1, got {models!r}")
 
 
 Kind = TypeVar("Kind", bound=Inquiry)

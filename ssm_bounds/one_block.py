@@ -22,17 +22,15 @@ from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.windows import Windows
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps import losses
-from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
-from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Family
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
-from ssm_bounds.models.files import classifier as files
-from ssm_bounds.models.files.checkpoint import MOST
+from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
+from ssm_bounds.inquiry import DELTA, STANDING, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.mamba.prior import prior
@@ -43,7 +41,7 @@ from ssm_bounds.models.mamba.weights import Mamba2
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
-from ssm_bounds.programs import Progress, held_out
+from ssm_bounds.programs import Progress
 
 SCALED = (
     "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
@@ -56,38 +54,11 @@ OTHERS = (
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """The folder that was read."""
-
-    path: Path
-    format: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What the bound is evaluated for: sizes d, N, V as in theory M0, k classes."""
-
-    sample: Sample
-    loss: Loss
-    margin: Scalar
-    delta: Fraction
-    d: int
-    N: int
-    V: int
-    k: int = 2
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class BlockQuestion(Inquiry):
+class BlockQuestion(OfFolder):
     """What is asked of a classifier with one Mamba or Mamba-2 block."""
 
-    checkpoint: File
-    setting: Setting
-    classifier: Classifier
     family: Family
-    coding: words.Coding | None = None
 
     @property
     def standing(self) -> tuple[str, ...]:
@@ -104,18 +75,14 @@ class BlockQuestion(Inquiry):
         gated = isinstance(block, Block2) and block.fixed.eps is not None
         return gated or self.classifier.final_norm is not None
 
-    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        if hypothesis in (Hypothesis.PROGRAM, Hypothesis.GATE):
-            return tuple(f"{line} (its config does not say it)" for line in self.classifier.assumed)
-        return Inquiry.conditions(self, hypothesis)
-
 
 class NotOneBlockError(DomainError):
     """A classifier that the theorem is not about."""
 
 
 def ask(
-    path: str | os.PathLike[str],
+    path: Path,
+    classifier: Classifier,
     *,
     m: int | None = None,
     T: int | None = None,
@@ -127,11 +94,9 @@ def ask(
     search: Search | None = None,
     **stated: Any,
 ) -> BlockQuestion:
-    """What is asked of the classifier in a folder. Raises: ValueError (what does not apply to it, a contradiction,
-    something missing, a file that cannot be read), OSError."""
-    path = Path(path)
+    """What is asked of the classifier that was read in a folder. Raises: ValueError (what does not apply to it, a
+    contradiction, something missing, a file that cannot be read), OSError."""
     require_stated(path, search, stated)
-    classifier = files.read(path)
     try:
         tabled = in_tables(classifier)
     except DomainError as error:
@@ -155,9 +120,7 @@ def ask(
     g = 1 if automatic else simplest(exactly(margin, "--margin"))
     start, price, said = prior(classifier)
     family = Family(tabled.block(value["T"], start, price))
-    require(
-        type(models_on_test) is int and models_on_test >= 1, f"--models-on-test: a number >= 1, got {models_on_test}"
-    )
+    require_models(models_on_test)
     question = BlockQuestion(
         checkpoint=File(path, f"{tabled.kind} block with a readout", classifier.sha256),
         setting=Setting(
@@ -188,9 +151,7 @@ def ask(
         question = replace(question, notes=(*question.notes, SCALED))
     if known is None:
         return question
-    for name, split in (("training", known.task.train), ("test", known.task.test)):
-        if split is not None:
-            _require_fitting(question, split, f"{known.task.source}: the {name} rows")
+    require_rows(classifier, known.task, value["T"])
     question = replace(
         question,
         task=known.task,
@@ -247,10 +208,8 @@ def answered(question: BlockQuestion, progress: Progress) -> Answered:
         margins = None if train is None else train.below
         yield pac_bayes(question.family, Fraction(setting.margin), setting.sample.m, share, margins)
 
-    programs = [] if question.coding is None else [words.program(question, question.coding, progress)]
-    if tested is not None:
-        programs.append(held_out(question, tested))
-    return Answered(question, tuple(at(setting.delta)), 1, at, tuple(programs), len(programs), scored, tested)
+    programs = ran(question, tested, progress)
+    return Answered(question, tuple(at(setting.delta)), 1, at, programs, len(programs), scored, tested)
 
 
 def _splits(task: Task | None) -> tuple[Split | None, Split | None]:
@@ -272,32 +231,3 @@ def _answers(question: BlockQuestion, split: Split) -> Answers:
 
 def _finite(z: Near) -> NDArray[np.float64]:
     return np.where(np.isfinite(z.at) & np.isfinite(z.off), z.off, np.inf)
-
-
-def _require_fitting(question: BlockQuestion, split: Split, where: str) -> None:
-    setting = question.setting
-    require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
-    require(int(split.x.max()) < setting.V, f"{where}: tokens must lie in 0..{setting.V - 1}, found {split.x.max()}")
-    require(int(split.y.max()) <= 1, f"{where}: labels must lie in 0..1 for two classes, found {split.y.max()}")
-    require(split.T <= setting.sample.T, f"{where} have length {split.T}, above T = {setting.sample.T}")
-    try:
-        lengths(split.x, question.classifier.pad)
-    except DomainError as error:
-        raise DomainError(f"{where}: {error}") from error
-
-
-def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
-    """Nothing that only the paper's model has."""
-    defaults = {"loss": "ramp", "inputs": "ball"}
-    other = [name for name, value in stated.items() if value is not None and value != defaults.get(name)]
-    names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
-    require(not other, f"{path}: a Mamba block has no {names}; leave it out")
-    if search is not None:
-        flags = {"--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
-        asked = ", ".join(name for name, wanted in flags.items() if wanted)
-        require(not asked, f"{path}: {asked} is not there for Mamba blocks; leave it out")
-
-
-def count(recorded: Any, name: str) -> int | None:
-    value = recorded.get(name) if isinstance(recorded, dict) else None
-    return value if type(value) is int and 1 <= value <= MOST else None

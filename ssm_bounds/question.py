@@ -21,7 +21,7 @@ from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
 from ssm_bounds.bounds.values import DomainError, Gate, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, exactly, simplest
-from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
+from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models, shifted
 from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
@@ -142,8 +142,7 @@ def ask(
         inputs == "vocabulary",
         value["embedding"],
     )
-    whole = type(models_on_test) is int and models_on_test >= 1
-    require(whole, f"--models-on-test: a number of models >= 1, got {models_on_test!r}")
+    require_models(models_on_test)
     question = Question(
         checkpoint=checkpoint,
         setting=setting,

@@ -18,21 +18,19 @@ from ssm_bounds import evidence, words
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import margins
-from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, shifted
-from ssm_bounds.models.files import classifier as files
+from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
+from ssm_bounds.inquiry import DELTA, STANDING, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
-from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.mamba.weights import Mamba1
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import errors
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.models.tasks.task import Split, Task
-from ssm_bounds.one_block import File, Setting, count, require_stated
-from ssm_bounds.programs import Progress, held_out
+from ssm_bounds.programs import Progress
 
 RUNS = (
     f"for every rung: the model that is used runs as the program {words.PROGRAM}; its config (pooling, padding, eps, "
@@ -41,14 +39,8 @@ RUNS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class StackQuestion(Inquiry):
-    """What is asked of a classifier of Mamba blocks. ``setting``: its V is 0 for real inputs. ``coding``: what a word
-    is made of."""
-
-    checkpoint: File
-    setting: Setting
-    classifier: Classifier
-    coding: words.Coding | None
+class StackQuestion(OfFolder):
+    """What is asked of a classifier of Mamba blocks."""
 
     @property
     def standing(self) -> tuple[str, ...]:
@@ -58,14 +50,10 @@ class StackQuestion(Inquiry):
     def subject(self) -> str:
         return "the model" if self.coding is None or self.coding.saved is None else "the word"
 
-    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        if hypothesis is Hypothesis.GATE:
-            return tuple(f"{line} (its config does not say it)" for line in self.classifier.assumed)
-        return Inquiry.conditions(self, hypothesis)
-
 
 def ask(
-    path: str | os.PathLike[str],
+    path: Path,
+    classifier: Classifier,
     *,
     why: str = "",
     m: int | None = None,
@@ -78,13 +66,13 @@ def ask(
     search: Search | None = None,
     **stated: Any,
 ) -> StackQuestion:
-    """What is asked of the classifier in a folder, or of a word. ``why``: no bound by norms is about it. Raises:
-    ValueError (what does not apply to it, a contradiction, something missing, a file that cannot be read), OSError."""
-    path, search = Path(path), search or Search()
+    """What is asked of the classifier that was read in a folder, or of a word. ``why``: no bound by norms is about it.
+    Raises: ValueError (what does not apply to it, a contradiction, something missing, a file that cannot be read),
+    OSError."""
+    search = search or Search()
     require_stated(path, search, stated)
     require(margin != "auto", f"{path}: no bound of it has a margin; leave --margin auto out")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    classifier = files.read(path)
     coding = words.Coding.of(path, classifier, search)
     known = looked_at(data, test)
     nothing = why or f"{path}: nothing end to end is certified of it without rows"
@@ -103,8 +91,7 @@ def ask(
     )
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
     g = simplest(exactly(margin, "--margin"))
-    whole = type(models_on_test) is int and models_on_test >= 1
-    require(whole, f"--models-on-test: a number >= 1, got {models_on_test}")
+    require_models(models_on_test)
     question = StackQuestion(
         checkpoint=File(path, "word" if coding and coding.saved else "Mamba blocks with a head", classifier.sha256),
         setting=_setting(
@@ -120,9 +107,7 @@ def ask(
         notes=known.notes,
         base=None if coding is None else words.given(search, coding.base, known.task),
     )
-    for name, split in (("training", known.task.train), ("test", known.task.test)):
-        if split is not None:
-            require_inputs(classifier, split, value["T"], f"{known.task.source}: the {name} rows")
+    require_rows(classifier, known.task, value["T"])
     return shifted(question, known.task.shift, known.shift)
 
 
@@ -142,14 +127,12 @@ def answered(question: StackQuestion, progress: Progress) -> Answered:
     train, test = (
         None if split is None else tally(question.classifier, split, setting) for split in (task.train, task.test)
     )
-    programs = [] if question.coding is None else [words.program(question, question.coding, progress)]
-    if test is not None:
-        programs.append(held_out(question, test))
+    programs = ran(question, test, progress)
 
     def at(share: Fraction) -> Iterator[Rung]:
         return iter(())
 
-    return Answered(question, (), 0, at, tuple(programs), len(programs), train, test)
+    return Answered(question, (), 0, at, programs, len(programs), train, test)
 
 
 def tally(classifier: Classifier, split: Split, setting: Setting) -> Tally:
@@ -161,22 +144,3 @@ def tally(classifier: Classifier, split: Split, setting: Setting) -> Tally:
     below = int(np.count_nonzero(~(margin > float(setting.margin))))
     wrong = errors(z, split.y)
     return Tally(split.m, float(values.mean()), wrong, wrong, below, 0, 0.0)
-
-
-def require_inputs(classifier: Classifier, split: Split, T: int, where: str) -> None:
-    """Raises: DomainError for rows that are not the model's, and labels that it cannot answer with."""
-    k = max(len(classifier.score), 2)
-    if classifier.embedding is not None:
-        V = len(classifier.embedding)
-        require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
-        require(int(split.x.max()) < V, f"{where}: tokens must lie in 0..{V - 1}, found {split.x.max()}")
-    elif classifier.input_weight is not None:
-        c = classifier.input_weight.shape[1]
-        fits = split.x.ndim == 3 and split.x.shape[2] == c
-        require(fits, f"{where}: expected real inputs (n, T, {c}), found shape {split.x.shape}")
-    require(int(split.y.max()) < k, f"{where}: labels must lie in 0..{k - 1}, found {split.y.max()}")
-    require(split.T <= T, f"{where} have length {split.T}, above T = {T}")
-    try:
-        lengths(split.x, classifier.pad)
-    except DomainError as error:
-        raise DomainError(f"{where}: {error}") from error

@@ -1,0 +1,106 @@
+"""What the questions about a folder with a classifier of Mamba blocks share, whatever bounds answer them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ssm_bounds import words
+from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.ladder.rung import Hypothesis
+from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.inquiry import Inquiry, Search
+from ssm_bounds.models.files.checkpoint import MOST
+from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.design import lengths
+from ssm_bounds.models.selective_ssm.tally import Tally
+from ssm_bounds.models.tasks.task import Split, Task
+from ssm_bounds.programs import Program, Progress, held_out
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The folder that was read."""
+
+    path: Path
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the bound is evaluated for: sizes d, N, V as in theory M0, k classes; V is 0 for real inputs."""
+
+    sample: Sample
+    loss: Loss
+    margin: Scalar
+    delta: Fraction
+    d: int
+    N: int
+    V: int
+    k: int = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class OfFolder(Inquiry):
+    """What is asked of a classifier of Mamba blocks. ``coding``: what a word is made of, if one is asked for."""
+
+    checkpoint: File
+    setting: Setting
+    classifier: Classifier
+    coding: words.Coding | None = None
+
+    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        if hypothesis in (Hypothesis.PROGRAM, Hypothesis.GATE):
+            return tuple(f"{line} (its config does not say it)" for line in self.classifier.assumed)
+        return Inquiry.conditions(self, hypothesis)
+
+
+def ran(question: OfFolder, test: Tally | None, progress: Progress) -> tuple[Program, ...]:
+    """The rungs about a program: a word where one was asked for, and with test rows a hold-out."""
+    found = [] if question.coding is None else [words.program(question, question.coding, progress)]
+    return tuple(found) if test is None else (*found, held_out(question, test))
+
+
+def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
+    """Nothing that only the paper's model has."""
+    defaults = {"loss": "ramp", "inputs": "ball"}
+    other = [name for name, value in stated.items() if value is not None and value != defaults.get(name)]
+    names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
+    require(not other, f"{path}: a Mamba block has no {names}; leave it out")
+    if search is not None:
+        flags = {"--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
+        asked = ", ".join(name for name, wanted in flags.items() if wanted)
+        require(not asked, f"{path}: {asked} is not there for Mamba blocks; leave it out")
+
+
+def count(recorded: Any, name: str) -> int | None:
+    value = recorded.get(name) if isinstance(recorded, dict) else None
+    return value if type(value) is int and 1 <= value <= MOST else None
+
+
+def require_rows(classifier: Classifier, task: Task, T: int) -> None:
+    """Raises: DomainError for rows that are not the model's, and labels that it cannot answer with."""
+    for name, split in (("training", task.train), ("test", task.test)):
+        if split is not None:
+            _require_split(classifier, split, T, f"{task.source}: the {name} rows")
+
+
+def _require_split(classifier: Classifier, split: Split, T: int, where: str) -> None:
+    k = max(len(classifier.score), 2)
+    if classifier.embedding is not None:
+        V = len(classifier.embedding)
+        require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
+        require(int(split.x.max()) < V, f"{where}: tokens must lie in 0..{V - 1}, found {split.x.max()}")
+    elif classifier.input_weight is not None:
+        c = classifier.input_weight.shape[1]
+        fits = split.x.ndim == 3 and split.x.shape[2] == c
+        require(fits, f"{where}: expected real inputs (n, T, {c}), found shape {split.x.shape}")
+    require(int(split.y.max()) < k, f"{where}: labels must lie in 0..{k - 1}, found {split.y.max()}")
+    require(split.T <= T, f"{where} have length {split.T}, above T = {T}")
+    try:
+        lengths(split.x, classifier.pad)
+    except DomainError as error:
+        raise DomainError(f"{where}: {error}") from error
