@@ -31,7 +31,7 @@ from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import digest, errors
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
-from ssm_bounds.models.tasks.rows import Hashed, hashed_facts, row_hashes
+from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Program as Rung
 from ssm_bounds.programs import Progress
@@ -118,9 +118,10 @@ def given(search: Search, base: Base, task: Task) -> Given | None:
         return Given(base.sha256, refusal="the base was trained on these training rows: its folder holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
         return Given(base.sha256)
-    known = set(row_hashes(seen.x))
-    shared = sum(row in known for row in row_hashes(own.x))
-    found = hashed_facts(Hashed.of(seen), Hashed.of(own), shifted=True).shared
+    theirs, ours = Hashed.of(seen), Hashed.of(own)
+    known = set(theirs.rows)
+    shared = sum(row in known for row in ours.rows)
+    found = hashed_facts(theirs, ours, shifted=True).shared
     if found is not None and found.excess:
         return Given(
             base.sha256,

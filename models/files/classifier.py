@@ -33,7 +33,6 @@ from ssm_bounds.models.mamba.weights import Array, Layer, Norm
 CONFIG, WEIGHTS, DATA, STATE = "config.json", "model.safetensors", "train.npz", "training.state"
 """Everything that a training leaves in its folder; the state only until it has ended."""
 _EMBEDDINGS = ("backbone.embeddings.weight", "backbone.embedding.weight")
-_INFINITY = {"__float__": "Infinity"}  # as transformers writes it, since JSON has none
 
 
 def write(
@@ -48,7 +47,7 @@ def write(
     """Write the float32 weights as they are, and the config; each file atomically. ``training``: JSON values that say
     what was trained on what. Raises: OSError."""
     config = configured(design, labels) | {"seed": seed, "training": dict(training)}
-    atomic.write(folder / CONFIG, (json.dumps(config, indent=2, allow_nan=False) + "\n").encode())
+    atomic.write(folder / CONFIG, (json.dumps(plain(config), indent=2, allow_nan=False) + "\n").encode())
     atomic.write(folder / WEIGHTS, packed(tensors))
 
 
@@ -97,7 +96,7 @@ def configured(design: Design, labels: tuple[str, ...]) -> dict[str, Any]:
         config |= {"intermediate_size": design.d, "time_step_rank": design.R}
     else:
         config |= {"num_heads": design.H, "head_dim": design.P, "n_groups": design.G, "chunk_size": 64}
-        config |= {"time_step_limit": [0.0, _INFINITY]}
+        config |= {"time_step_limit": [0.0, math.inf]}
     config |= {
         "num_labels": len(labels),
         "id2label": {str(i): label for i, label in enumerate(labels)},

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Array, Backward, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2, Norm
 
@@ -29,9 +30,10 @@ def logits(model: Classifier, x: Array, length: int | None = None) -> Array:
     x = np.asarray(x)[:length]  # causal: what comes later changes nothing
     if model.embedding is not None:
         h = model.embedding[x.astype(np.int64)]
-    else:
-        assert model.input_weight is not None and model.input_bias is not None
+    elif model.input_weight is not None and model.input_bias is not None:
         h = x @ model.input_weight.T + model.input_bias
+    else:
+        raise DomainError("a classifier without inputs: neither an embedding nor a map of reals")
     for layer in model.layers:
         h = h + block(layer, h)
     h = h if model.pool_before_norm else normed(model.final_norm, h)

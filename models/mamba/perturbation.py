@@ -26,7 +26,7 @@ from ssm_bounds.bounds.architectures.mamba.perturbation import (
 )
 from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.evaluate.outward import EPS, above, below, exp_above, exp_below, norm, norms
-from ssm_bounds.bounds.values import require
+from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.models.mamba.measure import (
     Folded,
     folded,
@@ -261,8 +261,8 @@ def _weighted(mixer: Mamba2) -> tuple[Array, float]:
 
 def _mamba1(layer: Layer) -> Mamba1:
     mixer = layer.mixer
-    require(isinstance(mixer, Mamba1), f"{layer.name}: M4.2 is about Mamba, this is a Mamba-2 mixer: see M4.4")
-    assert isinstance(mixer, Mamba1)
+    if not isinstance(mixer, Mamba1):
+        raise DomainError(f"{layer.name}: M4.2 is about Mamba, this is a Mamba-2 mixer: see M4.4")
     _require_a_ball(layer)
     require(mixer.inner is None, f"{layer.name}: norms on dt, B and C leave no bound of how far outputs move (M4.5)")
     plain = mixer.directions == 1 and mixer.step_offset == 0
@@ -273,8 +273,8 @@ def _mamba1(layer: Layer) -> Mamba1:
 
 def _mamba2(layer: Layer) -> Mamba2:
     mixer = layer.mixer
-    require(isinstance(mixer, Mamba2), f"{layer.name}: M4.4 is about Mamba-2, this is a Mamba mixer: see M4.2")
-    assert isinstance(mixer, Mamba2)
+    if not isinstance(mixer, Mamba2):
+        raise DomainError(f"{layer.name}: M4.4 is about Mamba-2, this is a Mamba mixer: see M4.2")
     _require_a_ball(layer)
     said = f"{layer.name}: M4.4 is not stated for a norm before the gate"
     require(mixer.norm is None or not mixer.norm.before_gate, said)

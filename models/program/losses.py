@@ -18,8 +18,6 @@ from ssm_bounds.bounds.values import DomainError, Scalar, require
 from ssm_bounds.models.program.primitives import Array, exp, ln
 from ssm_bounds.models.program.stack import MOST_OUTPUTS
 
-UNIT = Fraction(1, 2**24)
-"""Losses and bets are integers times this many bits."""
 _PER_LN2 = float.fromhex("0x1.71547652b82fep+0")
 _LEAST_ALPHA = Fraction(1, 2**16)
 

@@ -5,7 +5,6 @@ Source: theory 8.12 to 8.14.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -60,10 +59,8 @@ def scratch(design: Design, seed: int) -> Start:
 def stack(design: Design, tensors: Mapping[str, Array]) -> Stack:
     """The program's model of these tensors (float64). Raises: DomainError for a design that has no such search."""
     require(design.outputs >= 2, "the search is for 2 outputs or more")
-    config = configured(design, tuple(map(str, range(design.outputs))))
-    if design.mixer == "mamba2":
-        config["time_step_limit"] = [0.0, math.inf]  # which JSON has in other words
-    return of_classifier(assembled(tensors, config))
+    labels = tuple(map(str, range(design.outputs)))
+    return of_classifier(assembled(tensors, configured(design, labels)))
 
 
 def counted(word: Word, design: Design, base: Mapping[str, Array], split: Split, delta: Scalar) -> Counted:
