@@ -55,6 +55,8 @@ def test_the_wheel_holds_one_top_level_name_and_all_its_data(wheel):
         "py.typed",
         "report/schema.json",
         "report/inspect.json",
+        "report/html/base.html",
+        "report/html/layers.html",
         "report/html/template.html",
         "report/html/style.css",
     ):

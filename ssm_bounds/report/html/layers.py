@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
 
 from ssm_bounds.inspection import NOT_CLAIMED, LayerReport, ModelReport, documents
 from ssm_bounds.models.files.container import printable
-from ssm_bounds.report.html.environment import environment, style
+from ssm_bounds.report.html.environment import rendered
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.layers import measured_on, measured_table, said, table
 from ssm_bounds.report.plots.layers import layers
@@ -28,25 +25,15 @@ def page(
     """The whole page as text; ``failed``: path and error of the files without a report, ``command``: what to type to
     get it again. The same input gives the same text.
     """
-    data = documents(models, failed, T=T, eta=eta)
-    encoded = base64.b64encode((json.dumps(data, indent=2, allow_nan=False) + "\n").encode()).decode()
-    text = (
-        environment()
-        .get_template("layers.html")
-        .render(
-            models=[_shown(i, model, T, eta) for i, model in enumerate(models, 1)],
-            failed=data["failed"],
-            data=data,
-            encoded=encoded,
-            command=command,
-            T=T,
-            eta=eta,
-            version=version("ssm-bounds"),
-            not_claimed=NOT_CLAIMED,
-            style=style(),
-        )
+    return rendered(
+        "layers.html",
+        documents(models, failed, T=T, eta=eta),
+        command=command,
+        models=[_shown(i, model, T, eta) for i, model in enumerate(models, 1)],
+        T=T,
+        eta=eta,
+        not_claimed=NOT_CLAIMED,
     )
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # a file name need not be valid Unicode
 
 
 def _shown(index: int, model: ModelReport, T: int, eta: float) -> dict[str, Any]:

@@ -5,11 +5,8 @@ Bounds are rounded up; numbers beside a formula are rounded to the nearest; the 
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -28,7 +25,7 @@ from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.inquiry import Terms
 from ssm_bounds.report.document import documents, outcome, rows, taken_apart, trace
-from ssm_bounds.report.html.environment import environment, style
+from ssm_bounds.report.html.environment import rendered
 from ssm_bounds.report.html.figures import inline
 from ssm_bounds.report.html.mathml import mathml
 from ssm_bounds.report.plots.blocks import blocks
@@ -73,27 +70,20 @@ def page(
     """The whole page as text; ``failed``: path and error of the files without a certificate, ``command``: what to type
     to get it again. The same input gives the same text.
     """
-    templates = environment()
-    templates.filters |= {"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward}
     data = documents(certificates, failed)
-    encoded = base64.b64encode((json.dumps(data, indent=2, allow_nan=False) + "\n").encode()).decode()
     pairs = zip(certificates, data["certificates"], strict=True)
-    text = templates.get_template("template.html").render(
-        reports=[_shown(i, *pair) for i, pair in enumerate(pairs, 1)],
-        failed=data["failed"],
-        second=any(found.headline_conditional is not None for found in certificates),
-        data=data,
-        encoded=encoded,
+    return rendered(
+        "template.html",
+        data,
         command=command,
+        filters={"mathml": mathml, "symbol": _symbol, "nearest": nearest, "upward": _upward},
+        reports=[_shown(i, *pair) for i, pair in enumerate(pairs, 1)],
+        second=any(found.headline_conditional is not None for found in certificates),
         searched=any(rung.searched for found in certificates for rung in found.rungs),
-        version=version("ssm-bounds"),
         kinds=KINDS,
         covers=COVERS,
         standing=list(dict.fromkeys(line for found in certificates for line in found.question.standing)),
-        style=style(),
     )
-    # a file name need not be valid Unicode
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _shown(index: int, certificate: Certificate, data: dict[str, Any]) -> dict[str, Any]:
