@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -21,7 +18,7 @@ from ssm_bounds.inspection import LayerReport, ModelReport, documents, inspect_l
 from ssm_bounds.models.mamba.weights import Backward, GatedNorm, InnerNorms, Layer, Mamba1, Mamba2, Norm
 from tests import mamba
 from tests.conftest import ROOT
-from tests.ssm_bounds.test_portable import FEATURES, KERNELS
+from tests.machines import FEATURES, KERNELS, printed
 
 SCHEMA = json.loads((ROOT / "ssm_bounds" / "report" / "inspect.json").read_text(encoding="utf-8"))
 RNG = np.random.default_rng(5)
@@ -338,26 +335,16 @@ print(json.dumps(documents([ModelReport("", "", "", 0, (), (), tuple(found))], T
 """
 
 
-def printed(**changes: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    process = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment | changes, cwd=ROOT, capture_output=True, text=True
-    )
-    if process.returncode == -4:
-        pytest.skip("this processor lacks the instructions of that kernel")
-    assert process.returncode == 0, process.stderr
-    return process.stdout
-
-
 @pytest.fixture(scope="module")
 def here() -> str:
-    return printed(OMP_NUM_THREADS="1")
+    return printed("-c", PROGRAM)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_it_is_the_same_on_every_machine(here, kernel):
     """``test_portable`` shows that these change the arithmetic."""
-    assert here == printed(OPENBLAS_CORETYPE=kernel, OMP_NUM_THREADS="2", NPY_DISABLE_CPU_FEATURES=FEATURES)
+    changes = {"OPENBLAS_CORETYPE": kernel, "OMP_NUM_THREADS": "2", "NPY_DISABLE_CPU_FEATURES": FEATURES}
+    assert here == printed("-c", PROGRAM, **changes)
 
 
 def test_a_usual_start_of_transformers():

@@ -7,18 +7,17 @@ functions, other numbers of threads and another NumPy stand for other machines.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy._core import _multiarray_umath as _umath
 
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.selective_ssm.weights import Weights
-from tests.conftest import ROOT, SHARED
+from tests.conftest import SHARED
+from tests.machines import EVERYTHING, FEATURES, KERNELS, TWO_THREADS, printed
 
 OTHER_NUMPY = "2.1.3"
 SHARED_JOBS = (
@@ -26,8 +25,6 @@ SHARED_JOBS = (
     ("listops_T100_m1000_seed1.pth", "--m", "1000", "--T", "105", "--inputs", "vocabulary"),
     ("majority_T200_m1000_seed1.pth", "--m", "1000", "--T", "200"),
 )
-KERNELS = ("Haswell", "Zen", "SkylakeX", "Prescott")
-FEATURES = " ".join(name for name in _umath.__cpu_dispatch__ if _umath.__cpu_features__.get(name))
 
 
 def weights(k: int, V: int | None) -> Weights:
@@ -66,19 +63,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
 
 
 def certify(jobs: list[list[str]], *arguments: str, **changes: str) -> dict[str, Any]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "OMP_NUM_THREADS")}
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.portable", json.dumps(jobs), *arguments],
-        env=environment | {"OMP_NUM_THREADS": "1"} | changes,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if process.returncode == -4:
-        pytest.skip("this processor lacks the instructions of that kernel")
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+    return json.loads(printed("-m", "tests.portable", json.dumps(jobs), *arguments, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +80,7 @@ def require_the_same(here: dict[str, Any], there: dict[str, Any], *, changed: bo
 
 
 def test_two_threads(jobs, here):
-    require_the_same(here, certify(jobs, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2"), changed=True)
+    require_the_same(here, certify(jobs, **TWO_THREADS), changed=True)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -110,13 +95,7 @@ def test_numpy_without_special_instructions(jobs, here):
 
 
 def test_everything_at_once(jobs, here):
-    """Also the platform's own functions without fused multiplication."""
-    there = certify(
-        jobs,
-        GLIBC_TUNABLES="glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
-        NPY_DISABLE_CPU_FEATURES=FEATURES,
-        OPENBLAS_CORETYPE="Prescott",
-    )
+    there = certify(jobs, **EVERYTHING)
     require_the_same(here, there, changed=there["fingerprint"] != here["fingerprint"])
 
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -20,10 +17,9 @@ import torch
 from ssm_bounds.models.program import primitives
 from ssm_bounds.models.program.evaluate import digest, logits
 from ssm_bounds.models.program.run import prepared, run
-from tests.conftest import ROOT
+from tests.machines import EVERYTHING, FEATURES, KERNELS, TWO_THREADS, printed
 from tests.models.program.elsewhere import CONTROLS, hashes, inputs, model, using
 from tests.portable import kernel
-from tests.ssm_bounds.test_portable import FEATURES, KERNELS
 
 KINDS = ("mamba1", "mamba2")
 ORDER = np.random.default_rng(2)
@@ -94,30 +90,14 @@ def test_a_batch_would_be_seen(control):
 
 @functools.cache
 def elsewhere(place: str) -> dict[str, Any]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "OMP_NUM_THREADS")}
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.models.program.elsewhere"],
-        env=environment | {"OMP_NUM_THREADS": "1"} | PLACES[place],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if process.returncode == -4:
-        pytest.skip("this processor lacks the instructions of that kernel")
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+    return json.loads(printed("-m", "tests.models.program.elsewhere", **PLACES[place]))
 
 
 PLACES = {
-    "two threads": {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+    "two threads": TWO_THREADS,
     "no special instructions": {"NPY_DISABLE_CPU_FEATURES": FEATURES},
     **{name: {"OPENBLAS_CORETYPE": name} for name in KERNELS},
-    "everything": {
-        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4,-AVX512F",
-        "NPY_DISABLE_CPU_FEATURES": FEATURES,
-        "OPENBLAS_CORETYPE": "Prescott",
-    },
+    "everything": EVERYTHING,
 }
 
 
