@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch.nn.functional import silu, softplus
 
 from ssm_bounds.bounds.evaluate import elementary
+from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import GatedNorm, InnerNorms, Layer, Mamba1, Mamba2, Norm
 
 
@@ -80,6 +82,29 @@ def normed(layer: Layer, h: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 def _window(x: torch.Tensor, K: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     padded = torch.cat([x.new_zeros(K.shape[1] - 1, x.shape[1]), x])
     return b + sum(K[:, i] * padded[K.shape[1] - 1 - i : len(padded) - i] for i in range(K.shape[1]))
+
+
+def normal(seed: int) -> Callable[..., np.ndarray]:
+    """Draws of a shape, rounded to 32 bits as in a file."""
+    rng = np.random.default_rng(seed)
+    return lambda *shape: rng.normal(size=shape).astype(np.float32).astype(np.float64)
+
+
+def around(
+    mixer: Mamba1 | Mamba2, draw: Callable[..., np.ndarray], V: int, D: int, outputs: int, **changes: Any
+) -> Classifier:
+    """One block between an embedding and a head, both drawn."""
+    found = Classifier(
+        layers=(Layer(0, "0", Norm("rms", draw(D), 1e-5), mixer),),
+        final_norm=None,
+        score=draw(outputs, D),
+        bias=draw(outputs),
+        pooling="last",
+        pool_before_norm=False,
+        sha256="0" * 64,
+        embedding=draw(V, D),
+    )
+    return replace(found, **changes)
 
 
 def rms(x: torch.Tensor, gamma: np.ndarray, eps: float) -> torch.Tensor:

@@ -17,32 +17,19 @@ from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.prior import SEEDS, prior
 from ssm_bounds.models.mamba.scores import scores
 from ssm_bounds.models.mamba.tables import middle, mixer, readout, tables
-from ssm_bounds.models.mamba.weights import InnerNorms, Layer, Mamba1, Norm
+from ssm_bounds.models.mamba.weights import InnerNorms, Mamba1, Norm
+from tests.mamba import around, normal
 
 V, D, d, N, R, k, T = 3, 4, 6, 2, 2, 3, 9
 
 
 def classifier(seed: int = 0, outputs: int = 1, **changed: object) -> Classifier:
-    rng = np.random.default_rng(seed)
-
-    def draw(*shape: int) -> np.ndarray:
-        return rng.normal(size=shape).astype(np.float32).astype(np.float64)
-
+    draw = normal(seed)
     block = Mamba1(
         draw(d, D), draw(d, D), draw(d), draw(d), draw(d, k), draw(d), draw(R, d), draw(N, d), draw(N, d),
         np.zeros(R), np.zeros(N), np.zeros(N), draw(d, R), draw(d), draw(d, N), draw(d), draw(D, d), draw(D),
     )  # fmt: skip
-    found = Classifier(
-        layers=(Layer(0, "0", Norm("rms", draw(D), 1e-5), block),),
-        final_norm=None,
-        score=draw(outputs, D),
-        bias=draw(outputs),
-        pooling="last",
-        pool_before_norm=False,
-        sha256="0" * 64,
-        embedding=draw(V, D),
-    )
-    return replace(found, **changed)
+    return around(block, draw, V, D, outputs, **changed)
 
 
 def rows(m: int = 30, seed: int = 1) -> np.ndarray:

@@ -21,7 +21,8 @@ from ssm_bounds.models.mamba.scores import Near, cells2, scored
 from ssm_bounds.models.mamba.start import start
 from ssm_bounds.models.mamba.tables import middle
 from ssm_bounds.models.mamba.tables2 import fixed, tables2
-from ssm_bounds.models.mamba.weights import GatedNorm, Layer, Mamba2, Norm
+from ssm_bounds.models.mamba.weights import GatedNorm, Mamba2, Norm
+from tests.mamba import around, normal
 from tests.one_block2 import output2
 
 V, D, H, P, G, N, k, T = 3, 4, 4, 2, 2, 3, 3, 9
@@ -31,27 +32,13 @@ d = H * P
 def classifier(
     seed: int = 0, outputs: int = 1, limits: tuple[float, float] = (0.3, 1.2), **changed: object
 ) -> Classifier:
-    rng = np.random.default_rng(seed)
-
-    def draw(*shape: int) -> np.ndarray:
-        return rng.normal(size=shape).astype(np.float32).astype(np.float64)
-
+    draw = normal(seed)
     block = Mamba2(
         draw(d, D), draw(d, D), draw(G * N, D), draw(G * N, D), draw(H, D), draw(d), draw(d), draw(G * N),
         draw(G * N), draw(d + 2 * G * N, k), draw(d + 2 * G * N), draw(H), draw(H), draw(H), draw(D, d), draw(D),
         G, GatedNorm(draw(d), 1e-2, 1), limits,
     )  # fmt: skip
-    found = Classifier(
-        layers=(Layer(0, "0", Norm("rms", draw(D), 1e-5), block),),
-        final_norm=None,
-        score=draw(outputs, D),
-        bias=draw(outputs),
-        pooling="last",
-        pool_before_norm=False,
-        sha256="0" * 64,
-        embedding=draw(V, D),
-    )
-    return replace(found, **changed)
+    return around(block, draw, V, D, outputs, **changed)
 
 
 def with_mixer(model: Classifier, **changed: object) -> Classifier:
