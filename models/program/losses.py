@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from flint import arb
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.evaluate.balls import bits, exact
-from ssm_bounds.bounds.values import DomainError, Scalar, require
+from ssm_bounds.bounds.gaps.wealth.ticks import Span, own_span
+from ssm_bounds.bounds.values import Scalar, require
 from ssm_bounds.models.program.primitives import Array, exp, ln
 from ssm_bounds.models.program.stack import MOST_OUTPUTS
 
@@ -40,26 +39,22 @@ def probabilities(z: Array) -> tuple[Int64, Int64]:
 class Smoothed:
     """``l = -log2((1 - alpha) p + alpha/V)``, which lies in [a, b]. Raises: DomainError.
 
-    ``alpha`` is one of 2^-1..2^-16. ``low`` and ``high`` are a rounded down and b rounded up, in units of 2^-24.
+    ``alpha`` is one of 2^-1..2^-16.
     """
 
     outputs: int
     alpha: Scalar
 
     def __post_init__(self) -> None:
-        require(1 <= self.outputs <= MOST_OUTPUTS, f"outputs have to lie in 1..{MOST_OUTPUTS}, found {self.outputs}")
+        require(2 <= self.outputs <= MOST_OUTPUTS, f"outputs have to lie in 2..{MOST_OUTPUTS}, found {self.outputs}")
         alpha = Fraction(self.alpha)
         power = alpha.numerator == 1 and alpha.denominator.bit_count() == 1
         require(power and _LEAST_ALPHA <= alpha < 1, f"alpha has to be one of 2^-1..2^-16, found {self.alpha}")
 
     @property
-    def low(self) -> int:
-        alpha = Fraction(self.alpha)
-        return -_log2_above(1 - alpha + alpha / self.outputs)
-
-    @property
-    def high(self) -> int:
-        return _log2_above(self.outputs / Fraction(self.alpha))
+    def span(self) -> Span:
+        """a rounded down and b rounded up, in units of 2^-24."""
+        return own_span(Fraction(self.alpha).denominator.bit_length() - 1, self.outputs)
 
     def losses(self, z: Array, y: NDArray[np.integer]) -> tuple[Int64, Int64]:
         """The loss (n,) of each token and the one that the model expected of it (n,), both in units of 2^-24.
@@ -78,8 +73,8 @@ class Smoothed:
         loss = np.ceil(own * 2.0**24).astype(np.int64) + 1
         summed = (np.rint(p * 2.0**24).astype(np.int64) * np.rint(length * 2.0**16).astype(np.int64)).sum(axis=1)
         expected = (summed + 2**15) >> 16
-        low, high = self.low, self.high
-        loss, expected = (np.where(finite, np.clip(x, low, high), high) for x in (loss, expected))
+        span = self.span
+        loss, expected = (np.where(finite, np.clip(x, span.low, span.high), span.high) for x in (loss, expected))
         return loss, expected
 
 
@@ -87,15 +82,3 @@ def require_labels(y: NDArray, n: int, V: int) -> None:
     """Raises: DomainError unless y (n,) are integers in 0..V-1."""
     require(y.shape == (n,) and y.dtype.kind in "iu", f"labels: expected {n} integers, found {y.dtype} {y.shape}")
     require(bool(((y >= 0) & (y < V)).all()), f"labels have to lie in 0..{V - 1}")
-
-
-def _log2_above(x: Fraction) -> int:
-    """The least integer that is at least ``2^24 log2 x``, x > 0: an integer only for powers of two."""
-    up, down = x.numerator, x.denominator
-    if up.bit_count() == down.bit_count() == 1:
-        return (up.bit_length() - down.bit_length()) << 24
-    with bits(256):
-        found = (exact(x).log() / arb(2).log() * 2**24).ceil().unique_fmpz()
-    if found is None:
-        raise DomainError(f"log2 {x}: not decided at 256 bits")
-    return int(found)

@@ -66,8 +66,8 @@ def test_a_loss_is_at_least_the_code_length(seed, alpha):
         true = units((1 - alpha) * Fraction(E[label], sum(E)) + alpha / V)
         assert true <= loss and loss - true < 2.001
         value = oracle.ln((1 - float(alpha)) * (E[label] / sum(E)) + float(alpha) / V) * -1.4426950408889634
-        assert loss == min(max(math.ceil(value * 2**24) + 1, smoothed.low), smoothed.high)
-        assert smoothed.low <= loss <= smoothed.high
+        assert loss == min(max(math.ceil(value * 2**24) + 1, smoothed.span.low), smoothed.span.high)
+        assert smoothed.span.low <= loss <= smoothed.span.high
 
 
 @given(st.integers(0, 10**6), st.sampled_from(ALPHAS))
@@ -81,7 +81,7 @@ def test_what_the_model_expects_is_the_sum_as_defined(seed, alpha):
         p = [a / sum(E) for a in E]
         length = [oracle.ln((1 - float(alpha)) * a + float(alpha) / V) * -1.4426950408889634 for a in p]
         total = sum(round(2.0**24 * a) * round(2.0**16 * b) for a, b in zip(p, length, strict=True))
-        assert expected == min(max((total + 2**15) // 2**16, smoothed.low), smoothed.high)
+        assert expected == min(max((total + 2**15) // 2**16, smoothed.span.low), smoothed.span.high)
         mean = sum(Fraction(a, sum(E)) * Fraction(b) for a, b in zip(E, length, strict=True)) * 2**24
         assert abs(expected - mean) < 2**10 * V  # no accuracy is promised: of the size of 2^-16 bits
 
@@ -91,11 +91,11 @@ def test_what_the_model_expects_is_the_sum_as_defined(seed, alpha):
 def test_ends_of_the_range_are_rounded_outward_by_one_unit_at_most(V, alpha):
     smoothed = Smoothed(V, alpha)
     a, b = units(1 - alpha + alpha / V), units(alpha / V)
-    assert smoothed.low <= a < smoothed.low + 1.001
+    assert smoothed.span.low <= a < smoothed.span.low + 1.001
     if V & (V - 1):
-        assert smoothed.high - 1.001 < b <= smoothed.high
+        assert smoothed.span.high - 1.001 < b <= smoothed.span.high
     else:
-        assert smoothed.high == int(math.log2(V / alpha)) << 24
+        assert smoothed.span.high == int(math.log2(V / alpha)) << 24
 
 
 def test_powers_of_two_have_no_room_to_err():
@@ -119,14 +119,14 @@ def test_a_failed_position_loses_all_and_expects_it():
     smoothed = Smoothed(3, Fraction(1, 8))
     z = np.array([[0.0, 1.0, np.nan], [np.nan] * 3, [np.inf, 0.0, 0.0], [0.0, 1.0, 2.0]])
     loss, expected = smoothed.losses(z, np.zeros(4, int))
-    assert loss[:3].tolist() == expected[:3].tolist() == [smoothed.high] * 3
-    assert loss[3] < smoothed.high and expected[3] < smoothed.high
+    assert loss[:3].tolist() == expected[:3].tolist() == [smoothed.span.high] * 3
+    assert loss[3] < smoothed.span.high and expected[3] < smoothed.span.high
 
 
 def test_logits_at_the_ends_of_the_range():
     smoothed = Smoothed(2, Fraction(1, 2))
     loss, _ = smoothed.losses(np.array([[1e308, -1e308], [1e308, -1e308]]), np.array([0, 1]))
-    assert loss[0] <= smoothed.low + 2 and loss[1] == smoothed.high == 2 << 24
+    assert loss[0] <= smoothed.span.low + 2 and loss[1] == smoothed.span.high == 2 << 24
 
 
 @pytest.mark.parametrize(
