@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -42,13 +42,14 @@ Integers: TypeAlias = Mapping[str, Coded | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Searched:
-    """``integers``: of every tensor that the ``family`` codes. ``stopped``: why the search ended early. ``before``:
-    what the program pools of the rows, where the word does not move it."""
+    """``integers``: of every tensor that the ``family`` codes, ``size`` being its rank. ``stopped``: why the search
+    ended early. ``before``: what the program pools of the rows, where the word does not move it."""
 
     family: Family
     integers: Integers
     stopped: str | None
     before: Pooled | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +172,7 @@ class _Answer:
 
 
 def _answer(found: Searched, base: Base, train: Split) -> _Answer:
-    word = Word(found.family, found.integers, start=base.start)
+    word = Word(found.family, found.integers, found.size, base.start)
     _, model = folders.model(word, base)
     z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
     return _Answer(found, word, model, z, errors(z, train.y))
@@ -234,32 +235,28 @@ def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budge
     return [Searched("head", {name: own[name] for name in untrained}, found.stopped, before)]
 
 
-def _stages(family: Literal["bitfit", "full"]) -> Searching:
+def _stages(family: Family, size: int | None = None) -> Searching:
     """Rounded while they are trained, from the weights of the model that was given."""
 
     def search(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
         from ssm_bounds.models.searches import qat  # torch takes seconds to start
+        from ssm_bounds.models.searches.classify import Errors
 
-        outputs = len(base.tensors[WEIGHT])
+        design = files.design_of(base.config, len(base.tensors[WEIGHT]))
         found = qat.searched(
-            files.design_of(base.config, outputs),
-            base.tensors,
-            train,
-            family=family,
-            start=base.start,
+            qat.Around(family, base.parts, base.tensors, size, base.start),
+            Errors(design, base.tensors, train, question.setting.delta, of_head=family == "head"),
             trained=_like(files.tensors(question.checkpoint.path), base),
             budget=budget,
             seed=question.search.seed,
-            delta=question.setting.delta,
             progress=lambda stage: progress(
                 family,
                 stage.seconds,
                 budget,
-                f"{stage.name}: {stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
+                f"{stage.name}: {stage.seen:.0f} errors, {stage.nats:.0f} nats, about {stage.bound:.4f}",
             ),
         )
-        integers = {name: found.word.tensors[name] for name in coded(family, base.parts)}
-        return [Searched(family, integers, found.stopped)]
+        return [Searched(family, found.word.tensors, found.stopped, size=size)]
 
     return search
 

@@ -15,8 +15,9 @@ from ssm_bounds.bounds.codes.word import Word
 from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.mamba.start import narrowed, start
 from ssm_bounds.models.searches import qat
-from ssm_bounds.models.searches.qat import Latents, laplace_nats, searched
-from ssm_bounds.models.searches.words import counted, parts, scratch
+from ssm_bounds.models.searches.classify import Errors
+from ssm_bounds.models.searches.latents import Latents, laplace_nats
+from ssm_bounds.models.searches.words import counted, ordered, parts, scratch
 from ssm_bounds.models.tasks.task import Split
 
 DESIGN = Design(V=3, outputs=3, D=16, N=8, k=2, expand=1, final_norm=True)
@@ -24,6 +25,15 @@ BASE, START = narrowed(start(DESIGN, 0)), scratch(DESIGN, 0)
 X = np.random.default_rng(0).integers(0, 3, (300, 8))
 ROWS = Split(X, X[:, -1])
 QUICK = {"start": START, "updates": 40}
+
+
+def around(family, base=BASE, size=None, start=None, bases=1):
+    return qat.Around(family, parts(DESIGN), ordered(DESIGN, base), size, start, bases)
+
+
+def searched(design, base, split, *, family, size=None, start=None, bases=1, **how):
+    objective = Errors(design, base, split, of_head=family == "head")
+    return qat.searched(around(family, base, size, start, bases), objective, **how)
 
 
 @pytest.fixture(autouse=True)
@@ -110,18 +120,18 @@ def test_laplace_masses(scale):
     assert (found > 0).all()
 
 
-@pytest.mark.parametrize("family", ["head", "bitfit", "full"])
-def test_a_search(family):
+@pytest.mark.parametrize(("family", "size"), [("head", None), ("bitfit", None), ("full", None), ("lora", 2)])
+def test_a_search(family, size):
     """It learns the task for few nats, and the exact program agrees with what it counted."""
     stages = []
-    found = searched(DESIGN, BASE, ROWS, family=family, progress=stages.append, **QUICK)
+    found = searched(DESIGN, BASE, ROWS, family=family, size=size, progress=stages.append, **QUICK)
     exact = counted(found.word, DESIGN, BASE, ROWS, 0.05)
-    assert (exact.errors, found.stopped) == (found.stage.errors, None)
+    assert (exact.errors, found.stopped) == (found.stage.seen, None)
     assert float(exact.nats.upper) == pytest.approx(found.stage.nats, rel=1e-9)
-    assert exact.risk.float_upper() == pytest.approx(found.stage.risk, rel=1e-9)
+    assert exact.risk.float_upper() == pytest.approx(found.stage.bound, rel=1e-9)
     assert exact.risk.float_upper() < 0.4
-    risks = [stage.risk for stage in stages]
-    assert risks == sorted(risks, reverse=True) and risks[-2] == risks[-1] == found.stage.risk
+    risks = [stage.bound for stage in stages]
+    assert risks == sorted(risks, reverse=True) and risks[-2] == risks[-1] == found.stage.bound
 
 
 def test_the_seed_decides():
@@ -148,8 +158,8 @@ def test_a_stage_goes_on_from_the_best_at_a_smaller_kappa_until_three_fail(monke
         factor = (0.7, 1.0, 0.5)[failures] if number else 1
         assert kappas[number] == (kappas[good] * factor if number else 20.0)
         assert number == 0 or (begun[number] == ended[good]).all()
-        improved = best is None or stage.risk < best
-        best, good, failures = stage.risk, number if improved else good, 0 if improved else failures + 1
+        improved = best is None or stage.bound < best
+        best, good, failures = stage.bound, number if improved else good, 0 if improved else failures + 1
     assert failures == 3 and len(stages) > 4
 
 
@@ -162,18 +172,19 @@ def test_around_a_base_no_tensor_is_centred_at_zero_and_the_list_is_paid():
 def test_random_labels_are_not_learnt():
     y = np.random.default_rng(1).integers(0, 3, len(X))
     found = searched(DESIGN, BASE, Split(X, y), family="full", **QUICK)
-    assert found.stage.risk > 2 / 3
+    assert found.stage.bound > 2 / 3
 
 
 def test_weights_to_begin_with_save_the_training(monkeypatch):
-    trained = qat._Search(DESIGN, BASE, ROWS, "full", START, 1, 0.05, 100, 0).trained(40)
+    search = qat._Search(around("full", start=START), Errors(DESIGN, BASE, ROWS), 100, 0)
+    trained = search.trained(ordered(DESIGN, BASE), 40)
     monkeypatch.setattr(qat._Search, "trained", None)
     found = searched(DESIGN, BASE, ROWS, family="full", trained=trained, **QUICK)
-    assert found.stage.risk < 0.4
+    assert found.stage.bound < 0.4
 
 
 def test_an_interrupt_keeps_the_best(monkeypatch):
-    stages, real = [], qat._Search._loss
+    stages, real = [], Errors.loss
 
     def progress(stage):
         stages.append(stage)
@@ -181,8 +192,8 @@ def test_an_interrupt_keeps_the_best(monkeypatch):
             raise KeyboardInterrupt
 
     found = searched(DESIGN, BASE, ROWS, family="head", progress=progress, **QUICK)
-    assert found.stopped == "interrupted" and found.stage.risk <= stages[-1].risk
-    assert counted(found.word, DESIGN, BASE, ROWS, 0.05).errors == found.stage.errors
+    assert found.stopped == "interrupted" and found.stage.bound <= stages[-1].bound
+    assert counted(found.word, DESIGN, BASE, ROWS, 0.05).errors == found.stage.seen
     calls = iter(range(10**6))
 
     def late(*arguments):
@@ -190,35 +201,35 @@ def test_an_interrupt_keeps_the_best(monkeypatch):
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(qat._Search, "_loss", late)
+    monkeypatch.setattr(Errors, "loss", late)
     found = searched(DESIGN, BASE, ROWS, family="head", **QUICK)
-    assert (found.stopped, found.stage.name) == ("interrupted", "interrupted") and found.stage.risk < 0.9
+    assert (found.stopped, found.stage.name) == ("interrupted", "interrupted") and found.stage.bound < 0.9
 
 
 def test_the_budget_ends_it_and_the_rate_falls_to_zero_by_then():
     found = searched(DESIGN, BASE, ROWS, family="head", start=START, updates=10**6, budget=0.6)
     assert found.stopped == "the budget of 0.6 seconds ended the search"
-    assert 0.6 <= found.stage.seconds < 5 and found.stage.risk < 0.5
+    assert 0.6 <= found.stage.seconds < 5 and found.stage.bound < 0.5
 
 
 def test_a_loss_that_is_not_finite_ends_a_stage_and_is_not_followed(monkeypatch):
-    calls, real = iter(range(10**6)), qat._Search._loss
-    monkeypatch.setattr(qat._Search, "_loss", lambda *given: real(*given) * (math.nan if next(calls) > 70 else 1.0))
+    calls, real = iter(range(10**6)), Errors.loss
+    monkeypatch.setattr(Errors, "loss", lambda *given: real(*given) * (math.nan if next(calls) > 70 else 1.0))
     found = searched(DESIGN, BASE, ROWS, family="head", **QUICK)
-    assert found.stopped is None and found.stage.risk < 0.9
-    assert counted(found.word, DESIGN, BASE, ROWS, 0.05).errors == found.stage.errors
+    assert found.stopped is None and found.stage.bound < 0.9
+    assert counted(found.word, DESIGN, BASE, ROWS, 0.05).errors == found.stage.seen
 
 
 def test_weights_that_no_integers_reach_are_a_bad_word_and_no_error():
     broken = dict(BASE) | {"score.weight": np.full((3, 16), 1e30)}
     found = searched(DESIGN, BASE, ROWS, family="head", trained=broken, **QUICK)
-    assert found.stage.errors == counted(found.word, DESIGN, BASE, ROWS, 0.05).errors
+    assert found.stage.seen == counted(found.word, DESIGN, BASE, ROWS, 0.05).errors
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"family": "lora"}, "expected head, bitfit or full, got 'lora'"),
+        ({"family": "subspace", "size": 16}, "no family subspace"),
         ({"kappa": 0}, "above 0"),
         ({"budget": 0}, "above 0"),
         ({"base": dict(BASE) | {"score.bias": np.full(3, np.nan)}}, "NaN or infinite"),
