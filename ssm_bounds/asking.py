@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ssm_bounds import one_block, question, stacks
+from ssm_bounds import language, one_block, question, stacks
 from ssm_bounds.bounds.values import require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.inquiry import Inquiry
@@ -28,12 +28,19 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
         return _classifier(Path(path), stated)
+    only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
+    require(not only, f"{path}: {', '.join(only)} is for folders of language models")
     return question.ask(path, **stated)
 
 
 def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
-    """One block has a bound by norms; any other stack, and a word, is what its program answers."""
+    """One block has a bound by norms; any other stack, and a word, is what its program answers, a language model what
+    its program answers on a text."""
     found = classifier.read(path)
+    if found.pooling == "none":
+        return language.ask(path, found, **stated)
+    only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
+    require(not only, f"{path}: {', '.join(only)} is for language models; give --data FILE")
     if is_word(path):
         return stacks.ask(path, found, **stated)
     try:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds import ladder, one_block, stacks
+from ssm_bounds import ladder, language, one_block, stacks
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.ladder.rung import Kind, Rung, Verdict, exactly
+from ssm_bounds.bounds.ladder.rung import WHOLE, Kind, Rung, Verdict, exactly
 from ssm_bounds.inquiry import Inquiry, Terms
+from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.programs import Program, Progress, silent
@@ -21,6 +22,7 @@ from ssm_bounds.question import Question
 from ssm_bounds.stacks import StackQuestion
 
 NOTHING = "says nothing about this model"
+_BOUNDED = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", "loss": "mean loss"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +63,8 @@ class Headline:
         return f"{self.verdict}: {self.sentence}"
 
     def meets(self, level: Fraction) -> bool:
-        """A risk that is at most ``level``."""
-        return self.kind == "risk" and self.value is not None and bool(self.value.upper <= exactly(level))
+        """A risk, or bits, of at most ``level``."""
+        return self.kind in WHOLE and self.value is not None and bool(self.value.upper <= exactly(level))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +110,7 @@ class Certificate:
     @property
     def by_itself(self) -> Rung | None:
         """The rung of the headline, at delta rather than its share; None where the headline is no risk."""
-        return self.rung(self.headline.rung) if self.headline.rung and self.headline.kind == "risk" else None
+        return self.rung(self.headline.rung) if self.headline.rung and self.headline.kind in WHOLE else None
 
     def met(self, level: Fraction, *, accept_conditions: bool = False) -> str | None:
         """None where the risk is claimed to be at most ``level``; else why that cannot be said."""
@@ -117,7 +119,7 @@ class Certificate:
             lines.append(self.headline_conditional)
         if self.headline.rung is None:
             return "nothing can be claimed"
-        if self.headline.kind != "risk":
+        if self.headline.kind not in WHOLE:
             return "the headline is no risk: give --data"
         if not any(line.meets(level) for line in lines):
             values = ", ".join(decimal_string(line.value.upper) for line in lines if line.value is not None)
@@ -147,6 +149,8 @@ def _answered(question: Inquiry, progress: Progress) -> Answered:
         return one_block.answered(question, progress)
     if isinstance(question, StackQuestion):
         return stacks.answered(question, progress)
+    if isinstance(question, LanguageQuestion):
+        return language.answered(question, progress)
     raise TypeError(f"no ladder of bounds for {type(question).__name__}")
 
 
@@ -162,21 +166,21 @@ def _claims(found: Answered) -> tuple[int, tuple[Claim, ...]]:
             continue  # an excess is not to be compared with risks
         kind, value = (rung.kind, rung.value) if rung.risk is None else ("risk", rung.risk)
         claims.append(Claim(rung, kind, value, share, question.named))
-    risks = [program for program in found.programs if program.rung.kind == "risk"]
+    risks = [program for program in found.programs if program.rung.kind in WHOLE]
     if len(risks) != found.promised:
         raise ValueError(f"{len(risks)} programs claim a risk, and delta was shared among {found.promised}")
     for program in risks:
         own = share / question.models if program.each_model else share
         rung = question.resolved(program.rung)
         elsewhere = rung.of_test and question.shift is not None
-        claims.append(Claim(rung, "risk", program.at(own), own, program.subject, program.over, elsewhere))
+        claims.append(Claim(rung, rung.kind, program.at(own), own, program.subject, program.over, elsewhere))
     return number, tuple(claims)
 
 
 def _apart(question: Inquiry, ran: Sequence[Program]) -> Iterator[Claim]:
     """What programs claim besides risks, by itself at delta."""
     for program in ran:
-        if program.rung.kind != "risk":
+        if program.rung.kind not in WHOLE:
             rung = question.resolved(program.rung)
             if rung.refusal is None:
                 yield Claim(rung, rung.kind, rung.value, question.setting.delta, program.subject, program.over)
@@ -212,11 +216,10 @@ def _headline(question: Inquiry, claim: Claim, number: int) -> Headline:
 
 
 def _vacuous(claim: Claim) -> str:
-    bounded = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", "loss": "mean loss"}[claim.kind]
-    return (
-        f"the smallest {bounded} that can be claimed is {decimal_string(claim.value.upper)}, and none exceeds "
-        f"{float(claim.rung.ceiling):g}"
-    )
+    value, most = decimal_string(claim.value.upper), f"{float(claim.rung.ceiling):g}"
+    if claim.kind == "bits":
+        return f"the fewest bits a symbol that can be claimed are {value}, and guessing needs {most}"
+    return f"the smallest {_BOUNDED[claim.kind]} that can be claimed is {value}, and none exceeds {most}"
 
 
 def probability(delta: Fraction) -> decimal.Decimal:
@@ -228,11 +231,9 @@ def probability(delta: Fraction) -> decimal.Decimal:
 
 def sentence(question: Inquiry, claim: Claim) -> str:
     """The claim in words: with which probability, over what, about which model, on what, and under which conditions."""
-    setting, task = question.setting, question.task
-    drawn = [f"the {setting.sample.m} training rows"]
-    if task is not None and task.test is not None:
-        drawn.append(f"the {task.test.m} test rows")
-    start = f"With probability at least {probability(setting.delta):f} over {_listed([*drawn, *claim.over])}"
+    setting = question.setting
+    over = _listed([*question.drawn, *claim.over])
+    start = f"With probability at least {probability(setting.delta):f} over {over}"
     value = decimal_string(claim.value.upper)
     tested = claim.rung.of_test
     where = "from the distribution of the test rows" if tested else "from the training distribution"
@@ -244,8 +245,11 @@ def sentence(question: Inquiry, claim: Claim) -> str:
     elif claim.kind == "excess":
         text = (
             f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its {question.margins} "
-            f"that are at most {float(setting.margin)!r} by at most {value}"
+            f"that are at most {float(setting.margin or 0)!r} by at most {value}"
         )
+    elif claim.kind in ("bits", "difference"):
+        bounded = question.in_bits(claim.kind, claim.subject, of_test=tested)
+        text = f"{bounded}, is at most {value}".replace(",,", ",")
     elif claim.kind == "loss":
         text = f"the mean {setting.loss.words} of {claim.subject} on new rows {where} is at most {value}"
     else:

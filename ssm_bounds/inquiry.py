@@ -12,9 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from ssm_bounds.bounds.gaps.losses import Loss
+from ssm_bounds.bounds.gaps.losses import Named
 from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
-from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung, Verdict
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Kind, Rung, Verdict
 from ssm_bounds.bounds.values import Sample, Scalar, require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, refusal
@@ -22,7 +22,7 @@ from ssm_bounds.models.tasks.task import Task
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
-Family = Literal["auto", "head", "bitfit", "full"]
+Family = Literal["auto", "head", "bitfit", "lora", "full"]
 """What of a classifier of Mamba blocks is coded in a word."""
 
 STANDING = (
@@ -80,9 +80,9 @@ class Terms(Protocol):
     @property
     def sample(self) -> Sample: ...
     @property
-    def loss(self) -> Loss: ...
+    def loss(self) -> Named: ...
     @property
-    def margin(self) -> Scalar: ...
+    def margin(self) -> Scalar | None: ...
     @property
     def delta(self) -> Fraction: ...
 
@@ -122,6 +122,17 @@ class Inquiry:
     def subject(self) -> str:
         """The model in the words of a sentence."""
         return "the model"
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """What the probability of a claim is over."""
+        task = self.task
+        rows = (f"the {self.setting.sample.m} training rows",)
+        return rows if task is None or task.test is None else (*rows, f"the {task.test.m} test rows")
+
+    def in_bits(self, kind: Kind, subject: str, *, of_test: bool) -> str:
+        """What a claim in bits bounds, in words."""
+        raise TypeError(f"no claim in bits for {type(self).__name__}")
 
     @property
     def margins(self) -> str:
@@ -180,10 +191,10 @@ def require_models(models: object) -> None:
     require(whole, f"--models-on-test: a number of models >= 1, got {models!r}")
 
 
-Kind = TypeVar("Kind", bound=Inquiry)
+Asked = TypeVar("Asked", bound=Inquiry)
 
 
-def shifted(question: Kind, told: str | None, sign: str | None) -> Kind:
+def shifted(question: Asked, told: str | None, sign: str | None) -> Asked:
     """How the training rows are known to differ in distribution from the test rows: what the file or the data say of
     it, else the ``sign`` that the rows show."""
     found, how = told, Evidence.RECORDED

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,10 +55,11 @@ class Searched:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """What there is to make a word of, or the word itself."""
+    """What there is to make a word of, or the word itself. ``folder``: of the base."""
 
     base: Base
     saved: folders.Saved | None = None
+    folder: Path | None = None
 
     @classmethod
     def of(cls, path: Any, found: Classifier, search: Search) -> Coding | None:
@@ -66,14 +68,14 @@ class Coding:
         if folders.is_word(path):
             require(not search.occam, f"{path}: is a word already, which is certified as it is; leave --occam out")
             saved = folders.read(path, search.base)
-            return cls(saved.base, saved)
+            return cls(saved.base, saved, search.base)
         if not search.occam:
             return None
         known = ", ".join(SEARCHES)
         require(search.family in SEARCHES, f"--family {search.family!r}: one of {known}")
         if search.save is not None:
             folders.require_own(search.save)
-        return cls(folders.moved_by(search.base, found))
+        return cls(folders.moved_by(search.base, found), folder=search.base)
 
 
 def facts(coding: Coding | None) -> tuple[Fact, ...]:
@@ -114,22 +116,26 @@ def given(search: Search, base: Base, task: Task) -> Given | None:
         return Given(base.sha256)
     from ssm_bounds.data import read_data
 
-    seen, own = read_data(file).train, task.train
+    return compared(base.sha256, read_data(file).train, task.train, "training rows")
+
+
+def compared(sha256: str, seen: Split, own: Split, rows: str) -> Given:
+    """A base that was trained on ``seen``, and the ``own`` rows: the same, more of them than chance allows, or some."""
     if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
-        return Given(base.sha256, refusal="the base was trained on these training rows: its folder holds them")
+        return Given(sha256, refusal=f"the base was trained on these {rows}: its folder holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
-        return Given(base.sha256)
+        return Given(sha256)
     theirs, ours = Hashed.of(seen), Hashed.of(own)
     known = set(theirs.rows)
     shared = sum(row in known for row in ours.rows)
     found = hashed_facts(theirs, ours, shifted=True).shared
     if found is not None and found.excess:
         return Given(
-            base.sha256,
+            sha256,
             refusal=f"the base was trained on these rows: its folder holds {shared} of the {own.m}, more than random "
             "re-splits of both sets share",
         )
-    return Given(base.sha256, f" ({shared} of the {own.m} training rows are among those that its folder holds)")
+    return Given(sha256, f" ({shared} of the {own.m} {rows} are among those that its folder holds)")
 
 
 def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
@@ -278,5 +284,11 @@ def _auto(question: Inquiry, base: Base, train: Split, progress: Progress, budge
 
 
 Searching: TypeAlias = Callable[[Inquiry, Base, Split, Progress, float], list[Searched]]
-SEARCHES: Mapping[str, Searching] = {"auto": _auto, "head": _head, "bitfit": _stages("bitfit"), "full": _stages("full")}
+SEARCHES: Mapping[str, Searching] = {
+    "auto": _auto,
+    "head": _head,
+    "bitfit": _stages("bitfit"),
+    "lora": _stages("lora", 1),
+    "full": _stages("full"),
+}
 """By ``--family``: how words are found in a budget of seconds."""

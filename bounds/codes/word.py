@@ -36,7 +36,8 @@ CONSTANTS = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A model from scratch: its sizes, and the seed of its start. ``architecture`` is fixed beforehand, and not priced.
+    """A model from scratch: its sizes, and the seed of its start. ``architecture`` is fixed beforehand, and not priced;
+    that a language model has no pooling is too.
 
     Raises: DomainError.
     """
@@ -46,7 +47,7 @@ class Start:
     states: int
     convolution: int
     expand: int
-    pooling: Literal["mean", "last"]
+    pooling: Literal["mean", "last"] | None
     seed: int = 0
     architecture: Literal["mamba", "paper"] = "mamba"
 
@@ -58,14 +59,14 @@ class Start:
         _require_seed(self.seed)
 
     def _lists(self) -> dict[str, tuple[int | str, ...]]:
-        return {
+        listed: dict[str, tuple[int | str, ...]] = {
             "width": WIDTHS,
             "layers": LAYERS,
             "states": STATES[self.architecture],
             "convolution": CONVOLUTIONS,
             "expand": EXPANDS,
-            "pooling": POOLINGS,
         }
+        return listed if self.pooling is None else listed | {"pooling": POOLINGS}
 
     def architectures(self) -> int:
         """How many there are, of equal mass.
@@ -183,7 +184,8 @@ class Word:
             yield "subspace dimension 2^4..2^13", uniform, len(DIMENSIONS)
         if self.start is not None:
             if isinstance(self.start, Start):
-                yield "d_model, layers, N, conv, expand, pooling", uniform, self.start.architectures()
+                pooling = "" if self.start.pooling is None else ", pooling"
+                yield f"d_model, layers, N, conv, expand{pooling}", uniform, self.start.architectures()
             yield "seed 0 or another", "1/2", 2
             if self.start.seed:
                 yield "seed 1..2^16 - 1", uniform, SEEDS - 1

@@ -24,12 +24,8 @@ Floats = NDArray[np.floating]
 Labels = NDArray[np.integer]
 
 
-class Loss(Protocol):
-    """What a bound needs of a loss: a name, itself in words, its range c and Lipschitz constant l (exact), and values.
-
-    ``values``: in float64. ``above``: at least the losses (n,) of these logits in real arithmetic, and c where one of
-    them is not finite.
-    """
+class Named(Protocol):
+    """A loss as a report shows it: a name, itself in words, its range c and Lipschitz constant l (exact)."""
 
     @property
     def name(self) -> str: ...
@@ -38,6 +34,15 @@ class Loss(Protocol):
     @property
     def range(self) -> Scalar: ...
     def lipschitz(self, k: int) -> sympy.Expr: ...
+
+
+class Loss(Named, Protocol):
+    """What a bound of a classifier needs of a loss.
+
+    ``values``: in float64. ``above``: at least the losses (n,) of these logits in real arithmetic, and c where one of
+    them is not finite.
+    """
+
     def values(self, z: Floats, y: Labels) -> Floats: ...
     def above(self, z: Floats, y: Labels) -> NDArray[np.float64]: ...
 
@@ -161,6 +166,25 @@ class ClippedCrossEntropy:
 
     def above(self, z: Floats, y: Labels) -> NDArray[np.float64]:
         return _above(lambda leads: sum(((-lead).exp() for lead in leads), arb(0)).log1p(), z, y, Fraction(self.clip))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLength:
+    """``-log2((1-alpha) p + alpha/V)`` of a symbol, alpha at least 2^-8: c = 8 + log2 V, rounded up; l = sqrt 2/ln 2.
+
+    The gradient of ``-log2 p`` in the logits has l2 norm at most ``sqrt 2 (1 - p)/ln 2``; smoothing shrinks it.
+    """
+
+    V: int
+    name = "code-length"
+    words = "code length in bits a symbol"
+
+    @property
+    def range(self) -> Scalar:
+        return 8 + (self.V - 1).bit_length()
+
+    def lipschitz(self, k: int) -> sympy.Expr:
+        return sympy.sqrt(2) / sympy.log(2)
 
 
 def make(name: str, *, margin: Scalar = 1, clip: Scalar | None = None) -> Loss:

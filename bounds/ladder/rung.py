@@ -23,7 +23,11 @@ from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.bounds.values import Sample, Scalar, require
 
 Embedding = Literal["fixed", "trained", "none"]
-Kind = Literal["gap", "excess", "risk", "loss"]
+Kind = Literal["gap", "excess", "risk", "loss", "bits", "difference"]
+
+
+WHOLE: tuple[Kind, ...] = ("risk", "bits")
+"""Kinds that are about a model's performance itself, so that the smallest is a headline."""
 
 
 class Verdict(StrEnum):
@@ -111,7 +115,7 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One bound. ``value.upper`` is the number, at the delta that it was asked for; ``kind``: gap (of the loss), excess
-    over emp_g, risk, or the mean loss on new rows. ``argument``: how it came about.
+    over emp_g, risk, the mean loss on new rows, bits a symbol, or their difference. ``argument``: how it came about.
 
     ``rests_on``: its hypotheses; ``conditions`` those of them that nobody can check, in words, and ``refusal`` why the
     value claims nothing (None: it claims something). ``risk``: for a bound of the excess with the training data at

@@ -3,6 +3,9 @@
 Its ``MambaModel`` or ``Mamba2Model`` reads the backbone. Ours are the tensors ``score`` and ``input_proj``, and in the
 config ``pooling``, ``pool_before_norm``, ``final_norm``, ``input_size`` (real inputs), ``seed`` (of the start) and
 ``training``. Without a final norm the file has no ``norm_f``, which transformers would apply all the same.
+
+A folder without pooling is a language model, as ``MambaForCausalLM`` has it: its head is the embedding, or
+``lm_head.weight`` where that is not tied. Ours are the tensor ``lm_head.bias`` and in the config ``symbols``.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +34,7 @@ from ssm_bounds.models.mamba.start import LARGEST_SEED, narrowed, parts, start
 from ssm_bounds.models.mamba.weights import Array, Layer, Norm
 
 CONFIG, WEIGHTS, DATA, STATE = "config.json", "model.safetensors", "train.npz", "training.state"
+TEXT = "train.jsonl"
 """Everything that a training leaves in its folder; the state only until it has ended."""
 _EMBEDDINGS = ("backbone.embeddings.weight", "backbone.embedding.weight")
 
@@ -40,13 +44,14 @@ def write(
     design: Design,
     tensors: Mapping[str, NDArray[np.floating]],
     *,
-    labels: tuple[str, ...],
+    labels: tuple[str, ...] = (),
+    symbols: str | None = None,
     seed: int,
     training: Mapping[str, Any],
 ) -> None:
     """Write the float32 weights as they are, and the config; each file atomically. ``training``: JSON values that say
     what was trained on what. Raises: OSError."""
-    config = configured(design, labels) | {"seed": seed, "training": dict(training)}
+    config = configured(design, labels, symbols) | {"seed": seed, "training": dict(training)}
     atomic.write(folder / CONFIG, (json.dumps(plain(config), indent=2, allow_nan=False) + "\n").encode())
     atomic.write(folder / WEIGHTS, packed(tensors))
 
@@ -63,7 +68,7 @@ def require_own(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     if not names:
         return
-    if other := sorted(names - {CONFIG, WEIGHTS, DATA, STATE}):
+    if other := sorted(names - {CONFIG, WEIGHTS, DATA, TEXT, STATE}):
         raise CheckpointError(f"{folder}: holds {quote(other[0])}, which no training here wrote; name another folder")
     if CONFIG not in names:
         raise CheckpointError(f"{folder}: is not empty and has no {CONFIG}; name another folder")
@@ -72,8 +77,8 @@ def require_own(folder: Path) -> None:
             raise CheckpointError(f"{CONFIG} is of a model that was not trained here; name another folder")
 
 
-def configured(design: Design, labels: tuple[str, ...]) -> dict[str, Any]:
-    """The design in the words of transformers' config, and in ours."""
+def configured(design: Design, labels: tuple[str, ...], symbols: str | None = None) -> dict[str, Any]:
+    """The design in the words of transformers' config, and in ours. A language model has ``symbols`` for labels."""
     config: dict[str, Any] = {
         "model_type": design.mixer,
         "vocab_size": design.V or 1,
@@ -97,6 +102,13 @@ def configured(design: Design, labels: tuple[str, ...]) -> dict[str, Any]:
     else:
         config |= {"num_heads": design.H, "head_dim": design.P, "n_groups": design.G, "chunk_size": 64}
         config |= {"time_step_limit": [0.0, math.inf]}
+    if design.pooling == "none":
+        return config | {
+            "tie_word_embeddings": True,
+            "pooling": "none",
+            "final_norm": design.final_norm,
+            "symbols": symbols,
+        }
     config |= {
         "num_labels": len(labels),
         "id2label": {str(i): label for i, label in enumerate(labels)},
@@ -156,11 +168,17 @@ def _classifier(file: Tensors, sha256: str) -> Classifier:
             raise CheckpointError(f"lacks {CONFIG}, which says how tokens are pooled; name the folder that has both")
         _require_all(file, config, model)
         D = len(layers[0].mixer.W_o)
-        score, bias = _linear(file, "score", D)
         embedding, weight, shift = _inputs(file, D)
-        labels = _labels(config, len(score))
         norm = _final_norm(file, config, layers)
-        pooling, before = _pooling(config, norm)
+        labels: tuple[str, ...] = ()
+        pooling: Pooling = "none"
+        before = False
+        if is_language_model(config, file.tensors):
+            score, bias = _predicting(file, config, embedding)
+        else:
+            score, bias = _linear(file, "score", D)
+            labels = _labels(config, len(score))
+            pooling, before = _pooling(config, norm)
         pad = _count(config, "pad_token_id", 0)
         if pad is not None and (embedding is None or pad >= len(embedding)):
             raise _wrong("pad_token_id", "one of the tokens, or null", pad)
@@ -182,14 +200,18 @@ def _classifier(file: Tensors, sha256: str) -> Classifier:
             start=None if seed is None else _start(file, config, len(score), seed),
             config=config,
             assumed=model.assumed,
+            symbols=_symbols(config),
         )
 
 
 def _require_all(file: Tensors, config: Mapping[str, Any], model: Model) -> None:
     """The file is this classifier and nothing else, and its config does not say otherwise: what no part of it reads
     would make another function of it."""
-    known = {f"{name}.{part}" for name in ("score", "input_proj", "backbone.norm_f") for part in ("weight", "bias")}
-    other = sorted(set(model.unread) - known - set(_EMBEDDINGS) - {"lm_head.weight"})
+    owners = ("score", "input_proj", "backbone.norm_f", "lm_head")
+    known = {f"{name}.{part}" for name in owners for part in ("weight", "bias")}
+    if not is_language_model(config, file.tensors):
+        known.discard("lm_head.bias")
+    other = sorted(set(model.unread) - known - set(_EMBEDDINGS))
     if other:
         raise CheckpointError(
             f"also holds {quote(other[0])}, which no classifier of Mamba blocks reads: it is a part of another model"
@@ -203,6 +225,47 @@ def _require_all(file: Tensors, config: Mapping[str, Any], model: Model) -> None
         there = any(name.endswith(f"mixer.{end}") for name in file.tensors)
         if config.get(key) not in (None, there):
             raise _wrong(key, f"{str(there).lower()}, as the file has {'one' if there else 'none'}", config[key])
+
+
+def is_language_model(config: Mapping[str, Any], tensors: Collection[str]) -> bool:
+    """Without pooling, as its config says, or as it has neither that nor a head of classes."""
+    said = config.get("pooling")
+    return said == "none" or (said is None and "score.weight" not in tensors)
+
+
+def tied(config: Mapping[str, Any], tensors: Collection[str]) -> bool:
+    """Is the head of this language model its embedding? Without a word of it in the config, unless it has its own."""
+    said = config.get("tie_word_embeddings")
+    return "lm_head.weight" not in tensors if said is None else bool(said)
+
+
+def _predicting(file: Tensors, config: Mapping[str, Any], embedding: Array | None) -> tuple[Array, Array]:
+    """Weight (V,D) and bias (V,), zeros without one, of the head of a language model."""
+    if embedding is None:
+        raise CheckpointError("has real inputs and no 'score.weight': it is neither a classifier nor a language model")
+    V, D = embedding.shape
+    own = file.array("lm_head.weight") if "lm_head.weight" in file else None
+    if own is not None:
+        require_shape(file, "lm_head.weight", (V, D), "V, D")
+    if tied(config, file.tensors):
+        if own is not None and not np.array_equal(own, embedding):
+            raise _wrong("tie_word_embeddings", "false, as 'lm_head.weight' is not the embedding", True)
+        weight = embedding
+    elif own is None:
+        raise CheckpointError(f"lacks tensor 'lm_head.weight', which {CONFIG} does not tie to the embedding")
+    else:
+        weight = own
+    if "lm_head.bias" not in file:
+        return weight, np.zeros(V)
+    require_shape(file, "lm_head.bias", (V,), "V")
+    return weight, file.array("lm_head.bias")
+
+
+def _symbols(config: Mapping[str, Any]) -> str | None:
+    found = config.get("symbols")
+    if found is not None and not isinstance(found, str):
+        raise _wrong("symbols", "the name of a list of symbols", found)
+    return found
 
 
 def _linear(file: Tensors, name: str, D: int) -> tuple[Array, Array]:
@@ -284,7 +347,7 @@ def _start(file: Tensors, config: Mapping[str, Any], outputs: int, seed: int) ->
     """From the seed, for a file that holds the tensors of a design and no others."""
     if seed > LARGEST_SEED:
         raise _wrong("seed", "a whole number from 0 to 2^64 - 1", seed)
-    design = design_of(config, outputs)
+    design = design_of(config, outputs, language=is_language_model(config, file.tensors))
     expected = {part.name: part.shape for part in parts(design)}
     for name, shape in expected.items():
         if file.shape(name) != shape:
@@ -296,8 +359,9 @@ def _start(file: Tensors, config: Mapping[str, Any], outputs: int, seed: int) ->
     return narrowed(start(design, seed))
 
 
-def design_of(config: Mapping[str, Any], outputs: int) -> Design:
-    """The design that a config says. Raises: CheckpointError."""
+def design_of(config: Mapping[str, Any], outputs: int, *, language: bool = False) -> Design:
+    """The design that a config says; of a ``language`` model it may say no pooling. Raises: CheckpointError."""
+    without = language or config.get("pooling") == "none"
     real = _count(config, "input_size")
     sizes = {
         "D": "hidden_size",
@@ -315,8 +379,8 @@ def design_of(config: Mapping[str, Any], outputs: int) -> Design:
             V=_count(config, "vocab_size", required=True) if real is None else None,
             c=real,
             outputs=outputs,
-            final_norm=_required(config, "final_norm"),
-            pooling=_required(config, "pooling"),
+            final_norm=config.get("final_norm", True) if without else _required(config, "final_norm"),
+            pooling="none" if without else _required(config, "pooling"),
             pool_before_norm=bool(config.get("pool_before_norm", False)),
             pad=_count(config, "pad_token_id", 0),
             eps=config.get("layer_norm_epsilon", 1e-5),

@@ -1,6 +1,7 @@
 """What a word moves: a start that a number decides, or the tensors of a model that was there before the data.
 
-Either way its head is zero, so that it is a function of nothing but the backbone (theory 8.12).
+Either way the head of a classifier is zero, so that it is a function of nothing but the backbone; a language model is
+moved as it is (theory 8.12).
 """
 
 from __future__ import annotations
@@ -52,21 +53,27 @@ def started(classifier: Classifier, design: Design) -> Base:
         raise DomainError("the file names no seed of its start (ssm-bounds train mamba records it): give --base FOLDER")
     require(seed < SEEDS, f"the start of seed {seed} is not priced, only those below 2^16: give --base FOLDER")
     config = {key: value for key, value in classifier.config.items() if key != "training"} | _DTYPE
-    return Base(_without_head(classifier.start, len(classifier.score)), config, _start(classifier, design))
+    return Base(_held(classifier.start, classifier), config, _start(classifier, design))
 
 
 def given(tensors: Mapping[str, Array], found: Classifier, like: Classifier) -> Base:
     """The tensors of ``found``, with the outputs and labels of ``like``. Its own head is left out."""
     kept = {key: value for key, value in found.config.items() if key not in ("seed", "training")}
     labels = {key: like.config[key] for key in ("id2label", "label2id", "num_labels") if key in like.config}
-    return Base(_without_head(tensors, len(like.score)), kept | labels | _DTYPE, sha256=found.sha256)
+    predicts = [each.pooling == "none" for each in (found, like)]
+    require(len(set(predicts)) == 1, "a word moves a language model to a language model, and a classifier to another")
+    return Base(_held(tensors, like), kept | labels | _DTYPE, sha256=found.sha256)
 
 
-def _without_head(tensors: Mapping[str, Array], outputs: int) -> dict[str, Array]:
-    width = tensors[WEIGHT].shape[1]
-    heads = {WEIGHT: np.zeros((outputs, width)), BIAS: np.zeros(outputs)}
+def _held(tensors: Mapping[str, Array], like: Classifier) -> dict[str, Array]:
+    """In float64, in the order of their names."""
     held = {name: np.asarray(value, dtype=np.float64) for name, value in tensors.items()}
-    return dict(sorted((held | heads).items()))
+    if like.pooling != "none":
+        outputs, width = like.score.shape
+        held |= {WEIGHT: np.zeros((outputs, width)), BIAS: np.zeros(outputs)}
+    elif "lm_head.bias" not in held:
+        held["lm_head.bias"] = np.zeros(len(like.score))
+    return dict(sorted(held.items()))
 
 
 def _start(classifier: Classifier, design: Design) -> Start | Seeded:
@@ -75,6 +82,7 @@ def _start(classifier: Classifier, design: Design) -> Start | Seeded:
     if design.mixer != "mamba":
         return Seeded(seed)
     try:
-        return Start(design.D, design.layers, design.N, design.k, design.expand, classifier.pooling, seed)
+        pooling = None if classifier.pooling == "none" else classifier.pooling
+        return Start(design.D, design.layers, design.N, design.k, design.expand, pooling, seed)
     except DomainError:
         return Seeded(seed)

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.values import require
 
 Mixer: TypeAlias = Literal["mamba", "mamba2"]
-Pooling: TypeAlias = Literal["last", "mean"]
+Pooling: TypeAlias = Literal["last", "mean", "none"]
+"""none: logits at every position, by the embedding and a bias: a language model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
     """``h = h + mixer(rms(h))``, ``layers`` times, from an embedding of V tokens or a linear map of c reals; then the
     final norm if there is one, the pooling over the valid tokens, the linear head. Letters as in
-    ``models.mamba.weights``; P channels of a head and G groups are of Mamba-2.
+    ``models.mamba.weights``; P channels of a head and G groups are of Mamba-2. A language model has no pooling, and its
+    head is its embedding.
 
     ``outputs`` 1: a binary task, the sign of the logit. ``pool_before_norm``: the mean is taken before the final norm,
     so that the norm multiplies the logits of a row by one positive number. ``pad``: the token that fills rows up on the
@@ -52,6 +54,8 @@ class Design:
         for name, size in (("V", self.V), ("c", self.c)):
             require(size is None or size >= 1, f"{name}: expected a whole number >= 1, got {size}")
         require(self.eps > 0, f"eps: expected a number above 0, got {self.eps}")
+        if self.pooling == "none":
+            require(self.V is not None and self.outputs == self.V, "a language model has as many outputs as tokens")
         if self.mixer == "mamba2":
             require(self.d % self.P == 0, f"{self.d} channels do not divide into heads of {self.P} (--head-dim)")
             require(self.H % self.G == 0, f"{self.H} heads do not divide into {self.G} groups")

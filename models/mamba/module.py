@@ -101,14 +101,17 @@ class Backbone(nn.Module):
 
 
 class MambaClassifier(nn.Module):
-    """Logits of a row: see ``Design``. Made by :meth:`from_tensors`, of which a start is one source."""
+    """Logits of a row, or of each position: see ``Design``. Made by :meth:`from_tensors`, from a start among others."""
 
     def __init__(self, design: Design) -> None:
         super().__init__()
         self.design = design
         self.input_proj = None if design.c is None else nn.Linear(design.c, design.D)
         self.backbone = Backbone(design)
-        self.score = nn.Linear(design.D, design.outputs)
+        if design.pooling == "none":  # the head is the embedding
+            self.lm_head = nn.ParameterDict({"bias": nn.Parameter(torch.empty(design.outputs))})
+        else:
+            self.score = nn.Linear(design.D, design.outputs)
 
     @classmethod
     def from_tensors(
@@ -138,15 +141,21 @@ class MambaClassifier(nn.Module):
         if self.backbone.embeddings is not None:
             h = self.backbone.embeddings(inputs.long().transpose(0, 1))
         elif self.input_proj is not None:
-            h = self.input_proj(inputs.to(self.score.weight.dtype).transpose(0, 1))
+            h = self.input_proj(inputs.to(self.input_proj.weight.dtype).transpose(0, 1))
         for block in self.backbone.layers:
             h = block(h)
         return h
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits. Shapes: tokens (b,t) or inputs (b,t,c), lengths (b,) in 1..t (without: t) -> (b,outputs)."""
+        """Logits. Shapes: tokens (b,t) or inputs (b,t,c), lengths (b,) in 1..t (without: t) -> (b,outputs).
+
+        Of a language model at every position: (b,t,V), whatever the lengths.
+        """
         design, norm = self.design, self.backbone.norm_f or nn.Identity()
         h = self._hidden(inputs)
+        if self.backbone.embeddings is not None and design.pooling == "none":
+            z = functional.linear(norm(h), self.backbone.embeddings.weight, self.lm_head["bias"])
+            return z.transpose(0, 1)
         if lengths is None:
             lengths = torch.full((h.shape[1],), len(h), device=h.device)
         if design.pooling == "last":

@@ -23,7 +23,7 @@ def parts(tensors: Mapping[str, Array]) -> dict[str, Part]:
 
 def role(name: str) -> Role:
     """By its name in the file."""
-    if name.startswith("score."):
+    if name.startswith(("score.", "lm_head.")):
         return "head"
     if name.endswith(_MATRICES):
         return "matrix"

@@ -48,6 +48,8 @@ def parts(design: Design) -> tuple[Part, ...]:
         found += [Part(f"{block}norm.weight", (D,), np.ones), *mixer(design, f"{block}mixer.")]
     if design.final_norm:
         found.append(Part("backbone.norm_f.weight", (D,), np.ones))
+    if design.pooling == "none":
+        return (*found, Part("lm_head.bias", (design.outputs,)))
     return (*found, Part("score.weight", (design.outputs, D)), Part("score.bias", (design.outputs,)))
 
 

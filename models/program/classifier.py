@@ -1,4 +1,4 @@
-"""A classifier as the program runs it (theory 8.13)."""
+"""A classifier, or a language model, as the program runs it (theory 8.13)."""
 
 from __future__ import annotations
 

@@ -56,5 +56,10 @@ def digest(*parts: Array) -> str:
     """SHA-256 of logits, parts one after another: 8 bytes each, the least first, row by row; every NaN is one NaN."""
     found = hashlib.sha256()
     for part in parts:
-        found.update(np.where(np.isnan(part), np.nan, part).astype("<f8").tobytes())
+        found.update(canonical(part))
     return found.hexdigest()
+
+
+def canonical(z: Array) -> bytes:
+    """What :func:`digest` is of."""
+    return np.where(np.isnan(z), np.nan, z).astype("<f8").tobytes()

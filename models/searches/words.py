@@ -53,7 +53,8 @@ def scratch(design: Design, seed: int) -> Start:
     """What a word from scratch says of this design. Raises: DomainError where it has no price."""
     plain = design.mixer == "mamba" and design.final_norm and not design.pool_before_norm
     require(plain, "a word from scratch is of Mamba blocks with a final norm before the pooling")
-    return Start(design.D, design.layers, design.N, design.k, design.expand, design.pooling, seed)
+    pooling = None if design.pooling == "none" else design.pooling
+    return Start(design.D, design.layers, design.N, design.k, design.expand, pooling, seed)
 
 
 def stack(design: Design, tensors: Mapping[str, Array]) -> Stack:

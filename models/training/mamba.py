@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -80,8 +80,33 @@ def train_mamba(
     Raises: DomainError for a task that is not the design's, or rows padded otherwise; StateError; OSError.
     """
     require_fit(task, design)
-    trainer, about = _trainer(task, design, settings, device), _about(task, design, settings)
-    rows = _Rows(task.train, design, device)
+    about = decides(design, settings, fingerprint(task.train))
+    return fitted(_Rows(task.train, design, device), about, design, settings, device, progress, state)
+
+
+class Rows(Protocol):
+    """What is learnt from. A batch is of indices."""
+
+    def batches(self, size: int, generator: torch.Generator) -> Sequence[Tensor]:
+        """Of one epoch, in random order; as many in each."""
+        ...
+
+    def scored(self, model: MambaClassifier, batch: Tensor) -> tuple[Tensor, int, int]:
+        """Mean loss, how many answers are right, and how many there are."""
+        ...
+
+
+def fitted(
+    rows: Rows,
+    about: Mapping[str, Any],
+    design: Design,
+    settings: MambaSettings,
+    device: str,
+    progress: Callable[[MambaEpoch], None],
+    state: Path | None,
+) -> MambaResult:
+    """As :func:`train_mamba`, whatever the rows are; ``about``: what decides the training."""
+    trainer = _trainer(rows, design, settings, device)
     history = list[MambaEpoch]()
     if state is not None and state.exists():
         history = [MambaEpoch(*epoch) for epoch in trainer.load(state, about=about)]
@@ -119,12 +144,20 @@ def mamba_logits(model: MambaClassifier, split: Split) -> NDArray[np.floating]:
 
 
 class _Rows:
-    """A split on a device, with the valid length of each row."""
+    """A split on a device, with the valid length of each row: :class:`Rows` of a task."""
 
     def __init__(self, split: Split, design: Design, device: str | torch.device) -> None:
         self.x = torch.from_numpy(split.x).to(device)
         self.y = torch.from_numpy(split.y).to(device)
         self.lengths = torch.from_numpy(lengths(split.x, design.pad)).to(device)
+
+    def batches(self, size: int, generator: torch.Generator) -> Sequence[Tensor]:
+        return torch.randperm(len(self.y), generator=generator).split(size)
+
+    def scored(self, model: MambaClassifier, batch: Tensor) -> tuple[Tensor, int, int]:
+        z, y = model(self.x[batch], self.lengths[batch]), self.y[batch]
+        answer = z[:, 0] > 0 if z.shape[1] == 1 else z.argmax(dim=1)
+        return cross_entropy(z, y), int((answer == y).sum()), len(batch)
 
 
 def require_fit(task: Task, design: Design) -> None:
@@ -141,40 +174,38 @@ def require_fit(task: Task, design: Design) -> None:
             lengths(split.x, design.pad)
 
 
-def _trainer(task: Task, design: Design, settings: MambaSettings, device: str) -> Trainer[MambaClassifier]:
+def _trainer(rows: Rows, design: Design, settings: MambaSettings, device: str) -> Trainer[MambaClassifier]:
     model = MambaClassifier.from_tensors(design, start(design, settings.seed), device=device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr, fused=True)
-    steps = settings.epochs * math.ceil(task.train.m / settings.batch)
+    steps = settings.epochs * len(rows.batches(settings.batch, torch.Generator()))
     generator = torch.Generator().manual_seed(settings.seed)
     return Trainer(model, optimizer, CosineAnnealingLR(optimizer, steps), generator)
 
 
-def _epoch(trainer: Trainer[MambaClassifier], rows: _Rows, settings: MambaSettings, number: int) -> MambaEpoch | None:
+def _epoch(trainer: Trainer[MambaClassifier], rows: Rows, settings: MambaSettings, number: int) -> MambaEpoch | None:
     """One pass over the training set in random order; None where it diverged."""
-    total, correct, lr, m = 0.0, 0, trainer.lr, len(rows.y)
-    for batch in torch.randperm(m, generator=trainer.generator).split(settings.batch):
+    total, correct, count, lr = 0.0, 0, 0, trainer.lr
+    for batch in rows.batches(settings.batch, trainer.generator):
         lr = trainer.lr
-        loss, right = _step(trainer, rows.x[batch], rows.lengths[batch], rows.y[batch])
-        total, correct = total + loss * len(batch), correct + right
+        loss, right, answers = _step(trainer, rows, batch)
+        total, correct, count = total + loss * answers, correct + right, count + answers
         if not math.isfinite(loss):
             return None
     if not all(value.isfinite().all() for value in trainer.model.parameters()):
         return None
-    return MambaEpoch(number, total / m, correct / m, lr)
+    return MambaEpoch(number, total / count, correct / count, lr)
 
 
-def _step(trainer: Trainer[MambaClassifier], x: Tensor, valid: Tensor, y: Tensor) -> tuple[float, int]:
-    """One update; loss and number of correct answers before it."""
-    z = trainer.model(x, valid)
-    loss = cross_entropy(z, y)
+def _step(trainer: Trainer[MambaClassifier], rows: Rows, batch: Tensor) -> tuple[float, int, int]:
+    """One update; loss, number of correct answers and of answers before it."""
+    loss, right, answers = rows.scored(trainer.model, batch)
     trainer.optimizer.zero_grad()
     loss.backward()
     trainer.optimizer.step()
     trainer.schedule.step()
-    answer = z[:, 0] > 0 if z.shape[1] == 1 else z.argmax(dim=1)
-    return loss.item(), int((answer == y).sum())
+    return loss.item(), right, answers
 
 
-def _about(task: Task, design: Design, settings: MambaSettings) -> dict[str, Any]:
+def decides(design: Design, settings: MambaSettings, sha256: str) -> dict[str, Any]:
     """What decides a training: a state of another one is refused."""
-    return {"settings": asdict(settings), "design": asdict(design), "train sha256": fingerprint(task.train)}
+    return {"settings": asdict(settings), "design": asdict(design), "train sha256": sha256}

@@ -62,7 +62,18 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Training set: .npz with x_train, y_train (and perhaps x_test, y_test), .csv, or ListOps .tsv.",
 )
-@click.option("--test", type=click.Path(path_type=Path), help="Fresh test set, for the hold-out rung.")
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    help="Of a language model: the documents of its training, .jsonl with 'text' on each line.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(["token", "document", "symbol"]),
+    help="With --text: bound the bits on the contexts of this very text, whatever its law (token), the mean over new "
+    "documents (document), or the bits of new documents over their symbols (symbol).  [default: token]",
+)
+@click.option("--test", type=click.Path(path_type=Path), help="Fresh test set, or text, for the hold-out rung.")
 @click.option(
     "--models-on-test",
     type=click.IntRange(min=1),
@@ -106,11 +117,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--family",
-    type=click.Choice(["auto", "head", "bitfit", "full"]),
+    type=click.Choice(["auto", "head", "bitfit", "lora", "full"]),
     default="auto",
     show_default=True,
-    help="With --occam, of a folder: what the word codes. bitfit: vectors and convolutions too. auto: the head, then "
-    "bitfit around a base, or all from scratch; the smaller bound counts.",
+    help="With --occam, of a folder: what the word codes. bitfit: vectors and convolutions too; lora: matrices, by "
+    "moves of rank 1. auto: the head, then bitfit around a base, or all from scratch; the smaller bound counts.",
 )
 @click.option(
     "--require",
@@ -145,6 +156,8 @@ def certify(
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
       ssm-bounds certify word/ --data data.npz                    # the same number, without a search
+      ssm-bounds certify lm/ --text train.jsonl --occam --budget 1200 --save word             # a language model
+      ssm-bounds certify tuned/ --base lm/ --text more.jsonl --occam --per document --save word
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused. A
     word is a folder too: whatever is in it is decoded, run and counted anew.
@@ -196,10 +209,14 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
     """--occam and --one-draw take one file with its data; --save one model."""
     wanted = [name for name in ("occam", "one_draw") if options[name]]
     flags = " and ".join(f"--{name.replace('_', '-')}" for name in wanted)
+    if options["text"] is not None and options["data"] is not None:
+        raise click.UsageError("--text is for a language model, --data for a classifier: give one")
+    if options["per"] is not None and options["text"] is None:
+        raise click.UsageError("--per goes with --text FILE")
     if options["certify_loss"] and options["data"] is None:
         raise click.UsageError("--certify-loss needs the training data: give --data FILE")
-    if wanted and options["data"] is None:
-        raise click.UsageError(f"{flags} needs the training data: give --data FILE")
+    if wanted and options["data"] is None and options["text"] is None:
+        raise click.UsageError(f"{flags} needs the training data: give --data FILE, or --text FILE")
     if wanted and count > 1:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:

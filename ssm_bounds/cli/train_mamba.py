@@ -18,17 +18,22 @@ _SIZE = click.IntRange(min=1)
 @click.command()
 @click.option(
     "--task",
-    type=click.Choice(["majority", "mnist1d", "file"]),
+    type=click.Choice(["majority", "mnist1d", "file", "text"]),
     default="majority",
     show_default=True,
     help="majority: more ones than zeros? Each row has its own chance p of a one, uniform on [0, 1]; a tie is a 0. "
     "mnist1d: which of ten digits? 40 reals a row, drawn independently; pip install 'ssm-bounds[mnist1d]'. "
-    "file: your own rows, --data.",
+    "file: your own rows, --data. text: a language model of the documents in --data, .jsonl with 'text' on each line, "
+    "by 79 fixed symbols.",
 )
 @click.option("--m", "m", type=_SIZE, help="Training rows of majority or mnist1d.  [default: 20000; 4000]")
-@click.option("--T", "T", type=_SIZE, help="Length of a row of majority.  [default: 50]")
+@click.option(
+    "--T", "T", type=_SIZE, help="Length of a row of majority; of text, symbols of a document.  [default: 50; 100]"
+)
 @click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows.  [default: as --m; mnist1d: 8000]")
-@click.option("--data", type=click.Path(path_type=Path), help="Rows of task file: .npz, .csv or .tsv, as train file.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Rows of task file, as train file; the .jsonl of task text."
+)
 @click.option("--pad-token", type=click.IntRange(min=0), help="The token that fills rows up on the right, if one does.")
 @click.option("--mixer", type=click.Choice(["mamba", "mamba2"]), default="mamba", show_default=True)
 @click.option("--layers", type=_SIZE, default=1, show_default=True, help="Blocks.")
@@ -61,7 +66,7 @@ _SIZE = click.IntRange(min=1)
     help="Folder to write. One that no training here wrote is left alone.",
 )
 def mamba(
-    task: Literal["majority", "mnist1d", "file"],
+    task: Literal["majority", "mnist1d", "file", "text"],
     m: int | None,
     T: int | None,
     test: int | None,
@@ -76,10 +81,10 @@ def mamba(
     out: Path,
     **sizes: Any,
 ) -> None:
-    """A classifier of Mamba or Mamba-2 blocks, from a start that a seed decides.
+    """A classifier, or a language model, of Mamba or Mamba-2 blocks, from a start that a seed decides.
 
     Writes a folder: config.json and model.safetensors, whose backbone transformers reads (MambaModel, Mamba2Model), and
-    train.npz, the data. Adam on the cross-entropy, in float32. Ctrl-C keeps the last complete epoch.
+    train.npz or train.jsonl, the data. Adam on the cross-entropy, in float32. Ctrl-C keeps the last complete epoch.
 
     \b
     Examples:
@@ -87,28 +92,48 @@ def mamba(
       ssm-bounds train mamba --layers 2 --d-model 16 --pooling mean --final-norm --out two
       ssm-bounds train mamba --task file --data data.npz --mixer mamba2 --d-model 16 --out own
       ssm-bounds train mamba --task mnist1d --m 4000 --layers 2 --d-model 16 --pooling mean --final-norm --out digits
+      ssm-bounds train mamba --task text --data train.jsonl --layers 2 --d-model 48 --d-state 8 --out lm
       ssm-bounds inspect block --T 50
     """
     from rich.console import Console
 
     try:
-        options, rows = _rows(task, m, T, test, data, seed)
+        if task == "text":
+            text = _text(m, test, data, pad_token)
+        else:
+            options, rows = _rows(task, m, T, test, data, seed)
         import torch
 
+        from ssm_bounds.experiments.language import train_on
         from ssm_bounds.experiments.mamba import train_into
         from ssm_bounds.models.mamba.design import Design
+        from ssm_bounds.models.tasks.symbols import English
         from ssm_bounds.models.training.mamba import MambaSettings
 
         if device == "cuda" and not torch.cuda.is_available():
             raise ValueError("--device cuda: torch finds no CUDA device here; leave the option out")
+        settings, console = MambaSettings(epochs, batch, lr, seed), Console(stderr=True)
+        if task == "text":
+            symbols = English().size
+            design = Design(V=symbols, outputs=symbols, **sizes | {"pooling": "none", "final_norm": True})
+            train_on(text, out, design, settings, T=T or 100, console=console, device=device, resume=resume)
+            return
         V = None if rows.V is None else max(rows.V, 0 if pad_token is None else pad_token + 1)
         c = rows.train.x.shape[2] if V is None else None
         design = Design(V=V, c=c, outputs=rows.k, pad=pad_token, **sizes)
-        settings = MambaSettings(epochs, batch, lr, seed)
-        console = Console(stderr=True)
         train_into(out, rows, design, settings, options=options, console=console, device=device, resume=resume)
     except (ValueError, OSError) as problem:
         fail(problem)
+
+
+def _text(m: int | None, test: int | None, data: Path | None, pad_token: int | None) -> Path:
+    """Raises: ValueError."""
+    if data is None:
+        raise ValueError("--task text: give the documents, --data FILE.jsonl")
+    for option, value in (("--m", m), ("--test", test), ("--pad-token", pad_token)):
+        if value is not None:
+            raise ValueError(f"{option} belongs to other tasks: the documents of {data} are as they are")
+    return data
 
 
 def _rows(
@@ -125,7 +150,7 @@ def _rows(
 
         return {"data": data.name}, read_task(data)
     if data is not None:
-        raise ValueError("--data belongs to --task file")
+        raise ValueError("--data belongs to --task file and --task text")
     if task == "mnist1d":
         if T is not None:
             raise ValueError("--T belongs to --task majority: rows of mnist1d have 40 numbers")

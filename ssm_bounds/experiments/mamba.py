@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,11 @@ def train_into(
 
     if not state.exists():
         save(MambaClassifier.from_tensors(design, start(design, settings.seed)), "started", 0)
-    result = _with_bar(task, design, settings, device, state, console)
+
+    def train(progress: Callable[[MambaEpoch], None]) -> MambaResult:
+        return train_mamba(task, design, settings, device=device, progress=progress, state=state)
+
+    result = with_bar(settings, console, train)
     errors = {"train_error": score_mamba(result.model, task.train).error}
     if task.test is not None:
         errors["test_error"] = score_mamba(result.model, task.test).error
@@ -69,13 +73,15 @@ def train_into(
     save(result.model, result.status, len(result.history), **errors)
     if result.status != "interrupted":
         state.unlink(missing_ok=True)
-    _say(console, folder, task, result, errors)
+    say_stopped(console, result)
+    _say(console, folder, task, errors)
     return result
 
 
-def _with_bar(
-    task: Task, design: Design, settings: MambaSettings, device: str, state: Path, console: Console
+def with_bar(
+    settings: MambaSettings, console: Console, train: Callable[[Callable[[MambaEpoch], None]], MambaResult]
 ) -> MambaResult:
+    """Train, with a progress bar of epochs."""
     columns = (
         TextColumn("epoch"),
         MofNCompleteColumn(),
@@ -89,7 +95,7 @@ def _with_bar(
         def show(epoch: MambaEpoch) -> None:
             bars.update(bar, completed=epoch.number, loss=epoch.loss, error=1 - epoch.train_accuracy)
 
-        return train_mamba(task, design, settings, device=device, progress=show, state=state)
+        return train(show)
 
 
 def _labels(task: Task) -> tuple[str, ...]:
@@ -99,11 +105,15 @@ def _labels(task: Task) -> tuple[str, ...]:
     return tuple(map(str, range(max(task.k, 2))))
 
 
-def _say(console: Console, folder: Path, task: Task, result: MambaResult, errors: Mapping[str, float]) -> None:
+def say_stopped(console: Console, result: MambaResult) -> None:
+    """Why it ended early, if it did."""
     if result.stopped:
         again = "; --resume goes on from here" if result.status == "interrupted" else "; try a smaller --lr"
         where = f"the model after epoch {len(result.history)}" if result.history else "the start, not trained"
         console.print(f"{result.status}: {result.stopped}: this is {where}{again}", soft_wrap=True)
+
+
+def _say(console: Console, folder: Path, task: Task, errors: Mapping[str, float]) -> None:
     if task.shift:
         console.print(
             f"note: {task.shift}: the training data have another distribution than the test data, "

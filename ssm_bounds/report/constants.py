@@ -15,6 +15,7 @@ from ssm_bounds.bounds.ladder.of_class import OfClass, groups_of
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.inquiry import Inquiry, Terms
+from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.question import Question
 from ssm_bounds.stacks import StackQuestion
@@ -63,6 +64,9 @@ def of_model(question: Inquiry) -> Sizes:
         embedding = "trained" if found.V else "none"
         k = len(question.classifier.score)
         return Sizes(found.d, found.N, k, found.V or None, "softplus", "code", inputs, embedding, title)
+    if isinstance(question, LanguageQuestion):
+        text = question.setting
+        return Sizes(text.d, text.N, text.V, text.V, "softplus", "code", "vocabulary", "trained", f"V = {text.V}")
     raise TypeError(f"no sizes for {type(question).__name__}")
 
 

@@ -22,6 +22,7 @@ from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.report.constants import constants, of_model
 
 SCHEMA = 2
+_APART_LABELS = {"loss": "mean loss", "difference": "paired"}
 _APART = "By itself at delta: that it holds together with the headline is not claimed."
 
 
@@ -127,7 +128,7 @@ def _setting(certificate: Certificate) -> dict[str, Any]:
         "delta": number(exactly(setting.delta)),
         "loss": {
             "name": loss.name,
-            "margin": float(setting.margin),
+            "margin": None if setting.margin is None else float(setting.margin),
             "c": float(loss.range),
             "l": number(enclose(loss.lipschitz(sizes.k), {}).upper),
         },
@@ -245,7 +246,7 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
             ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
         )
     lines += [
-        ("mean loss", f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
+        (_APART_LABELS[claim.kind], f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
         for claim in certificate.apart
     ]
     for name, tally in (("train", certificate.train), ("test", certificate.test)):
@@ -268,7 +269,7 @@ def _scored(tally: Tally, certificate: Certificate, *, margins: bool) -> str:
     text = f"n = {tally.n}, loss{where} {tally.loss:.4f}, {error}"
     if margins:
         below = share_string(tally.margin_errors, tally.n)
-        text += f", margins{where} <= {float(certificate.setting.margin)!r}: {below}"
+        text += f", margins{where} <= {float(certificate.setting.margin or 0)!r}: {below}"
     if tally.inside:
         text += f"; {tally.inside} within their proven rounding radius, at most {tally.radius:.2g}"
     if tally.program_errors != tally.errors:

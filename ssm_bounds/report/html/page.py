@@ -38,6 +38,8 @@ KINDS = {
     "at most g",
     "risk": "the error rate on new sequences itself",
     "loss": "the mean of a bounded loss on new sequences, in units of the loss: no error rate",
+    "bits": "the bits a symbol that a language model needs for a text",
+    "difference": "how many bits a symbol more than its base; below 0: how many less",
 }
 _OTHER = {
     "M_Delta": ("M", "largest gate of the class and its inputs"),

@@ -19,6 +19,8 @@ _MARKERS = {
     "excess": ("s", COLOURS[1]),
     "risk": ("D", COLOURS[2]),
     "loss": ("^", COLOURS[3]),
+    "bits": ("P", COLOURS[4]),
+    "difference": ("v", COLOURS[5]),
 }
 _WIDEST = 1e9
 
