@@ -27,6 +27,7 @@ from ssm_bounds.models.searches.latents import Latents
 
 _FACTORS = (0.7, 1.0, 0.5)  # of the best stage's kappa: what is tried next, after each failure
 _LR, _LR_OF_STEPS = 4e-3, 2e-2
+_LARGEST_GRADIENT = 1.0
 _EPOCHS, _UPDATES = 20, 1_000  # of a stage, at least
 
 
@@ -190,12 +191,14 @@ class _Search:
         return Searched(word, Stage(name, self.seconds(), self.budget, found.seen, nats, found.bound), None)
 
     def begun(self, trained: Mapping[str, Array] | None, updates: int) -> Latents:
-        """Around the weights that were given where the word moves tensors as they are, else around trained floats."""
+        """Around the weights that were given, where the word moves tensors as they are and these have moved, else
+        around trained floats."""
         around = self.around
         shapes = coded(around.family, around.parts, around.size)
         starts = centres(around.family, around.parts, around.base, around.size, _seed(around.start))
-        own = trained is not None and all(name in trained for name in shapes)
-        found = trained if own and trained is not None else self.trained(starts, updates)
+        found = trained if trained is not None and all(name in trained for name in shapes) else None
+        if found is None or all(np.array_equal(found[name], starts[name]) for name in shapes):
+            found = self.trained(starts, updates)
         return Latents.around(starts, found, shapes, around.start is not None)
 
     def trained(self, starts: Mapping[str, Array], updates: int) -> dict[str, Array]:
@@ -235,10 +238,9 @@ class _Search:
             loss = objective(rows)
             optimizer.zero_grad()
             loss.backward()
-            gradients = [value.grad for group in optimizer.param_groups for value in group["params"]]
-            if not all(gradient.isfinite().all() for gradient in (loss, *gradients)):
-                break
-            optimizer.step()
+            free = [value for group in optimizer.param_groups for value in group["params"]]
+            if torch.nn.utils.clip_grad_norm_(free, _LARGEST_GRADIENT).isfinite() and loss.isfinite():
+                optimizer.step()  # else coarse weights have overflowed on these rows, and others go on
 
 
 def _seed(start: Start | Seeded | None) -> int:

@@ -212,7 +212,7 @@ def test_the_budget_ends_it_and_the_rate_falls_to_zero_by_then():
     assert 0.6 <= found.stage.seconds < 5 and found.stage.bound < 0.5
 
 
-def test_a_loss_that_is_not_finite_ends_a_stage_and_is_not_followed(monkeypatch):
+def test_a_loss_that_is_not_finite_is_not_followed(monkeypatch):
     calls, real = iter(range(10**6)), Errors.loss
     monkeypatch.setattr(Errors, "loss", lambda *given: real(*given) * (math.nan if next(calls) > 70 else 1.0))
     found = searched(DESIGN, BASE, ROWS, family="head", **QUICK)

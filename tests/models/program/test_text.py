@@ -1,0 +1,78 @@
+"""What a language model answers on documents: distributions, losses from above, whatever goes together."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from ssm_bounds.bounds.gaps.wealth.differences import smoothed
+from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.program import text
+from ssm_bounds.models.program.classifier import stack
+from ssm_bounds.models.program.run import prepared
+from ssm_bounds.models.tasks.documents import of_texts
+from ssm_bounds.models.tasks.symbols import English
+from tests.models.program import oracle
+from tests.texts import folder, texts
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    place = tmp_path_factory.mktemp("lm")
+    return [prepared(stack(files.read(folder(place / str(seed), seed)))) for seed in (0, 1)]
+
+
+DOCUMENTS = of_texts(texts(40), English(), 12)
+
+
+def scored(models, score, documents=DOCUMENTS):
+    return text.joined([score(p, y) for p, y in text.distributions(models, documents)])
+
+
+def test_logits_are_those_of_the_second_writing(tmp_path, models):
+    model = stack(files.read(folder(tmp_path / "lm")))
+    seen = []
+    for _ in text.distributions(models[:1], DOCUMENTS, seen.append):
+        pass
+    x, lengths, _ = DOCUMENTS.rows(0, 5)
+    own = [row for i in range(5) for row in oracle.logits(model, x[i, : lengths[i]], int(lengths[i]))]
+    assert np.concatenate(seen)[: len(own)].tolist() == own
+
+
+def test_losses_bound_the_bits_of_the_exact_fractions(models):
+    """Of E/S in rational arithmetic: never below, never two units above."""
+    for (p,), y in text.distributions(models[:1], DOCUMENTS):
+        found = text.direct(p, y, 3)
+        for i in range(0, len(y), 7):
+            exact = Fraction(7, 8) * Fraction(p[i, y[i]]) + Fraction(1, 8 * 79)
+            bits = -math.log2(exact)
+            assert bits * 2**24 <= found.losses[i] <= bits * 2**24 + 2.01
+        assert abs(p.sum(axis=1) - 1).max() < 1e-9
+
+
+def test_a_mixture_with_the_base_needs_no_more_than_its_share(models):
+    found = scored(models, lambda p, y: text.paired(p[0], smoothed(p[1], 6, 79), y, 2))
+    assert found.span.high == 2 * 2**24 >= found.losses.max() and found.losses.min() < 0
+    same = scored(models[:1] * 2, lambda p, y: text.paired(p[0], smoothed(p[1], 12, 79), y, 2))
+    assert np.abs(same.losses).max() < 0.1 * 2**24
+    swapped = scored(models, lambda p, y: text.paired(p[1], smoothed(p[0], 6, 79), y, 2))
+    assert (np.sign(found.losses) != np.sign(swapped.losses)).mean() > 0.8
+
+
+def test_what_goes_together_changes_nothing(models, monkeypatch):
+    whole = scored(models, lambda p, y: text.direct(p[0], y, 1))
+    monkeypatch.setattr(text, "_VALUES", 79 * 13 * 3)
+    parts = scored(models, lambda p, y: text.direct(p[0], y, 1))
+    assert (whole.losses == parts.losses).all() and (whole.expected == parts.expected).all()
+
+
+def test_a_position_without_an_answer_has_the_largest_loss(models):
+    p = text.probable(np.array([[0.0, 1.0], [np.nan, 1.0]]))
+    assert np.isnan(p[1]).all() and p[0].sum() == pytest.approx(1)
+    found = text.direct(p, np.array([0, 0]), 2)
+    assert found.losses[1] == found.expected[1] == found.span.high > found.losses[0]
+    beside = text.paired(p, np.full((2, 2), 0.5), np.array([0, 0]), 2)
+    assert beside.losses[1] == beside.span.high
