@@ -18,19 +18,21 @@ _SIZE = click.IntRange(min=1)
 @click.command()
 @click.option(
     "--task",
-    type=click.Choice(["majority", "mnist1d", "file", "text"]),
+    type=click.Choice(["majority", "mnist1d", "curves1d", "file", "text"]),
     default="majority",
     show_default=True,
     help="majority: more ones than zeros? Each row has its own chance p of a one, uniform on [0, 1]; a tie is a 0. "
     "mnist1d: which of ten digits? 40 reals a row, drawn independently; pip install 'ssm-bounds[mnist1d]'. "
-    "file: your own rows, --data. text: a language model of the documents in --data, .jsonl with 'text' on each line, "
-    "by 79 fixed symbols.",
+    "curves1d: which of forty other curves? For a base of mnist1d. file: your own rows, --data. text: a language model "
+    "of the documents in --data, .jsonl with 'text' on each line, by 79 fixed symbols.",
 )
-@click.option("--m", "m", type=_SIZE, help="Training rows of majority or mnist1d.  [default: 20000; 4000]")
+@click.option(
+    "--m", "m", type=_SIZE, help="Training rows of majority, mnist1d or curves1d.  [default: 20000; 4000; 38000]"
+)
 @click.option(
     "--T", "T", type=_SIZE, help="Length of a row of majority; of text, symbols of a document.  [default: 50; 100]"
 )
-@click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows.  [default: as --m; mnist1d: 8000]")
+@click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows.  [default: as --m; 8000; 2000]")
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Rows of task file, as train file; the .jsonl of task text."
 )
@@ -66,7 +68,7 @@ _SIZE = click.IntRange(min=1)
     help="Folder to write. One that no training here wrote is left alone.",
 )
 def mamba(
-    task: Literal["majority", "mnist1d", "file", "text"],
+    task: Literal["majority", "mnist1d", "curves1d", "file", "text"],
     m: int | None,
     T: int | None,
     test: int | None,
@@ -92,6 +94,7 @@ def mamba(
       ssm-bounds train mamba --layers 2 --d-model 16 --pooling mean --final-norm --out two
       ssm-bounds train mamba --task file --data data.npz --mixer mamba2 --d-model 16 --out own
       ssm-bounds train mamba --task mnist1d --m 4000 --layers 2 --d-model 16 --pooling mean --final-norm --out digits
+      ssm-bounds train mamba --task curves1d --layers 2 --d-model 32 --pooling mean --final-norm --out base
       ssm-bounds train mamba --task text --data train.jsonl --layers 2 --d-model 48 --d-state 8 --out lm
       ssm-bounds inspect block --T 50
     """
@@ -151,10 +154,14 @@ def _rows(
         return {"data": data.name}, read_task(data)
     if data is not None:
         raise ValueError("--data belongs to --task file and --task text")
-    if task == "mnist1d":
+    if task in ("mnist1d", "curves1d"):
         if T is not None:
-            raise ValueError("--T belongs to --task majority: rows of mnist1d have 40 numbers")
-        from ssm_bounds.models.tasks.mnist1d import TEST, mnist1d
+            raise ValueError(f"--T belongs to --task majority: rows of {task} have 40 numbers")
+        from ssm_bounds.models.tasks.mnist1d import TEST, curves1d, mnist1d
+
+        if task == "curves1d":
+            asked = {"m": m or 38000, "test": 2000 if test is None else test}
+            return asked, curves1d(**asked)
 
         chosen = {"m": m or 4000, "test": TEST if test is None else test}
         return chosen, mnist1d(**chosen)

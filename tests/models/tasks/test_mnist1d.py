@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ssm_bounds.models.tasks import mnist1d as task
-from ssm_bounds.models.tasks.mnist1d import mnist1d
+from ssm_bounds.models.tasks.mnist1d import curves1d, mnist1d
 from ssm_bounds.models.tasks.task import TaskError
 
 OF_500 = "ea75e47e9633007f6d87092b5b4ff07e7ec69cf85f1e3fcb94239b209711317c"
@@ -61,3 +61,16 @@ def test_without_its_package_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mnist1d", None)
     with pytest.raises(TaskError, match=r"cannot be imported .*pip install 'ssm-bounds\[mnist1d\]'"):
         mnist1d(10)
+
+
+def test_the_curves_of_a_base_are_forty_others():
+    pytest.importorskip("mnist1d", reason="the package mnist1d is not installed")
+    found = curves1d(30, test=5)
+    assert (found.k, found.train.x.shape, found.test.m) == (40, (30, 40, 1), 5)
+    curves = task._curves()
+    assert curves.shape == (40, 12) and (curves[:, 0] == 0).all() and 0.1 < curves.std() < 0.3
+    # as theory data 8.16 draws them: the first, to three digits
+    assert np.round(curves[0, 1:4], 3).tolist() == [-0.059, -0.205, -0.352]
+    for asked in ({"m": 0}, {"m": 40_000}):
+        with pytest.raises(TaskError, match="40000 rows are drawn"):
+            curves1d(**asked)
