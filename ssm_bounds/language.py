@@ -29,7 +29,7 @@ from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Mamba1
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.tasks.documents import LONGEST, Documents, read_documents
-from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS
+from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, Hashed, hashed_facts
 from ssm_bounds.models.tasks.symbols import NAME, English, Symbols, Tokenizer
 from ssm_bounds.models.tasks.task import Split
 from ssm_bounds.programs import Progress
@@ -88,8 +88,9 @@ class LanguageQuestion(Inquiry):
         return (over,) if self.fresh is None else (over, f"the {self.fresh.m} fresh documents")
 
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        if hypothesis is Hypothesis.ROWS and self.per != "token" and 2 * self.documents.distinct < self.documents.m:
-            return (INDEPENDENT_REPEATS,)
+        if hypothesis is Hypothesis.ROWS:
+            repeated = self.per != "token" and self.rows is not None and self.rows.repeated
+            return (INDEPENDENT_REPEATS,) if repeated else ()
         if hypothesis is Hypothesis.TEST:
             alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
             return (f"the fresh documents were met by {alone}, after it was trained",)
@@ -186,6 +187,7 @@ def ask(
         coding=coding,
         documents=documents,
         fresh=fresh,
+        rows=hashed_facts(Hashed.of(_rows(documents)), None if fresh is None else Hashed.of(_rows(fresh))),
         per=per or "token",
         length=length,
         facts=facts,

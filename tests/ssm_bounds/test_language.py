@@ -201,6 +201,15 @@ def test_a_length_that_nothing_fixed_is_paid_for(place, found, tmp_path):
     assert again.rung("occam").value == certificate.rung("occam").value
 
 
+def test_fresh_documents_that_are_those_of_the_training_are_refused(place, found):
+    again = certified(place, "word", test="train.jsonl")
+    assert (
+        again.rung("holdout").verdict is Verdict.REFUSED
+        and "test rows are training rows" in again.rung("holdout").refusal
+    )
+    assert again.headline.rung == "occam"
+
+
 def test_documents_that_mostly_repeat(place, tmp_path):
     write(tmp_path / "t.jsonl", ["abba", "cede", "fig"] * 50)
     question = ssm_bounds.ask(
