@@ -25,7 +25,7 @@ def whole(key: int, *shape: int) -> np.ndarray:
     """Uniform integers below 2^16."""
     count = math.prod(shape)
     raw = np.random.Philox(key=key).random_raw(-(-count // 4)).astype("<u8")
-    return raw.view("<u2")[:count].reshape(shape).astype(np.int32)
+    return raw.view("<u2")[:count].reshape(shape).astype(np.int64)
 
 
 def ranks(key: int, *shape: int) -> np.ndarray:
