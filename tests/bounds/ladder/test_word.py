@@ -152,8 +152,8 @@ PROGRAMS = pytest.mark.parametrize("program", [line, hashed])
 @pytest.mark.parametrize("flips", FLIPS)
 @PROGRAMS
 def test_the_worst_word_fails_rarely(program, flips):
-    """A valid bound fails this with probability below 1e-6, and the draws are fixed besides: the words of the class,
-    each at delta times its mass, have an eighth of the prior."""
+    """The words have less than an eighth of the prior. A valid bound, each at delta times its mass, has more failures
+    than are allowed with probability below 1e-6, and the draws are fixed besides."""
     found, every = over(program, flips), answering(program)
     assert np.exp(-every.nats).sum() < 1 / 8
     assert (found < 0).sum() <= allowed(RUNS, DELTA / 8) and found.min() < 0

@@ -30,7 +30,7 @@ class TestFailures:
     """4000 tuned models of mass 1/4000 that are sure of what a fair coin shows in 256 contexts, each right just so
     often that its mixture (alpha = 1/4) is no better than the coin: the base. Which one helped, by 60 contexts?
 
-    A valid bound fails these tests with probability below 1e-6, and the draws are fixed besides.
+    A valid bound has more failures than are allowed with probability below 1e-6, and the draws are fixed besides.
     """
 
     MODELS, RUNS, UNITS, N, K, DELTA = 4000, 300, 256, 60, 2, Fraction(1, 5)

@@ -156,8 +156,8 @@ class TestFailures:
     """1200 models of prior mass 1/(j (j+1)) on one sample of 60 of 256 documents, the worst chosen with the truth in
     hand. All lose whole documents, most of them long ones or short ones rather, and half of them a part of the rest.
 
-    By the proof the bound is below rho iff the level was earned at rho. A valid bound fails these tests with
-    probability below 1e-6, and the draws are fixed besides.
+    By the proof the bound is below rho iff the level was earned at rho. A valid bound has more failures than
+    are allowed with probability below 1e-6, and the draws are fixed besides.
     """
 
     MODELS, RUNS, UNITS, N, LONGEST = 1200, 200, 256, 60, 10

@@ -108,7 +108,7 @@ class TestManyModels:
     """900 models of prior mass 1/(j (j+1)) on one sample of 60 of 1024 units, the worst chosen with the truth in hand.
 
     Of three models one loses 1 now and then, one now and then half of the time, one 1/4, 1, or -2: no lower range is
-    needed. A valid bound fails these tests with probability below 1e-6, and the draws are fixed besides.
+    needed. A valid bound has more failures than are allowed with probability below 1e-6, and the draws are fixed.
     """
 
     MODELS, RUNS, UNITS, ROWS, DELTA = 900, 1000, 1024, 60, Fraction(1, 5)

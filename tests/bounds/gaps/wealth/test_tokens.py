@@ -174,8 +174,8 @@ class TestFailures:
     """300 texts of up to 240 tokens by a law that drifts with what was drawn; 96 models of mass 1/96, the worst of them
     at its worst bet and where its text is best ended, chosen with the truth in hand.
 
-    Losses are 0 or 2 bits, expected ones and guesses sixteenths of it, so that R_n is exact. A valid bound fails these
-    tests with probability below 1e-6, and the draws are fixed besides.
+    Losses are 0 or 2 bits, expected ones and guesses sixteenths of it, so that R_n is exact. A valid bound has more
+    failures than are allowed with probability below 1e-6, and the draws are fixed besides.
     """
 
     MODELS, RUNS, LENGTH, DELTA, ENDS = 96, 300, 240, Fraction(1, 5), Span(0, 2 * UNIT)
