@@ -20,7 +20,7 @@ def trained(folder, seed=0, **design):
     rng = np.random.default_rng(5)
     tensors["score.weight"] = rng.normal(size=tensors["score.weight"].shape).astype(np.float32)
     folder.mkdir(exist_ok=True)
-    labels = tuple("abc")[: max(2, made.outputs)]
+    labels = tuple("abcdefghij")[: max(2, made.outputs)]
     files.write(folder, made, tensors, labels=labels, seed=seed, training={"T": T})
     return folder
 

@@ -29,6 +29,7 @@ from ssm_bounds.report.document import documents, schema
 from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown
 from ssm_bounds.stacks import StackQuestion
+from tests.failures import whole
 from tests.models.program import oracle
 from tests.words import T, task, trained
 
@@ -174,6 +175,16 @@ def test_random_labels_say_nothing(place):
     data = task(labels=lambda m: rng.integers(0, 3, m), test=0)
     value = certified(place, data=data, occam=True).rung("occam").value.float_upper()
     assert value > 2 / 3 - 0.02
+
+
+@pytest.mark.parametrize("key", [90, 91])
+def test_random_labels_of_ten_are_never_claimed_below_nine_tenths(place, tmp_path, key):
+    """Whatever the search found in its time: a valid bound fails this on one labelling in twenty at most."""
+    trained(tmp_path / "ten", k=10, outputs=10)
+    data = Task("coins", Split(task().train.x, whole(key, 300) % 10), None, k=10, V=None)
+    found = certified(tmp_path, "ten", data=data, occam=True, budget=2)
+    assert [(rung.name, rung.kind) for rung in found.rungs] == [("occam", "risk")]
+    assert found.rung("occam").value.float_upper() >= 0.9
 
 
 def test_a_seed_pays_for_itself(place, tmp_path, found):
