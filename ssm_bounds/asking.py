@@ -10,10 +10,11 @@ from typing import Any
 from ssm_bounds import language, one_block, question, stacks
 from ssm_bounds.bounds.values import require
 from ssm_bounds.data import Data, looked_at
-from ssm_bounds.inquiry import Inquiry
-from ssm_bounds.models.files import classifier
+from ssm_bounds.inquiry import Inquiry, Search
+from ssm_bounds.models.files import adapter, classifier
 from ssm_bounds.models.files.checkpoint import Checkpoint
 from ssm_bounds.models.files.word import is_word
+from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.tasks.task import Task
 
 
@@ -36,7 +37,7 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
 def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
     """One block has a bound by norms; any other stack, and a word, is what its program answers, a language model what
     its program answers on a text."""
-    found = classifier.read(path)
+    found = _read(path, stated.get("search"))
     if found.pooling == "none":
         return language.ask(path, found, **stated)
     only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
@@ -47,6 +48,14 @@ def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
         return one_block.ask(path, found, **stated)
     except one_block.NotOneBlockError as error:
         return stacks.ask(path, found, why=str(error), **stated)
+
+
+def _read(path: Path, search: Search | None) -> Classifier:
+    """The model of a folder, or the one that an adapter makes of its base."""
+    if not adapter.is_adapter(path):
+        return classifier.read(path)
+    found = adapter.read(path, None if search is None else search.base)
+    return classifier.assembled(found.merged, found.config, path)
 
 
 def ask_each(

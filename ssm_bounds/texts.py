@@ -116,7 +116,7 @@ def _chosen(question: LanguageQuestion, models: list[Program], nats: Enclosure, 
 
 def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> list[Rungs]:
     base, saved = coding.base, coding.saved
-    word = _searched(question, base, progress) if saved is None else saved.word
+    word = _searched(question, coding, progress) if saved is None else saved.word
     word = word if question.length is None else replace(word, length=question.length)
     tensors = folders.model(word, base)[1] if saved is None else saved.classifier
     models = [prepared(stack(tensors))]
@@ -220,20 +220,17 @@ def _held_out(question: LanguageQuestion, fresh: Documents) -> Rungs:
     return Rungs(rung, lambda share: held(share).bounded.value, subject, each_model=True)
 
 
-def _searched(question: LanguageQuestion, base: Base, progress: Progress) -> Word:
+def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> Word:
     from ssm_bounds.models.searches import qat  # torch takes seconds to start
     from ssm_bounds.models.searches.predict import Bits
 
-    search, setting = question.search, question.setting
-    family: Family = "full" if base.start is not None else "bitfit"
-    if search.family != "auto":
-        family = search.family
+    search, setting, base = question.search, question.setting, coding.base
+    family: Family = coding.family if search.family == "auto" else search.family
     design = files.design_of(base.config, setting.V, language=True)
-    own = files.tensors(question.checkpoint.path)
     found = qat.searched(
-        qat.Around(family, base.parts, base.tensors, 1 if family == "lora" else None, base.start),
+        qat.Around(family, base.parts, base.tensors, coding.rank if family == "lora" else None, base.start),
         Bits(design, base.tensors, question.documents, setting.delta),
-        trained=own if own.keys() == base.tensors.keys() else None,
+        trained=words.beginning(question.checkpoint.path, coding),
         budget=search.budget,
         seed=search.seed,
         progress=lambda stage: progress(

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ssm_bounds.bounds.codes.decode import centres
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
@@ -23,8 +24,10 @@ from ssm_bounds.bounds.ladder.word import OfWord, occam
 from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.inquiry import Given, Inquiry, Search
+from ssm_bounds.models.files import adapter as adapters
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
+from ssm_bounds.models.files.adapter import Adapter
 from ssm_bounds.models.mamba.base import BIAS, WEIGHT, Base
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
@@ -55,11 +58,13 @@ class Searched:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """What there is to make a word of, or the word itself. ``folder``: of the base."""
+    """What there is to make a word of, or the word itself. ``folder``: of the base. ``adapter``: where a word of the
+    family lora begins."""
 
     base: Base
     saved: folders.Saved | None = None
     folder: Path | None = None
+    adapter: Adapter | None = None
 
     @classmethod
     def of(cls, path: Any, found: Classifier, search: Search) -> Coding | None:
@@ -75,7 +80,20 @@ class Coding:
         require(search.family in SEARCHES, f"--family {search.family!r}: one of {known}")
         if search.save is not None:
             folders.require_own(search.save)
-        return cls(folders.moved_by(search.base, found), folder=search.base)
+        adapter = adapters.read(path, search.base) if adapters.is_adapter(path) else None
+        return cls(folders.moved_by(search.base, found), folder=search.base, adapter=adapter)
+
+    @property
+    def rank(self) -> int:
+        """Of a word of the family lora."""
+        return 1 if self.adapter is None else self.adapter.rank
+
+    @property
+    def family(self) -> Family:
+        """What a word codes beyond the head where nobody says."""
+        if self.adapter is not None:
+            return "lora"
+        return "bitfit" if self.base.start is None else "full"
 
 
 def facts(coding: Coding | None) -> tuple[Fact, ...]:
@@ -104,7 +122,7 @@ def program(question: Inquiry, coding: Coding, progress: Progress) -> Rung:
         raise DomainError("a word is certified on its training rows: give --data FILE")
     if coding.saved is not None:
         return _read(question, coding.saved, task)
-    return _searched(question, coding.base, task, progress)
+    return _searched(question, coding, task, progress)
 
 
 def given(search: Search, base: Base, task: Task) -> Given | None:
@@ -151,11 +169,12 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
     return _rung(question, saved.word, saved.base, counted, saved.classifier.sha256, tuple(remarks))
 
 
-def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> Rung:
-    search, train = question.search, task.train
+def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress) -> Rung:
+    search, train, base = question.search, task.train, coding.base
     require_exact()
     answers = [
-        _answer(found, base, train) for found in SEARCHES[search.family](question, base, train, progress, search.budget)
+        _answer(found, base, train)
+        for found in SEARCHES[search.family](question, coding, train, progress, search.budget)
     ]
     delta, m = question.setting.delta, train.m
     best = min(answers, key=lambda each: certify(each.word.nats(), each.counted, m, delta).float_upper())
@@ -215,11 +234,11 @@ def _rung(
     return Rung(occam(argument, rests_on, searched=searched), at, f"the word (sha256 {sha256[:8]}...)")
 
 
-def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
+def _head(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
     """The head alone, on what the program pools of the rows: once."""
     from ssm_bounds.models.searches import head  # torch takes seconds to start
 
-    search, delta = question.search, question.setting.delta
+    search, delta, base = question.search, question.setting.delta, coding.base
     untrained: Integers = dict.fromkeys(coded("head", base.parts))
     _, model = folders.model(Word("head", untrained, start=base.start), base)
     before = pooled(prepared(stack(model)), train.x, lengths(train.x, model.pad))
@@ -241,18 +260,19 @@ def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budge
     return [Searched("head", {name: own[name] for name in untrained}, found.stopped, before)]
 
 
-def _stages(family: Family, size: int | None = None) -> Searching:
+def _stages(family: Family) -> Searching:
     """Rounded while they are trained, from the weights of the model that was given."""
 
-    def search(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
+    def search(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
         from ssm_bounds.models.searches import qat  # torch takes seconds to start
         from ssm_bounds.models.searches.classify import Errors
 
+        base, size = coding.base, coding.rank if family == "lora" else None
         design = files.design_of(base.config, len(base.tensors[WEIGHT]))
         found = qat.searched(
             qat.Around(family, base.parts, base.tensors, size, base.start),
             Errors(design, base.tensors, train, question.setting.delta, of_head=family == "head"),
-            trained=_like(files.tensors(question.checkpoint.path), base),
+            trained=beginning(question.checkpoint.path, coding),
             budget=budget,
             seed=question.search.seed,
             progress=lambda stage: progress(
@@ -267,28 +287,33 @@ def _stages(family: Family, size: int | None = None) -> Searching:
     return search
 
 
-def _like(tensors: Mapping[str, np.ndarray], base: Base) -> Mapping[str, np.ndarray] | None:
-    """Weights to begin with, where they are of the shapes of the base."""
-    shapes = {name: value.shape for name, value in base.tensors.items()}
+def beginning(path: Path, coding: Coding) -> Mapping[str, np.ndarray] | None:
+    """Weights to begin with: those of the adapter, or of the folder where they are of the shapes of the base."""
+    base = coding.base.tensors
+    if coding.adapter is not None:
+        starts = centres("lora", coding.base.parts, base, coding.adapter.rank)
+        return starts | dict(coding.adapter.start)
+    tensors = files.tensors(path)
+    shapes = {name: value.shape for name, value in base.items()}
     return tensors if {name: value.shape for name, value in tensors.items()} == shapes else None
 
 
-def _auto(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:
-    """The head, and where the design has a search for it, all else that pays: around a base its vectors and
-    convolutions, from scratch every tensor. The word of the smaller bound is taken, as every family is priced."""
-    found = _head(question, base, train, progress, budget / 3)
+def _auto(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
+    """The head, and where the design has a search for it, all else that pays: of an adapter what it moves, around a
+    base its vectors and convolutions, from scratch every tensor. The word of the smaller bound is taken, as every
+    family is priced."""
+    base, found = coding.base, _head(question, coding, train, progress, budget / 3)
     if len(base.tensors[WEIGHT]) < 2 or (found[0].stopped or "").startswith("the search was interrupted"):
         return found  # the other search has no single output; and who interrupts wants no other one
-    more = _stages("bitfit" if base.start is None else "full")
-    return found + more(question, base, train, progress, 2 * budget / 3)
+    return found + _stages(coding.family)(question, coding, train, progress, 2 * budget / 3)
 
 
-Searching: TypeAlias = Callable[[Inquiry, Base, Split, Progress, float], list[Searched]]
+Searching: TypeAlias = Callable[[Inquiry, Coding, Split, Progress, float], list[Searched]]
 SEARCHES: Mapping[str, Searching] = {
     "auto": _auto,
     "head": _head,
     "bitfit": _stages("bitfit"),
-    "lora": _stages("lora", 1),
+    "lora": _stages("lora"),
     "full": _stages("full"),
 }
 """By ``--family``: how words are found in a budget of seconds."""
