@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,8 +103,7 @@ def read_texts(path: Path) -> tuple[list[str], str]:
 
     Raises: TaskError naming file and line; OSError.
     """
-    with reading(path) as stream:
-        texts = list(_texts(path, stream))
+    texts = [entry["text"] for _, entry in read_entries(path)]
     with path.open("rb") as file:
         return texts, hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -114,15 +114,23 @@ def read_documents(path: Path, symbols: Symbols, T: int | None = None) -> Docume
     return of_texts(texts, symbols, T, source=str(path), sha256=sha256)
 
 
-def _texts(path: Path, stream: Iterator[str]) -> Iterator[str]:
-    for number, line in enumerate(stream, 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise TaskError(f"{path}: line {number} is not JSON; write one object with 'text' on each line") from error
-        if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
-            found = "no object" if not isinstance(entry, dict) else f"the keys {', '.join(map(repr, list(entry)[:5]))}"
-            raise TaskError(f"{path}: line {number} has no 'text' that is a string: it has {found}")
-        yield entry["text"]
+def read_entries(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every line of a ``.jsonl`` file that is not blank, and its number: objects whose ``text`` is a string.
+
+    Raises: TaskError naming file and line; OSError.
+    """
+    with reading(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                yield number, _entry(f"{path}: line {number}", line)
+
+
+def _entry(where: str, line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{where} is not JSON; write one object with 'text' on each line") from error
+    if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
+        found = "no object" if not isinstance(entry, dict) else f"the keys {', '.join(map(repr, list(entry)[:5]))}"
+        raise TaskError(f"{where} has no 'text' that is a string: it has {found}")
+    return entry

@@ -7,22 +7,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from ssm_bounds.models.tasks import reviews
 from ssm_bounds.models.tasks.arrays import read_arrays
 from ssm_bounds.models.tasks.labels import Labelled, Labels, number
 from ssm_bounds.models.tasks.listops import OUTPUTS, VOCABULARY, padded, read_listops
+from ssm_bounds.models.tasks.reviews import SYMBOLS, read_reviews
 from ssm_bounds.models.tasks.table import read_table
 from ssm_bounds.models.tasks.task import Split, Task, TaskError
 
 Set = Literal["train", "test"]
+_PADDED = {".tsv": padded, ".jsonl": reviews.padded}
+"""Files that say what fills rows up, and how."""
 
 
 def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None = None) -> Task:
-    """The task in ``data``: an ``.npz`` archive (with its own test set, perhaps), a ``.csv`` table, or the authors'
-    ListOps ``.tsv``.
+    """The task in ``data``: an ``.npz`` archive (with its own test set, perhaps), a ``.csv`` table, texts with labels
+    in ``.jsonl``, or the authors' ListOps ``.tsv``.
 
     ``test`` is a file with the test set (of an archive: its x_test, y_test). Both sets have one length, and one map
     from their labels to 0..k-1, which the training labels decide. ListOps rows are padded to length T, or to the
-    longest row of the two files; no other file says what its padding is, so that there two lengths are refused.
+    longest row of the two files, texts to the latter; no other file says what its padding is, so that there two
+    lengths are refused.
     Archives and tables do not say k and V: they are the smallest that fit labels and tokens.
     Raises: TaskError in one line that names the file, whatever the file holds; OSError.
     """
@@ -32,10 +37,10 @@ def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None
         if "test" in found:
             raise TaskError(f"{data}: has a test set of its own; give no second one ({test})")
         found["test"] = _read(source, "test", T)[0]["test"]
-    if data.suffix == source.suffix == ".tsv":
-        longest = max(each.x.shape[1] for each in found.values())
+    if data.suffix == source.suffix and data.suffix in _PADDED:
+        longest, pad = max(each.x.shape[1] for each in found.values()), _PADDED[data.suffix]
         with _locating(source):
-            found = {name: Labelled(padded(x, longest), labels) for name, (x, labels) in found.items()}
+            found = {name: Labelled(pad(x, longest), labels) for name, (x, labels) in found.items()}
     tested = found.get("test")
     with _locating(source):
         y, y_test, label_map = number(found["train"].labels, None if tested is None else tested.labels)
@@ -47,7 +52,7 @@ def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None
     if data.suffix != ".tsv":
         splits = [train] if fresh is None else [train, fresh]
         k = max(len(label_map), *(1 + int(split.y.max()) for split in splits))
-        V = 1 + max(int(split.x.max()) for split in splits)
+        V = SYMBOLS if data.suffix == ".jsonl" else 1 + max(int(split.x.max()) for split in splits)
     with _locating(source):
         return Task(
             data.stem,
@@ -58,7 +63,7 @@ def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None
             shift=shift,
             label_map=label_map,
             source=str(source),
-            padded=data.suffix == ".tsv" and T is None,
+            padded=data.suffix in _PADDED and (T is None or data.suffix == ".jsonl"),
         )
 
 
@@ -77,9 +82,12 @@ def _read(path: Path, needed: Set, T: int | None) -> tuple[dict[str, Labelled], 
         return {needed: Labelled(split.x, Labels("integers", split.y))}, None
     if path.suffix == ".csv":
         return {needed: read_table(path)}, None
+    if path.suffix == ".jsonl":
+        return {needed: read_reviews(path)}, None
     if path.suffix != ".npz":
         raise TaskError(
-            f"{path}: expected a .npz archive, a .csv table or a ListOps .tsv file, found suffix {path.suffix!r}"
+            f"{path}: expected a .npz archive, a .csv table or a .jsonl of texts, or a ListOps .tsv file, found suffix "
+            f"{path.suffix!r}"
         )
     found, shift = read_arrays(path)
     if needed not in found:

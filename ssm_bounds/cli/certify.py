@@ -60,7 +60,8 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Training set: .npz with x_train, y_train (and perhaps x_test, y_test), .csv, or ListOps .tsv.",
+    help="Training set: .npz with x_train, y_train (and perhaps x_test, y_test), .csv, .jsonl with text and label, or "
+    "ListOps .tsv.",
 )
 @click.option(
     "--text",

@@ -34,9 +34,15 @@ _SIZE = click.IntRange(min=1)
 )
 @click.option("--test", type=click.IntRange(min=0), metavar="N", help="Test rows.  [default: as --m; 8000; 2000]")
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="Rows of task file, as train file; the .jsonl of task text."
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Rows of task file: .npz, .csv, .tsv, or .jsonl with text and label; the .jsonl of task text.",
 )
-@click.option("--pad-token", type=click.IntRange(min=0), help="The token that fills rows up on the right, if one does.")
+@click.option(
+    "--pad-token",
+    type=click.IntRange(min=0),
+    help="The token that fills rows up on the right, if one does; of .jsonl 0.",
+)
 @click.option("--mixer", type=click.Choice(["mamba", "mamba2"]), default="mamba", show_default=True)
 @click.option("--layers", type=_SIZE, default=1, show_default=True, help="Blocks.")
 @click.option("--d-model", "D", type=_SIZE, default=8, show_default=True, help="Width of the residual stream.")
@@ -110,6 +116,7 @@ def mamba(
         from ssm_bounds.experiments.language import train_on
         from ssm_bounds.experiments.mamba import train_into
         from ssm_bounds.models.mamba.design import Design
+        from ssm_bounds.models.tasks.symbols import END as PAD
         from ssm_bounds.models.tasks.symbols import English
         from ssm_bounds.models.training.mamba import MambaSettings
 
@@ -121,6 +128,8 @@ def mamba(
             design = Design(V=symbols, outputs=symbols, **sizes | {"pooling": "none", "final_norm": True})
             train_on(text, out, design, settings, T=T or 100, console=console, device=device, resume=resume)
             return
+        if pad_token is None and data is not None and data.suffix == ".jsonl":
+            pad_token = PAD
         V = None if rows.V is None else max(rows.V, 0 if pad_token is None else pad_token + 1)
         c = rows.train.x.shape[2] if V is None else None
         design = Design(V=V, c=c, outputs=rows.k, pad=pad_token, **sizes)

@@ -581,7 +581,7 @@ def test_read_task_tells_files_apart(tmp_path):
         read_task(fresh)
     with pytest.raises(TaskError, match=r"c\.npz: expected x_test and y_test, found only train data"):
         read_task(alone, alone)
-    with pytest.raises(TaskError, match=r"expected a \.npz archive, a \.csv table or .* found suffix '\.parquet'"):
+    with pytest.raises(TaskError, match=r"expected a \.npz archive, a \.csv table or .*, found suffix '\.parquet'"):
         read_task(tmp_path / "data.parquet")
     with pytest.raises(FileNotFoundError):
         read_task(tmp_path / "none.npz")
