@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check lint types links bench notebooks notebooks-run pages docs clean
+.PHONY: certify test check lint types links bench notebooks notebooks-run pages docs certificates clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -41,6 +41,10 @@ pages: .venv/.ready
 	$(BIN)/python -m ssm_bounds.proofs.pages docs
 	$(BIN)/python -m ssm_bounds.proofs.chapters docs/theory
 	$(BIN)/python -m ssm_bounds.report.pages docs
+
+# theory data 8.16 by the commands that a user would type, hours on two cores; goes on where it was interrupted
+certificates: .venv/.ready
+	$(BIN)/python -m tests.certificates --out docs/certificates.md
 
 docs: .venv/.ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
