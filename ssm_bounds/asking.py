@@ -22,9 +22,10 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
 
     A file holds a model of the paper; a folder with a config a classifier of Mamba blocks, or a word. What can be
     stated has the names of the options of ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding,
-    gate, convention, input_bound, data, test, models_on_test, and ``search``, a :class:`ssm_bounds.Search`. What is
-    left out comes from the data or the file. Raises: ValueError (a contradiction, something missing, something that
-    this model has not, a file that cannot be read), OSError.
+    gate, convention, input_bound, data, test, models_on_test, and ``search``, a :class:`ssm_bounds.Search`; and
+    ``draws`` of the training rows: "iid", "stratified" or "without-replacement". What is left out comes from the data
+    or the file. Raises: ValueError (a contradiction, something missing, something that this model has not, a file that
+    cannot be read), OSError.
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
         return _classifier(Path(path), stated)

@@ -26,8 +26,8 @@ NOTHING = "says nothing about this model"
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
     """What one rung claims at its share of delta. ``subject``: whom the sentence is about; ``over``: what its
-    probability is over besides the rows; ``elsewhere``: the claim is about a distribution that is known not to be that
-    of the training rows, so that it is not compared with the others.
+    probability is over besides the rows; ``elsewhere``: the claim is about another mean than that of the training
+    rows, so that it is not compared with the others.
     """
 
     rung: Rung
@@ -168,7 +168,7 @@ def _claims(found: Answered) -> tuple[int, tuple[Claim, ...]]:
     for program in risks:
         own = share / question.models if program.each_model else share
         rung = question.resolved(program.rung)
-        elsewhere = rung.of_test and question.shift is not None
+        elsewhere = rung.of_test and not question.one_law
         claims.append(Claim(rung, "risk", program.at(own), own, program.subject, program.over, elsewhere))
     return number, tuple(claims)
 
@@ -229,7 +229,7 @@ def probability(delta: Fraction) -> decimal.Decimal:
 def sentence(question: Inquiry, claim: Claim) -> str:
     """The claim in words: with which probability, over what, about which model, on what, and under which conditions."""
     setting, task = question.setting, question.task
-    drawn = [f"the {setting.sample.m} training rows"]
+    drawn = [question.sampling.over(setting.sample.m)]
     if task is not None and task.test is not None:
         drawn.append(f"the {task.test.m} test rows")
     start = f"With probability at least {probability(setting.delta):f} over {_listed([*drawn, *claim.over])}"
@@ -249,7 +249,8 @@ def sentence(question: Inquiry, claim: Claim) -> str:
     elif claim.kind == "loss":
         text = f"the mean {setting.loss.words} of {claim.subject} on new rows {where} is at most {value}"
     else:
-        text = f"the error rate of {claim.subject} on new rows {where} is at most {value}"
+        mean = question.sampling.tested if tested else question.sampling.risk
+        text = f"{mean(claim.subject)} is at most {value}"
     if question.models > 1 and tested:
         text += f" ({question.models} models share the test rows, each at delta over their number)"
     conditions = "".join(f"{', and' if i else ','} if {each}" for i, each in enumerate(claim.rung.conditions))

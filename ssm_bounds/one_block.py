@@ -26,7 +26,7 @@ from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Family
-from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
@@ -91,6 +91,7 @@ def ask(
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
+    draws: Draws = "iid",
     search: Search | None = None,
     **stated: Any,
 ) -> BlockQuestion:
@@ -101,6 +102,8 @@ def ask(
         tabled = in_tables(classifier)
     except DomainError as error:
         raise NotOneBlockError(f"{path}: nothing end to end is certified of it: {error}") from error
+    if draws != "iid":
+        raise NotOneBlockError(f"{path}: its bound by norms is for independent rows of one law")
     search = search or Search()
     coding = words.Coding.of(path, classifier, search)
     require(coding is None or data is not None, "--occam needs the training data: give --data FILE")

@@ -18,7 +18,7 @@ from ssm_bounds import evidence
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
-from ssm_bounds.bounds.values import DomainError, Gate, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Gate, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, exactly, simplest
 from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models, shifted
@@ -26,6 +26,7 @@ from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
 from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.sampling import OF_WORDS
 
 Inputs = Literal["ball", "vocabulary"]
 PROGRAMS = (
@@ -99,6 +100,7 @@ def ask(
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
+    draws: Draws = "iid",
     search: Search | None = None,
 ) -> Question:
     """What is asked of the model in ``path``, or of one that was read; every argument is an option of the command.
@@ -118,6 +120,7 @@ def ask(
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     _require_of_a_file(search or Search())
+    require(draws == "iid", f"{OF_WORDS}, that of a folder of Mamba blocks; leave it out")
     if search is not None and search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
     known_data = looked_at(data, test)

@@ -16,7 +16,6 @@ import numpy as np
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.ladder.occam import certify
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.word import OfWord, occam
 from ssm_bounds.bounds.values import DomainError, require
@@ -150,8 +149,7 @@ def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> 
     answers = [
         _answer(found, base, train) for found in SEARCHES[search.family](question, base, train, progress, search.budget)
     ]
-    delta, m = question.setting.delta, train.m
-    best = min(answers, key=lambda each: certify(each.word.nats(), each.counted, m, delta).float_upper())
+    best = min(answers, key=lambda each: _argument(question, each.word, base, each.counted).risk.float_upper())
     word, model, z, counted, found = best.word, best.model, best.z, best.counted, best.found
     if search.save is not None:
         folders.write(search.save, word, base, _record(question, word, z, counted))
@@ -198,14 +196,19 @@ def _rung(
     *,
     searched: bool = False,
 ) -> Rung:
-    delta = question.setting.delta
-    argument = OfWord(word, counted, question.setting.sample.m, delta, base.words, PROGRAM, remarks)
+    argument = _argument(question, word, base, counted, remarks)
     rests_on = () if base.sha256 is None else (Hypothesis.BASE,)
 
     def at(share: Fraction) -> Any:
         return replace(argument, delta=share).risk
 
     return Rung(occam(argument, rests_on, searched=searched), at, f"the word (sha256 {sha256[:8]}...)")
+
+
+def _argument(question: Inquiry, word: Word, base: Base, counted: int, remarks: tuple[str, ...] = ()) -> OfWord:
+    setting = question.setting
+    draws = question.sampling.draws
+    return OfWord(word, counted, setting.sample.m, setting.delta, base.words, PROGRAM, remarks, draws)
 
 
 def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:

@@ -113,6 +113,17 @@ if TYPE_CHECKING:
     "bitfit around a base, or all from scratch; the smaller bound counts.",
 )
 @click.option(
+    "--sampled-without-replacement",
+    is_flag=True,
+    help="Of a word: the training rows are a random sample without replacement of a fixed finite collection, over "
+    "which the error rate is then claimed, by kl (theory 8.5).",
+)
+@click.option(
+    "--stratified",
+    is_flag=True,
+    help="Of a word: a fixed number of training rows of each class was drawn; claimed under their proportions, by kl.",
+)
+@click.option(
     "--require",
     metavar="RISK",
     help="Exit with 1 unless the headline of every file is a risk of at most this, and CERTIFIED.",
@@ -145,6 +156,7 @@ def certify(
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
       ssm-bounds certify word/ --data data.npz                    # the same number, without a search
+      ssm-bounds certify stack/ --data data.npz --occam --sampled-without-replacement     # over a finite collection
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused. A
     word is a folder too: whatever is in it is decoded, run and counted anew.
@@ -204,6 +216,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save goes with one of --occam and --one-draw")
+    if options["sampled_without_replacement"] and options["stratified"]:
+        raise click.UsageError("--sampled-without-replacement and --stratified: rows are drawn in one way")
     if options["models_on_test"] is not None and options["models_on_test"] < count:
         raise click.UsageError(f"--models-on-test: at least the {count} models of this call")
 
@@ -215,7 +229,10 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
 
     names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "family")
     search = Search(**{name: options.pop(name) for name in names})
+    flags = {"without-replacement": "sampled_without_replacement", "stratified": "stratified"}
+    drawn = [draws for draws, flag in flags.items() if options.pop(flag)]
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
+    stated["draws"] = drawn[0] if drawn else "iid"
     if options["data"] is not None:
         stated |= {"data": Data(read_data(options["data"], options["test"])), "test": None}
     if len(paths) > 1:

@@ -207,7 +207,7 @@ class Row:
 def rows(certificate: Certificate) -> list[Row]:
     """The ladder, in order. A refused rung has no value; what it would be stands with the reason."""
     comparable = [rung for rung in certificate.rungs if rung.of_test and rung.refusal is None]
-    holdout = comparable[0] if comparable and certificate.question.shift is None else None
+    holdout = comparable[0] if comparable and certificate.question.one_law else None
     return [_row(rung, certificate, holdout) for rung in certificate.rungs]
 
 
