@@ -42,6 +42,7 @@ from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Progress
+from ssm_bounds.sampling import Sampling
 
 SCALED = (
     "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
@@ -92,6 +93,7 @@ def ask(
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
     draws: Draws = "iid",
+    groups: str | None = None,
     search: Search | None = None,
     **stated: Any,
 ) -> BlockQuestion:
@@ -102,7 +104,8 @@ def ask(
         tabled = in_tables(classifier)
     except DomainError as error:
         raise NotOneBlockError(f"{path}: nothing end to end is certified of it: {error}") from error
-    if draws != "iid":
+    known = looked_at(data, test, groups)
+    if not Sampling.of(draws, None if known is None else known.task).independent:
         raise NotOneBlockError(f"{path}: its bound by norms is for independent rows of one law")
     search = search or Search()
     coding = words.Coding.of(path, classifier, search)
@@ -112,7 +115,6 @@ def ask(
     automatic = margin == "auto"
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    known = looked_at(data, test)
     recorded = classifier.config.get("training") or {}
     facts = [
         evidence.number("m", m, count(recorded, "m"), None if known is None else known.task.train.m),

@@ -26,7 +26,7 @@ from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
 from ssm_bounds.models.tasks.task import Task
-from ssm_bounds.sampling import OF_WORDS
+from ssm_bounds.sampling import OF_WORDS, Sampling
 
 Inputs = Literal["ball", "vocabulary"]
 PROGRAMS = (
@@ -101,6 +101,7 @@ def ask(
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
     draws: Draws = "iid",
+    groups: str | None = None,
     search: Search | None = None,
 ) -> Question:
     """What is asked of the model in ``path``, or of one that was read; every argument is an option of the command.
@@ -120,10 +121,11 @@ def ask(
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     _require_of_a_file(search or Search())
-    require(draws == "iid", f"{OF_WORDS}, that of a folder of Mamba blocks; leave it out")
     if search is not None and search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
-    known_data = looked_at(data, test)
+    known_data = looked_at(data, test, groups)
+    sampling = Sampling.of(draws, None if known_data is None else known_data.task)
+    require(sampling.independent, f"{OF_WORDS}, that of a folder of Mamba blocks; leave it out")
     facts = [
         evidence.number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
         evidence.number("T", T, recorded.T, at_least=True),

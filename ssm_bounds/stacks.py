@@ -65,6 +65,7 @@ def ask(
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
     draws: Draws = "iid",
+    groups: str | None = None,
     search: Search | None = None,
     **stated: Any,
 ) -> StackQuestion:
@@ -76,8 +77,8 @@ def ask(
     require(margin != "auto", f"{path}: no bound of it has a margin; leave --margin auto out")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     coding = words.Coding.of(path, classifier, search)
-    known = looked_at(data, test)
-    sampling = Sampling(draws)
+    known = looked_at(data, test, groups)
+    sampling = Sampling.of(draws, None if known is None else known.task)
     require(coding is not None or sampling.independent, f"{path}: {OF_WORDS}; give --occam")
     nothing = why or f"{path}: nothing end to end is certified of it without rows"
     hint = "give --data FILE, with test rows for a hold-out, or with --occam to certify a word"

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -16,8 +15,10 @@ import numpy as np
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.gaps.wealth.groups import means
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.word import OfWord, occam
+from ssm_bounds.bounds.ladder.word_groups import OfGroups, occam_groups
 from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.inquiry import Given, Inquiry, Search
@@ -27,7 +28,7 @@ from ssm_bounds.models.mamba.base import BIAS, WEIGHT, Base
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.program.classifier import stack
-from ssm_bounds.models.program.evaluate import digest, errors
+from ssm_bounds.models.program.evaluate import digest, errors, right
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
@@ -140,7 +141,7 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
         remarks.append(f"the file records {told} errors and rows, this program counts {counted} on {task.train.m}")
     if saved.record.get("logits") != hashed:
         remarks.append("its logits are not those that the file records: other rows, or another config")
-    return _rung(question, saved.word, saved.base, counted, saved.classifier.sha256, tuple(remarks))
+    return _rung(question, task, saved.word, saved.base, z, saved.classifier.sha256, tuple(remarks))
 
 
 def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> Rung:
@@ -149,12 +150,12 @@ def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> 
     answers = [
         _answer(found, base, train) for found in SEARCHES[search.family](question, base, train, progress, search.budget)
     ]
-    best = min(answers, key=lambda each: _argument(question, each.word, base, each.counted).risk.float_upper())
-    word, model, z, counted, found = best.word, best.model, best.z, best.counted, best.found
+    best = min(answers, key=lambda each: _argument(question, task, each.word, base, each.z).risk.float_upper())
+    word, model, z, found = best.word, best.model, best.z, best.found
     if search.save is not None:
-        folders.write(search.save, word, base, _record(question, word, z, counted))
+        folders.write(search.save, word, base, _record(question, word, z, errors(z, train.y)))
     remarks = () if found.stopped is None else (found.stopped,)
-    return _rung(question, word, base, counted, model.sha256, remarks, searched=True)
+    return _rung(question, task, word, base, z, model.sha256, remarks, searched=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,14 +166,13 @@ class _Answer:
     word: Word
     model: Classifier
     z: np.ndarray
-    counted: int
 
 
 def _answer(found: Searched, base: Base, train: Split) -> _Answer:
     word = Word(found.family, found.integers, start=base.start)
     _, model = folders.model(word, base)
     z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
-    return _Answer(found, word, model, z, errors(z, train.y))
+    return _Answer(found, word, model, z)
 
 
 def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[str, Any]:
@@ -188,27 +188,34 @@ def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[
 
 def _rung(
     question: Inquiry,
+    task: Task,
     word: Word,
     base: Base,
-    counted: int,
+    z: np.ndarray,
     sha256: str,
     remarks: tuple[str, ...],
     *,
     searched: bool = False,
 ) -> Rung:
-    argument = _argument(question, word, base, counted, remarks)
+    argument = _argument(question, task, word, base, z, remarks)
     rests_on = () if base.sha256 is None else (Hypothesis.BASE,)
 
-    def at(share: Fraction) -> Any:
-        return replace(argument, delta=share).risk
+    rung = (
+        occam(argument, rests_on, searched=searched)
+        if isinstance(argument, OfWord)
+        else occam_groups(argument, rests_on, searched=searched)
+    )
+    return Rung(rung, lambda share: argument.at(share).risk, f"the word (sha256 {sha256[:8]}...)")
 
-    return Rung(occam(argument, rests_on, searched=searched), at, f"the word (sha256 {sha256[:8]}...)")
 
-
-def _argument(question: Inquiry, word: Word, base: Base, counted: int, remarks: tuple[str, ...] = ()) -> OfWord:
-    setting = question.setting
-    draws = question.sampling.draws
-    return OfWord(word, counted, setting.sample.m, setting.delta, base.words, PROGRAM, remarks, draws)
+def _argument(
+    question: Inquiry, task: Task, word: Word, base: Base, z: np.ndarray, remarks: tuple[str, ...] = ()
+) -> OfWord | OfGroups:
+    """What the answers on the training rows, or on their groups, bound."""
+    m, delta, draws = question.setting.sample.m, question.setting.delta, question.sampling.draws
+    wrong = ~right(z, task.train.y)
+    rows = OfWord(word, int(wrong.sum()), m, delta, base.words, PROGRAM, remarks, draws)
+    return rows if task.groups is None else OfGroups.of(rows, means(wrong.astype(np.int64), task.groups))
 
 
 def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:

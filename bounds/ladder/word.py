@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -31,15 +31,22 @@ class OfWord(Argument):
     remarks: tuple[str, ...] = ()
     draws: Draws = "iid"
 
+    def at(self, delta: Fraction) -> OfWord:
+        return replace(self, delta=delta)
+
     @property
     def risk(self) -> Enclosure:
         """Source: theory 8.1, 8.5."""
         return error_rate(self.errors, self.m, level(self.word.nats(), self.delta), self.draws)
 
     def sentence(self) -> str:
-        paid = f"{decimal_string(self.word.nats().upper, 3)} nats ({self.word.family} of {self.moved})"
         form = () if self.draws == "iid" else ("by kl: the binomial tail is for i.i.d. rows",)
-        return "; ".join((f"{self.errors} errors of the word's model on {self.m} rows, {paid}", *form, *self.remarks))
+        return "; ".join((self.counted(), *form))
+
+    def counted(self) -> str:
+        """The errors and the price, without the form of the bound."""
+        paid = f"{decimal_string(self.word.nats().upper, 3)} nats ({self.word.family} of {self.moved})"
+        return "; ".join((f"{self.errors} errors of the word's model on {self.m} rows, {paid}", *self.remarks))
 
     def record(self) -> Mapping[str, Any]:
         return {

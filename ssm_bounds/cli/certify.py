@@ -113,6 +113,12 @@ if TYPE_CHECKING:
     "bitfit around a base, or all from scratch; the smaller bound counts.",
 )
 @click.option(
+    "--groups",
+    metavar="NAME",
+    help="Of a word: the array (.npz) or column (.csv) of --data with the group of each training row: patient, author. "
+    "The unit is the group (theory 8.5).",
+)
+@click.option(
     "--sampled-without-replacement",
     is_flag=True,
     help="Of a word: the training rows are a random sample without replacement of a fixed finite collection, over "
@@ -157,6 +163,7 @@ def certify(
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
       ssm-bounds certify word/ --data data.npz                    # the same number, without a search
       ssm-bounds certify stack/ --data data.npz --occam --sampled-without-replacement     # over a finite collection
+      ssm-bounds certify stack/ --data data.npz --occam --groups patient      # the mean over patients
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused. A
     word is a folder too: whatever is in it is decoded, run and counted anew.
@@ -216,6 +223,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save goes with one of --occam and --one-draw")
+    if options["groups"] is not None and options["data"] is None:
+        raise click.UsageError("--groups NAME names an array or a column of --data FILE")
     if options["sampled_without_replacement"] and options["stratified"]:
         raise click.UsageError("--sampled-without-replacement and --stratified: rows are drawn in one way")
     if options["models_on_test"] is not None and options["models_on_test"] < count:
@@ -234,7 +243,8 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     stated["draws"] = drawn[0] if drawn else "iid"
     if options["data"] is not None:
-        stated |= {"data": Data(read_data(options["data"], options["test"])), "test": None}
+        known = Data(read_data(options["data"], options["test"], groups=options["groups"]))
+        stated |= {"data": known, "test": None, "groups": None}
     if len(paths) > 1:
         _keep_what_is_loaded()
     work = zip(paths, map(partial(_attempt, stated), paths), strict=True)

@@ -36,7 +36,8 @@ KINDS = {
     "gap": "the largest difference between risk and training risk over the class, on either side",
     "excess": "how far the error rate on new sequences may exceed the fraction of training sequences whose margin is "
     "at most g",
-    "risk": "the error rate on new sequences itself (of a rung with -kl: over the rows that its sentence names)",
+    "risk": "the error rate on new sequences itself (of occam-kl, holdout-kl and occam-groups: "
+    "the mean that their sentence names)",
     "loss": "the mean of a bounded loss on new sequences, in units of the loss: no error rate",
 }
 _OTHER = {
