@@ -38,7 +38,7 @@ class Search:
     """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
     each. ``save``: where the rounded or drawn model, or the word, goes. ``certify_loss``: the mean loss of the rounded
     model too. ``base``: the folder of the model that a word moves (None: the start of the seed), and ``family`` how
-    (auto: head)."""
+    (auto: head); ``base_data``: what that model was trained on, where its folder does not hold it."""
 
     occam: bool = False
     one_draw: bool = False
@@ -47,6 +47,7 @@ class Search:
     seed: int = 0
     save: Path | None = None
     base: Path | None = None
+    base_data: Path | None = None
     family: Family = "auto"
 
 

@@ -62,6 +62,7 @@ class Coding:
     def of(cls, path: Any, found: Classifier, search: Search) -> Coding | None:
         """Of a folder of a word, or where a word was asked for; else None. Raises: CheckpointError, DomainError."""
         require(search.base is None or search.occam or folders.is_word(path), "--base goes with --occam, or a word")
+        require(search.base_data is None or search.base is not None, "--base-data FILE goes with --base FOLDER")
         if folders.is_word(path):
             require(not search.occam, f"{path}: is a word already, which is certified as it is; leave --occam out")
             saved = folders.read(path, search.base)
@@ -105,18 +106,27 @@ def program(question: Inquiry, coding: Coding, progress: Progress) -> Rung:
 
 
 def given(search: Search, base: Base, task: Task) -> Given | None:
-    """What is known of a base that was given, from the rows that its folder says it was trained on."""
+    """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on.
+
+    Raises: DomainError, TaskError, OSError.
+    """
     if base.sha256 is None:
         return None
-    file = None if search.base is None else search.base / files.DATA
-    if file is None or not file.is_file():
+    file, held = None if search.base is None else search.base / files.DATA, "its folder"
+    if search.base_data is not None:
+        recorded = file is not None and file.is_file()
+        require(not recorded, f"{file}: is there and says what the base was trained on; leave --base-data out")
+        file, held = search.base_data, "--base-data"
+    elif file is None or not file.is_file():
         return Given(base.sha256)
     from ssm_bounds.data import read_data
 
     seen, own = read_data(file).train, task.train
     if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
-        return Given(base.sha256, refusal="the base was trained on these training rows: its folder holds them")
+        return Given(base.sha256, refusal=f"the base was trained on these training rows: {held} holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
+        shapes = f"rows of shape {seen.x.shape[1:]} are compared with none of {own.x.shape[1:]}"
+        require(search.base_data is None, f"{file}: {shapes}; pad both to one length")
         return Given(base.sha256)
     theirs, ours = Hashed.of(seen), Hashed.of(own)
     known = set(theirs.rows)
@@ -125,10 +135,10 @@ def given(search: Search, base: Base, task: Task) -> Given | None:
     if found is not None and found.excess:
         return Given(
             base.sha256,
-            refusal=f"the base was trained on these rows: its folder holds {shared} of the {own.m}, more than random "
+            refusal=f"the base was trained on these rows: {held} holds {shared} of the {own.m}, more than random "
             "re-splits of both sets share",
         )
-    return Given(base.sha256, f" ({shared} of the {own.m} training rows are among those that its folder holds)")
+    return Given(base.sha256, f" ({shared} of the {own.m} training rows are among those that {held} holds)")
 
 
 def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:

@@ -105,6 +105,12 @@ if TYPE_CHECKING:
     "also to certify such a word. Default: the start of the folder's seed.",
 )
 @click.option(
+    "--base-data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What --base was trained on, where its folder has no train.npz: rows that are training rows too are counted.",
+)
+@click.option(
     "--family",
     type=click.Choice(["auto", "head", "bitfit", "full"]),
     default="auto",
@@ -236,7 +242,7 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     from ssm_bounds.data import Data, read_data
     from ssm_bounds.inquiry import Search
 
-    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "family")
+    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "base_data", "family")
     search = Search(**{name: options.pop(name) for name in names})
     flags = {"without-replacement": "sampled_without_replacement", "stratified": "stratified"}
     drawn = [draws for draws, flag in flags.items() if options.pop(flag)]
