@@ -76,8 +76,9 @@ class Trivial:
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
     """The answer. ``rungs``: each by itself at delta. ``claims``: those compared for the headline, each at its share;
-    ``compared``: their number, fixed by the options before any verdict. ``apart``: mean losses, each by itself at
-    delta: they are no error rates, and are compared with nothing. ``setting``: with the margin that was chosen.
+    ``compared``: their number, fixed by the options before any verdict. ``apart``: mean losses, and differences to a
+    base, each by itself at delta: they are no error rates, and are compared with nothing. ``setting``: with the margin
+    that was chosen.
     """
 
     question: Inquiry
@@ -212,7 +213,9 @@ def _headline(question: Inquiry, claim: Claim, number: int) -> Headline:
 
 
 def _vacuous(claim: Claim) -> str:
-    bounded = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", "loss": "mean loss"}[claim.kind]
+    bounded = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", "loss": "mean loss"}.get(
+        claim.kind, claim.kind
+    )
     return (
         f"the smallest {bounded} that can be claimed is {decimal_string(claim.value.upper)}, and none exceeds "
         f"{float(claim.rung.ceiling):g}"
@@ -246,6 +249,8 @@ def sentence(question: Inquiry, claim: Claim) -> str:
             f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its {question.margins} "
             f"that are at most {float(setting.margin)!r} by at most {value}"
         )
+    elif claim.kind == "difference":
+        text = f"{question.sampling.risk(claim.subject)} {_beside(question, claim.value)}"
     elif claim.kind == "loss":
         text = f"the mean {setting.loss.words} of {claim.subject} on new rows {where} is at most {value}"
     else:
@@ -255,6 +260,17 @@ def sentence(question: Inquiry, claim: Claim) -> str:
         text += f" ({question.models} models share the test rows, each at delta over their number)"
     conditions = "".join(f"{', and' if i else ','} if {each}" for i, each in enumerate(claim.rung.conditions))
     return f"{start}, {text}{conditions}."
+
+
+def _beside(question: Inquiry, value: Enclosure) -> str:
+    """How far it is above that of the base, or certainly below."""
+    if question.base is None:
+        raise ValueError("a difference is to a base, and the question knows of none")
+    base = f"that of the base (sha256 {question.base.sha256[:8]}..., with its own head, by the same program)"
+    shown = decimal_string(value.upper)
+    if value.upper < 0:
+        return f"is below {base} by at least {shown.removeprefix('-')}"
+    return f"exceeds {base} by at most {shown}"
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from ssm_bounds.bounds.ladder.telescope import Block, Family
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
+from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
 from ssm_bounds.inquiry import DELTA, STANDING, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
@@ -49,8 +49,8 @@ SCALED = (
     "radius and the mean loss are those before it (theory M5.2)"
 )
 OTHERS = (
-    f"for every rung but occam, which is about the program {words.PROGRAM}, the hold-out too: the program that is used "
-    "computes the real-arithmetic model"
+    f"for every rung but occam and occam-paired, which are about the program {words.PROGRAM}, the hold-out too: the "
+    "program that is used computes the real-arithmetic model"
 )
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
@@ -214,7 +214,7 @@ def answered(question: BlockQuestion, progress: Progress) -> Answered:
         yield pac_bayes(question.family, Fraction(setting.margin), setting.sample.m, share, margins)
 
     programs = ran(question, tested, progress)
-    return Answered(question, tuple(at(setting.delta)), 1, at, programs, len(programs), scored, tested)
+    return Answered(question, tuple(at(setting.delta)), 1, at, programs, claiming(programs), scored, tested)
 
 
 def _splits(task: Task | None) -> tuple[Split | None, Split | None]:

@@ -22,7 +22,7 @@ from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
+from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
 from ssm_bounds.inquiry import DELTA, FIXED, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Mamba1
@@ -139,7 +139,7 @@ def answered(question: StackQuestion, progress: Progress) -> Answered:
     def at(share: Fraction) -> Iterator[Rung]:
         return iter(())
 
-    return Answered(question, (), 0, at, programs, len(programs), train, test)
+    return Answered(question, (), 0, at, programs, claiming(programs), train, test)
 
 
 def tally(classifier: Classifier, split: Split, setting: Setting) -> Tally:

@@ -19,6 +19,7 @@ from ssm_bounds.bounds.gaps.wealth.groups import means
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.word import OfWord, occam
 from ssm_bounds.bounds.ladder.word_groups import OfGroups, occam_groups
+from ssm_bounds.bounds.ladder.word_paired import Paired, occam_paired
 from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.inquiry import Given, Inquiry, Search
@@ -28,7 +29,7 @@ from ssm_bounds.models.mamba.base import BIAS, WEIGHT, Base
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.program.classifier import stack
-from ssm_bounds.models.program.evaluate import digest, errors, right
+from ssm_bounds.models.program.evaluate import beaten, digest, errors, right
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
@@ -95,8 +96,9 @@ def run(model: Classifier, data: Split) -> np.ndarray:
     return headed(program.head, pooled(program, data.x, lengths(data.x, model.pad)))
 
 
-def program(question: Inquiry, coding: Coding, progress: Progress) -> Rung:
-    """The rung of the word: read, or searched for. Raises: DomainError, CheckpointError, OSError."""
+def programs(question: Inquiry, coding: Coding, progress: Progress) -> tuple[Rung, ...]:
+    """The rung of the word, read or searched for; and around a base with a head for as many outputs what the word does
+    better or worse. Raises: DomainError, CheckpointError, OSError."""
     task = question.task
     if task is None:
         raise DomainError("a word is certified on its training rows: give --data FILE")
@@ -141,7 +143,7 @@ def given(search: Search, base: Base, task: Task) -> Given | None:
     return Given(base.sha256, f" ({shared} of the {own.m} training rows are among those that {held} holds)")
 
 
-def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
+def _read(question: Inquiry, saved: folders.Saved, task: Task) -> tuple[Rung, ...]:
     z = run(saved.classifier, task.train)
     counted, hashed = errors(z, task.train.y), digest(z)
     remarks = []
@@ -151,10 +153,10 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
         remarks.append(f"the file records {told} errors and rows, this program counts {counted} on {task.train.m}")
     if saved.record.get("logits") != hashed:
         remarks.append("its logits are not those that the file records: other rows, or another config")
-    return _rung(question, task, saved.word, saved.base, z, saved.classifier.sha256, tuple(remarks))
+    return _rungs(question, task, saved.word, saved.base, z, saved.classifier.sha256, tuple(remarks))
 
 
-def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> Rung:
+def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> tuple[Rung, ...]:
     search, train = question.search, task.train
     require_exact()
     answers = [
@@ -165,7 +167,7 @@ def _searched(question: Inquiry, base: Base, task: Task, progress: Progress) -> 
     if search.save is not None:
         folders.write(search.save, word, base, _record(question, word, z, errors(z, train.y)))
     remarks = () if found.stopped is None else (found.stopped,)
-    return _rung(question, task, word, base, z, model.sha256, remarks, searched=True)
+    return _rungs(question, task, word, base, z, model.sha256, remarks, searched=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,7 +198,7 @@ def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[
     }
 
 
-def _rung(
+def _rungs(
     question: Inquiry,
     task: Task,
     word: Word,
@@ -206,7 +208,7 @@ def _rung(
     remarks: tuple[str, ...],
     *,
     searched: bool = False,
-) -> Rung:
+) -> tuple[Rung, ...]:
     argument = _argument(question, task, word, base, z, remarks)
     rests_on = () if base.sha256 is None else (Hypothesis.BASE,)
 
@@ -215,7 +217,13 @@ def _rung(
         if isinstance(argument, OfWord)
         else occam_groups(argument, rests_on, searched=searched)
     )
-    return Rung(rung, lambda share: argument.at(share).risk, f"the word (sha256 {sha256[:8]}...)")
+    subject = f"the word (sha256 {sha256[:8]}...)"
+    own = Rung(rung, lambda share: argument.at(share).risk, subject)
+    pair = _paired(task, base, argument if isinstance(argument, OfWord) else argument.rows, z)
+    if pair is None:
+        return (own,)
+    beside = occam_paired(pair, rests_on, searched=searched)
+    return own, Rung(beside, lambda share: pair.at(share).found.value, subject)
 
 
 def _argument(
@@ -226,6 +234,17 @@ def _argument(
     wrong = ~right(z, task.train.y)
     rows = OfWord(word, int(wrong.sum()), m, delta, base.words, PROGRAM, remarks, draws)
     return rows if task.groups is None else OfGroups.of(rows, means(wrong.astype(np.int64), task.groups))
+
+
+def _paired(task: Task, base: Base, rows: OfWord, z: np.ndarray) -> Paired | None:
+    """The word's answers beside those of the base with its own head, where that has as many outputs."""
+    train = task.train
+    if base.own is None or max(len(base.own.score), 2) != z.shape[1]:
+        return None
+    wrong, theirs = ~right(z, train.y), beaten(run(base.own, train), train.y)
+    differences = wrong.astype(np.int64) - theirs
+    losses = differences.astype(np.float64) if task.groups is None else means(differences, task.groups)
+    return Paired.of(rows, losses, int((wrong & ~theirs).sum()), int((theirs & ~wrong).sum()))
 
 
 def _head(question: Inquiry, base: Base, train: Split, progress: Progress, budget: float) -> list[Searched]:

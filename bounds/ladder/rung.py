@@ -23,7 +23,7 @@ from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.bounds.values import Sample, Scalar, require
 
 Embedding = Literal["fixed", "trained", "none"]
-Kind = Literal["gap", "excess", "risk", "loss"]
+Kind = Literal["gap", "excess", "risk", "loss", "difference"]
 
 
 class Verdict(StrEnum):
@@ -111,7 +111,7 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One bound. ``value.upper`` is the number, at the delta that it was asked for; ``kind``: gap (of the loss), excess
-    over emp_g, risk, or the mean loss on new rows. ``argument``: how it came about.
+    over emp_g, risk, the mean loss on new rows, or the difference of two risks. ``argument``: how it came about.
 
     ``rests_on``: its hypotheses; ``conditions`` those of them that nobody can check, in words, and ``refusal`` why the
     value claims nothing (None: it claims something). ``risk``: for a bound of the excess with the training data at

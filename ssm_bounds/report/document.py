@@ -22,6 +22,7 @@ from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.report.constants import constants, of_model
 
 SCHEMA = 2
+_LABELS = {"loss": "mean loss", "difference": "beside base"}
 _APART = "By itself at delta: that it holds together with the headline is not claimed."
 
 
@@ -245,7 +246,7 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
             ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
         )
     lines += [
-        ("mean loss", f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
+        (_LABELS[claim.kind], f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
         for claim in certificate.apart
     ]
     for name, tally in (("train", certificate.train), ("test", certificate.test)):

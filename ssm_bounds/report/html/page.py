@@ -39,6 +39,7 @@ KINDS = {
     "risk": "the error rate on new sequences itself (of occam-kl, holdout-kl and occam-groups: "
     "the mean that their sentence names)",
     "loss": "the mean of a bounded loss on new sequences, in units of the loss: no error rate",
+    "difference": "the error rate on new sequences less that of the base with its own head, which may be below 0",
 }
 _OTHER = {
     "M_Delta": ("M", "largest gate of the class and its inputs"),

@@ -19,6 +19,7 @@ _MARKERS = {
     "excess": ("s", COLOURS[1]),
     "risk": ("D", COLOURS[2]),
     "loss": ("^", COLOURS[3]),
+    "difference": ("v", COLOURS[4]),
 }
 _WIDEST = 1e9
 
