@@ -23,9 +23,10 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
 
     A file holds a model of the paper; a folder with a config a classifier of Mamba blocks, or a word. What can be
     stated has the names of the options of ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding,
-    gate, convention, input_bound, data, test, models_on_test, and ``search``, a :class:`ssm_bounds.Search`. What is
-    left out comes from the data or the file. Raises: ValueError (a contradiction, something missing, something that
-    this model has not, a file that cannot be read), OSError.
+    gate, convention, input_bound, data, test, models_on_test, and ``search``, a :class:`ssm_bounds.Search`; and
+    ``draws`` of the training rows: "iid", "stratified" or "without-replacement"; ``groups``: the array of the data that
+    holds the group of each. What is left out comes from the data or the file. Raises: ValueError (a contradiction,
+    something missing, something that this model has not, a file that cannot be read), OSError.
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
         return _classifier(Path(path), stated)
@@ -64,6 +65,7 @@ def ask_each(
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int | None = None,
+    groups: str | None = None,
     **stated: Any,
 ) -> list[Inquiry]:
     """The same about several models, which share the delta of one test set: it is read once, and each hold-out is at
@@ -71,5 +73,7 @@ def ask_each(
     """
     number = len(paths) if models_on_test is None else models_on_test
     require(number >= len(paths), f"--models-on-test {number}: fewer than the {len(paths)} models of this call")
-    known_data = looked_at(data, test)
+    if data is None and test is not None:  # fresh text, or an error that says what is missing
+        stated["test"] = test
+    known_data = None if data is None else looked_at(data, test, groups)
     return [ask(path, data=known_data, models_on_test=number, **stated) for path in paths]

@@ -28,8 +28,8 @@ _BOUNDED = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", 
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
     """What one rung claims at its share of delta. ``subject``: whom the sentence is about; ``over``: what its
-    probability is over besides the rows; ``elsewhere``: the claim is about a distribution that is known not to be that
-    of the training rows, so that it is not compared with the others.
+    probability is over besides the rows; ``elsewhere``: the claim is about another mean than that of the training
+    rows, so that it is not compared with the others.
     """
 
     rung: Rung
@@ -78,8 +78,9 @@ class Trivial:
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
     """The answer. ``rungs``: each by itself at delta. ``claims``: those compared for the headline, each at its share;
-    ``compared``: their number, fixed by the options before any verdict. ``apart``: mean losses, each by itself at
-    delta: they are no error rates, and are compared with nothing. ``setting``: with the margin that was chosen.
+    ``compared``: their number, fixed by the options before any verdict. ``apart``: mean losses, and differences to a
+    base, each by itself at delta: they are no error rates, and are compared with nothing. ``setting``: with the margin
+    that was chosen.
     """
 
     question: Inquiry
@@ -123,7 +124,8 @@ class Certificate:
             return "the headline is no risk: give --data"
         if not any(line.meets(level) for line in lines):
             values = ", ".join(decimal_string(line.value.upper) for line in lines if line.value is not None)
-            return f"the smallest risk that can be claimed is {values}, above {float(level):g}"
+            what = "risk" if self.headline.kind == "risk" else "bound in bits"
+            return f"the smallest {what} that can be claimed is {values}, above {float(level):g}"
         if self.headline.verdict is Verdict.CONDITIONAL and not accept_conditions:
             return f"it is claimed under conditions (--accept-conditions): {'; '.join(self.headline.conditions)}"
         return None
@@ -172,7 +174,7 @@ def _claims(found: Answered) -> tuple[int, tuple[Claim, ...]]:
     for program in risks:
         own = share / question.models if program.each_model else share
         rung = question.resolved(program.rung)
-        elsewhere = rung.of_test and question.shift is not None
+        elsewhere = rung.of_test and not question.one_law
         claims.append(Claim(rung, rung.kind, program.at(own), own, program.subject, program.over, elsewhere))
     return number, tuple(claims)
 
@@ -247,17 +249,31 @@ def sentence(question: Inquiry, claim: Claim) -> str:
             f"the error rate of {claim.subject} on new rows {where} exceeds the fraction of its {question.margins} "
             f"that are at most {float(setting.margin or 0)!r} by at most {value}"
         )
-    elif claim.kind in ("bits", "difference"):
+    elif claim.kind == "bits" or (claim.kind == "difference" and question.task is None):
         bounded = question.in_bits(claim.kind, claim.subject, of_test=tested)
         text = f"{bounded}, is at most {value}".replace(",,", ",")
+    elif claim.kind == "difference":
+        text = f"{question.sampling.risk(claim.subject)} {_beside(question, claim.value)}"
     elif claim.kind == "loss":
         text = f"the mean {setting.loss.words} of {claim.subject} on new rows {where} is at most {value}"
     else:
-        text = f"the error rate of {claim.subject} on new rows {where} is at most {value}"
+        mean = question.sampling.tested if tested else question.sampling.risk
+        text = f"{mean(claim.subject)} is at most {value}"
     if question.models > 1 and tested:
         text += f" ({question.models} models share the test rows, each at delta over their number)"
     conditions = "".join(f"{', and' if i else ','} if {each}" for i, each in enumerate(claim.rung.conditions))
     return f"{start}, {text}{conditions}."
+
+
+def _beside(question: Inquiry, value: Enclosure) -> str:
+    """How far it is above that of the base, or certainly below."""
+    if question.base is None:
+        raise ValueError("a difference is to a base, and the question knows of none")
+    base = f"that of the base (sha256 {question.base.sha256[:8]}..., with its own head, by the same program)"
+    shown = decimal_string(value.upper)
+    if value.upper < 0:
+        return f"is below {base} by at least {shown.removeprefix('-')}"
+    return f"exceeds {base} by at most {shown}"
 
 
 def _listed(parts: Sequence[str]) -> str:

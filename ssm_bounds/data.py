@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssm_bounds.bounds.values import require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.rows import Hashed, RowFacts, counted, hashed_facts, padding_question
@@ -64,13 +65,22 @@ class Data:
         return (counted(self.rows),) if self.padding is None else (counted(self.rows), self.padding)
 
 
-def looked_at(data: str | os.PathLike[str] | Task | Data | None, test: str | os.PathLike[str] | None) -> Data | None:
+def looked_at(
+    data: str | os.PathLike[str] | Task | Data | None,
+    test: str | os.PathLike[str] | None,
+    groups: str | None = None,
+) -> Data | None:
     """The data as they were given: files, a task, or what was looked at before. Raises: as :func:`read_data`."""
+    read = data is None or isinstance(data, Data | Task)
+    require(groups is None or not read, "--groups NAME goes with --data FILE: it names an array or a column of it")
     if data is None or isinstance(data, Data):
         return data
-    return Data(data if isinstance(data, Task) else read_data(data, test))
+    return Data(data if isinstance(data, Task) else read_data(data, test, groups=groups))
 
 
-def read_data(data: str | os.PathLike[str], test: str | os.PathLike[str] | None = None) -> Task:
-    """The data of several questions, read once. Raises: ValueError naming the file, OSError."""
-    return read_task(Path(data), None if test is None else Path(test))
+def read_data(
+    data: str | os.PathLike[str], test: str | os.PathLike[str] | None = None, *, groups: str | None = None
+) -> Task:
+    """The data of several questions, read once. ``groups``: the array or the column that holds the group of each
+    training row. Raises: ValueError naming the file, OSError."""
+    return read_task(Path(data), None if test is None else Path(test), groups=groups)

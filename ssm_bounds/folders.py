@@ -60,8 +60,13 @@ class OfFolder(Inquiry):
 
 def ran(question: OfFolder, test: Tally | None, progress: Progress) -> tuple[Program, ...]:
     """The rungs about a program: a word where one was asked for, and with test rows a hold-out."""
-    found = [] if question.coding is None else [words.program(question, question.coding, progress)]
-    return tuple(found) if test is None else (*found, held_out(question, test))
+    found = () if question.coding is None else words.programs(question, question.coding, progress)
+    return found if test is None else (*found, held_out(question, test))
+
+
+def claiming(programs: tuple[Program, ...]) -> int:
+    """How many of them claim a risk: a word, and a hold-out."""
+    return sum(program.rung.kind == "risk" for program in programs)
 
 
 def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:

@@ -17,18 +17,19 @@ from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Kind, Rung, Verdict
 from ssm_bounds.bounds.values import Sample, Scalar, require
 from ssm_bounds.evidence import Evidence, Fact
-from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, RowFacts, refusal
+from ssm_bounds.models.tasks.rows import RowFacts, refusal
 from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.sampling import IID, Sampling
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
 Family = Literal["auto", "head", "bitfit", "lora", "full"]
 """What of a classifier of Mamba blocks is coded in a word."""
 
-STANDING = (
-    "the m training rows are independent and identically distributed, from the distribution whose risk is claimed",
-    "loss, margin rule, delta, T, d, N, k, V, inputs, architecture, code family and flags were fixed before the data",
+FIXED = (
+    "loss, margin rule, delta, T, d, N, k, V, inputs, architecture, code family and flags were fixed before the data"
 )
+STANDING = (IID.standing, FIXED)
 """What every certificate assumes, whatever its verdict; each kind of model adds what it has to say of programs."""
 
 
@@ -37,7 +38,7 @@ class Search:
     """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
     each. ``save``: where the rounded or drawn model, or the word, goes. ``certify_loss``: the mean loss of the rounded
     model too. ``base``: the folder of the model that a word moves (None: the start of the seed), and ``family`` how
-    (auto: head)."""
+    (auto: head); ``base_data``: what that model was trained on, where its folder does not hold it."""
 
     occam: bool = False
     one_draw: bool = False
@@ -46,6 +47,7 @@ class Search:
     seed: int = 0
     save: Path | None = None
     base: Path | None = None
+    base_data: Path | None = None
     family: Family = "auto"
 
 
@@ -91,7 +93,7 @@ class Terms(Protocol):
 class Inquiry:
     """What is asked of one model, complete. ``models``: how many models in all meet the test rows. ``notes``: remarks
     that belong beside the claim. ``automatic``: the margin is chosen with the data. ``base``: what a word moves, where
-    it was given."""
+    it was given. ``sampling``: how the training rows were drawn."""
 
     checkpoint: Model
     setting: Terms
@@ -104,6 +106,7 @@ class Inquiry:
     shift: str | None = None
     notes: tuple[str, ...] = ()
     base: Given | None = None
+    sampling: Sampling = IID
 
     def evidence(self, name: str) -> Evidence:
         return next(fact.evidence for fact in self.facts if fact.name == name)
@@ -112,6 +115,11 @@ class Inquiry:
     def standing(self) -> tuple[str, ...]:
         """What is assumed, whatever the verdict."""
         return STANDING
+
+    @property
+    def one_law(self) -> bool:
+        """Whether training and test rows bound one and the same error rate, for all that is known."""
+        return self.shift is None and self.sampling.independent
 
     @property
     def named(self) -> str:
@@ -127,7 +135,7 @@ class Inquiry:
     def drawn(self) -> tuple[str, ...]:
         """What the probability of a claim is over."""
         task = self.task
-        rows = (f"the {self.setting.sample.m} training rows",)
+        rows = (self.sampling.over(self.setting.sample.m),)
         return rows if task is None or task.test is None else (*rows, f"the {task.test.m} test rows")
 
     def in_bits(self, kind: Kind, subject: str, *, of_test: bool) -> str:
@@ -148,11 +156,11 @@ class Inquiry:
                 if task.padded:
                     found.append(f"the length to which rows are padded, {task.train.T}, was fixed before the data")
                 if self.rows is not None and self.rows.repeated:
-                    found.append(INDEPENDENT_REPEATS)
+                    found.append(self.sampling.repeats)
                 return tuple(found)
             case Hypothesis.TEST:
                 alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
-                return (f"the test rows are fresh, independent and met by {alone}",)
+                return (self.sampling.fresh(alone),)
             case Hypothesis.BASE:
                 if self.base is None:
                     raise ValueError("a bound rests on a base, and the question knows of none")
@@ -163,6 +171,8 @@ class Inquiry:
 
     def refusal(self, hypothesis: Hypothesis) -> str | None:
         """What shows that ``hypothesis`` is false; None where nothing does."""
+        if hypothesis is Hypothesis.TEST and self.sampling.no_holdout is not None:
+            return self.sampling.no_holdout
         if hypothesis is Hypothesis.TEST and self.rows is not None:
             return refusal(self.rows)
         if hypothesis is Hypothesis.BASE and self.base is not None:

@@ -6,7 +6,7 @@ Source: theory 8.5 to 8.7, 8.10 to 8.15. What a search finds is priced, decoded 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,21 +20,24 @@ from ssm_bounds.bounds.codes.word import LENGTHS
 from ssm_bounds.bounds.gaps.losses import CodeLength
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Kind, Rung
 from ssm_bounds.bounds.ladder.text import Per
-from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.evidence import Evidence, Fact, exactly
 from ssm_bounds.folders import File, count, require_stated
 from ssm_bounds.inquiry import DELTA, Given, Inquiry, Search, require_models
 from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.files.tensors import read_json
+from ssm_bounds.models.files.word import TOKENIZER, WORD, is_word
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Mamba1
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.tasks.documents import LONGEST, Documents, read_documents
-from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, Hashed, hashed_facts
+from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, Hashed, RowFacts, hashed_facts
 from ssm_bounds.models.tasks.symbols import NAME, English, Symbols, Tokenizer
 from ssm_bounds.models.tasks.task import Split
 from ssm_bounds.programs import Progress
 
-TOKENIZER = "tokenizer.json"
+_MOST = 1 << 26
+"""Logits of one document."""
 
 ALWAYS = (
     "symbols, their number, T, delta, architecture, code family, the smoothings and bets on offer, and what is bounded "
@@ -64,7 +67,8 @@ class TextSetting:
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LanguageQuestion(Inquiry):
     """What is asked of a language model. ``length``: T where no file and no person fixed it before the text, so that a
-    word pays for it. ``fresh``: documents that the model has not met."""
+    word pays for it. ``fresh``: documents that the model has not met, and ``met`` where its file says that it was
+    trained on them. ``tokenizer``: the file of the symbols, if they are of one."""
 
     checkpoint: File
     setting: TextSetting
@@ -74,6 +78,8 @@ class LanguageQuestion(Inquiry):
     coding: words.Coding | None = None
     fresh: Documents | None = None
     length: int | None = None
+    tokenizer: Path | None = None
+    met: bool = False
 
     @property
     def standing(self) -> tuple[str, ...]:
@@ -90,13 +96,23 @@ class LanguageQuestion(Inquiry):
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         if hypothesis is Hypothesis.ROWS:
             repeated = self.per != "token" and self.rows is not None and self.rows.repeated
-            return (INDEPENDENT_REPEATS,) if repeated else ()
+            found = (INDEPENDENT_REPEATS,) if repeated else ()
+            if self.tokenizer is None:
+                return found
+            symbols = next(str(fact.value) for fact in self.facts if fact.name == "symbols")
+            return (*found, f"the tokenizer (sha256 {symbols[:8]}...) was fixed before the text")
         if hypothesis is Hypothesis.TEST:
             alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
-            return (f"the fresh documents were met by {alone}, after it was trained",)
+            drawn = "" if self.per == "token" else "are independent draws and "
+            return (f"the fresh documents {drawn}were met by {alone}, after it was trained",)
         if hypothesis is Hypothesis.PROGRAM:
             return tuple(f"{line} (its config does not say it)" for line in self.classifier.assumed)
         return Inquiry.conditions(self, hypothesis)
+
+    def refusal(self, hypothesis: Hypothesis) -> str | None:
+        if hypothesis is Hypothesis.TEST and self.met:
+            return "the model was trained on the fresh text: its config records the SHA-256"
+        return Inquiry.refusal(self, hypothesis)
 
     def in_bits(self, kind: Kind, subject: str, *, of_test: bool) -> str:
         text = "fresh text" if of_test else "text"
@@ -128,6 +144,7 @@ def ask(
     delta: Scalar | str = DELTA,
     margin: Scalar | str = 1,
     data: Any = None,
+    draws: Draws = "iid",
     models_on_test: int = 1,
     search: Search | None = None,
     **stated: Any,
@@ -139,6 +156,9 @@ def ask(
     search = search or Search()
     given = stated | {"m": m, "margin": None if margin in (1, "1") else margin}
     require_stated(path, search, given)
+    require(
+        draws == "iid", f"{path}: documents are draws of one law, or a random sample, as they are: leave {draws} out"
+    )
     require(data is None, f"{path}: is a language model: give --text FILE in the place of --data")
     coding = words.Coding.of(path, classifier, search)
     if text is None:
@@ -151,16 +171,24 @@ def ask(
     model = classifier if coding is None or coding.saved is None else coding.saved.classifier
     stack(model)  # is there such a program?
     symbols = symbols_of(path, classifier, coding)
-    recorded = classifier.config.get("training") or {}
+    V = len(classifier.score)
+    require(symbols.size <= V, f"{path}: its symbols go up to {symbols.size - 1}, and the model has {V} of them")
+    training = classifier.config.get("training")
+    recorded = training if isinstance(training, dict) else {}
     known, length = _length(T, count(recorded, "T"), coding)
-    documents = text if isinstance(text, Documents) else read_documents(Path(text), symbols, known)
+    documents = _read(text, symbols, known)
     if known is None:
         require(coding is not None, f"{path}: records no T, to which documents are cut: give --T")
         length = next(each for each in LENGTHS if each >= documents.T)
         documents = replace(documents, T=length)
-    fresh = test if isinstance(test, Documents) or test is None else read_documents(Path(test), symbols, documents.T)
-    V = len(classifier.score)
-    require(documents.V <= V, f"{documents.source}: has symbols up to {documents.V - 1}, the model {V} of them")
+    fresh = None if test is None else _read(test, symbols, documents.T)
+    for each in (documents, *(() if fresh is None else (fresh,))):
+        held = V * each.y.shape[1]
+        require(
+            held <= _MOST, f"{each.source}: a document of {each.y.shape[1]} of {V} symbols is too long; cut it (--T)"
+        )
+    train, tested = _rows(documents, fresh)
+    rows = hashed_facts(Hashed.of(train), None if tested is None else Hashed.of(tested))
     how = Evidence.STATED if T is not None else Evidence.RECORDED if length is None else Evidence.CHECKED
     facts = (
         Fact("T", documents.T, how),
@@ -170,6 +198,7 @@ def ask(
         Fact("symbols of the text, ends included", documents.n, Evidence.CHECKED),
         Fact("documents cut", documents.cut, Evidence.CHECKED),
         Fact("distinct documents", documents.distinct, Evidence.CHECKED),
+        *_of_fresh(fresh, rows),
         *words.facts(coding),
     )
     w = classifier.layers[0].mixer
@@ -187,7 +216,9 @@ def ask(
         coding=coding,
         documents=documents,
         fresh=fresh,
-        rows=hashed_facts(Hashed.of(_rows(documents)), None if fresh is None else Hashed.of(_rows(fresh))),
+        rows=rows,
+        tokenizer=symbols.path if isinstance(symbols, Tokenizer) else None,
+        met=fresh is not None and bool(fresh.sha256) and recorded.get("sha256") == fresh.sha256,
         per=per or "token",
         length=length,
         facts=facts,
@@ -199,31 +230,60 @@ def ask(
 
 
 def symbols_of(path: Path, classifier: Classifier, coding: words.Coding | None = None) -> Symbols:
-    """What turns a text into the tokens of this model: a tokenizer file in its folder, or in that of its base, or the
-    list that its config names. Raises: DomainError, TaskError."""
-    for folder in (path, None if coding is None else coding.folder):
-        if folder is not None and (folder / TOKENIZER).is_file():
-            end = classifier.config.get("eos_token_id")
-            if type(end) is not int:
-                raise DomainError(f"{path}: its config names no eos_token_id, which ends documents")
-            return Tokenizer(folder / TOKENIZER, end)
-    said = classifier.symbols
-    if said != NAME:
+    """What turns a text into the tokens of this model, or of its base where it has one: a tokenizer file in the folder,
+    or the list that the config names. Raises: DomainError, TaskError."""
+    folder, config = path, classifier.config
+    if coding is not None and coding.folder is not None:
+        folder, config = coding.folder, coding.base.config
+    found = _symbols_in(folder, config)
+    if folder != path and not is_word(path):
+        own = _symbols_in(path, classifier.config) if (path / TOKENIZER).is_file() or classifier.symbols else found
+        same = own.name == found.name and own.end == found.end
+        require(same, f"{path}: has other symbols than its base, {folder}: a text would be read in two ways")
+    said = None if coding is None or coding.saved is None else coding.saved.record.get("symbols_of")
+    require(said in (None, found.name), f"{path}: records symbols {str(said)[:8]}, and those of {folder} are others")
+    return found
+
+
+def _symbols_in(folder: Path, config: Mapping[str, Any]) -> Symbols:
+    if (folder / TOKENIZER).is_file():
+        end = config.get("eos_token_id")
+        if type(end) is not int:
+            raise DomainError(f"{folder}: its config names no eos_token_id, which ends documents")
+        return Tokenizer(folder / TOKENIZER, end)
+    if config.get("symbols") != NAME:
         raise DomainError(
-            f"{path}: no text can be read for it: it has no {TOKENIZER}, and its config no known 'symbols' ({NAME})"
+            f"{folder}: no text can be read for it: it has no {TOKENIZER}, and its config no known 'symbols' ({NAME})"
         )
     return English()
+
+
+def _read(text: str | os.PathLike[str] | Documents, symbols: Symbols, T: int | None) -> Documents:
+    if not isinstance(text, Documents):
+        return read_documents(Path(text), symbols, T)
+    fits = text.symbols == symbols.name and T in (None, text.T)
+    require(fits, f"{text.source}: documents of {text.symbols} cut to {text.T}, expected {symbols.name} and {T}")
+    return text
+
+
+def _of_fresh(fresh: Documents | None, rows: RowFacts) -> tuple[Fact, ...]:
+    if fresh is None or rows.shared is None:
+        return ()
+    counts = {"fresh documents": fresh.m, "distinct fresh documents": fresh.distinct, "in both": rows.shared.observed}
+    return tuple(Fact(name, value, Evidence.CHECKED) for name, value in counts.items())
 
 
 def _length(stated: int | None, recorded: int | None, coding: words.Coding | None) -> tuple[int | None, int | None]:
     """T as it was fixed before the text, None where nothing says it; and T that a saved word pays for."""
     if stated is not None:
         require(1 <= stated <= LONGEST, f"--T: documents are cut to 1 to {LONGEST} symbols, got {stated}")
-        return stated, None
     if coding is None or coding.saved is None:
-        return recorded, None
-    saved = count(coding.saved.record, "T")
-    return saved, saved if coding.saved.record.get("T_is_paid") is True and saved in LENGTHS else None
+        return (recorded if stated is None else stated), None
+    saved, paid = count(coding.saved.record, "T"), coding.saved.record.get("T_is_paid")
+    fits = saved is not None and type(paid) is bool and (not paid or saved in LENGTHS)
+    require(fits, f"the word records T = {saved}, and {str(paid)[:8]} of whether it is paid for; save it again")
+    require(stated in (None, saved), f"--T {stated} contradicts the word, which records T = {saved}")
+    return saved, saved if paid else None
 
 
 def _notes(documents: Documents) -> tuple[str, ...]:
@@ -241,19 +301,41 @@ def _given(search: Search, coding: words.Coding, documents: Documents, symbols: 
     base = coding.base
     if base.sha256 is None:
         return None
-    file = None if search.base is None else search.base / files.TEXT
+    for said in _trained_on(search.base):
+        if documents.sha256 and said == documents.sha256:
+            return Given(base.sha256, refusal="the base was trained on this text: its folder records its SHA-256")
+    file, held = None if search.base is None else search.base / files.TEXT, "its folder"
+    if search.base_data is not None:
+        file, held = search.base_data, "--base-data"
     if file is None or not file.is_file():
         return Given(base.sha256)
     seen = read_documents(file, symbols, documents.T)
-    return words.compared(base.sha256, _rows(seen), _rows(documents), "documents")
+    theirs, ours = _rows(seen, documents)
+    assert ours is not None
+    return words.compared(base.sha256, theirs, ours, "documents", held)
 
 
-def _rows(documents: Documents) -> Split:
-    """As rows to compare, of one width whatever the longest."""
-    found = np.full((documents.m, documents.T + 1), documents.V, dtype=np.int32)
-    t = documents.y.shape[1]
-    found[:, :t] = np.where(np.arange(t) < documents.lengths[:, None], documents.y, documents.V)
-    return Split(found, np.zeros(documents.m, dtype=np.int64))
+def _trained_on(folder: Path | None) -> Iterator[object]:
+    """The SHA-256 of the texts that a folder says it was made of."""
+    if folder is not None:
+        training = read_json(folder / files.CONFIG).get("training")
+        yield training.get("sha256") if isinstance(training, dict) else None
+        if (folder / WORD).is_file():
+            record = read_json(folder / WORD).get("record")
+            yield record.get("text") if isinstance(record, dict) else None
+
+
+def _rows(first: Documents, second: Documents | None) -> tuple[Split, Split | None]:
+    """As rows to compare, both as wide as the longest of all."""
+    both = (first, *(() if second is None else (second,)))
+    width = max(each.y.shape[1] for each in both)
+
+    def rows(documents: Documents) -> Split:
+        found, t = np.full((documents.m, width), first.V, dtype=np.int32), documents.y.shape[1]
+        found[:, :t] = np.where(np.arange(t) < documents.lengths[:, None], documents.y, first.V)
+        return Split(found, np.zeros(documents.m, dtype=np.int64))
+
+    return rows(first), None if second is None else rows(second)
 
 
 def answered(question: LanguageQuestion, progress: Progress) -> Answered:

@@ -26,10 +26,10 @@ from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Family
-from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
+from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
 from ssm_bounds.inquiry import DELTA, STANDING, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
@@ -42,14 +42,15 @@ from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Progress
+from ssm_bounds.sampling import Sampling
 
 SCALED = (
     "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
     "radius and the mean loss are those before it (theory M5.2)"
 )
 OTHERS = (
-    f"for every rung but occam, which is about the program {words.PROGRAM}, the hold-out too: the program that is used "
-    "computes the real-arithmetic model"
+    f"for every rung but occam and occam-paired, which are about the program {words.PROGRAM}, the hold-out too: the "
+    "program that is used computes the real-arithmetic model"
 )
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
@@ -91,6 +92,8 @@ def ask(
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
+    draws: Draws = "iid",
+    groups: str | None = None,
     search: Search | None = None,
     **stated: Any,
 ) -> BlockQuestion:
@@ -101,6 +104,9 @@ def ask(
         tabled = in_tables(classifier)
     except DomainError as error:
         raise NotOneBlockError(f"{path}: nothing end to end is certified of it: {error}") from error
+    known = looked_at(data, test, groups)
+    if not Sampling.of(draws, None if known is None else known.task).independent:
+        raise NotOneBlockError(f"{path}: its bound by norms is for independent rows of one law")
     search = search or Search()
     coding = words.Coding.of(path, classifier, search)
     require(coding is None or data is not None, "--occam needs the training data: give --data FILE")
@@ -109,7 +115,6 @@ def ask(
     automatic = margin == "auto"
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    known = looked_at(data, test)
     recorded = classifier.config.get("training") or {}
     facts = [
         evidence.number("m", m, count(recorded, "m"), None if known is None else known.task.train.m),
@@ -209,7 +214,7 @@ def answered(question: BlockQuestion, progress: Progress) -> Answered:
         yield pac_bayes(question.family, Fraction(setting.margin), setting.sample.m, share, margins)
 
     programs = ran(question, tested, progress)
-    return Answered(question, tuple(at(setting.delta)), 1, at, programs, len(programs), scored, tested)
+    return Answered(question, tuple(at(setting.delta)), 1, at, programs, claiming(programs), scored, tested)
 
 
 def _splits(task: Task | None) -> tuple[Split | None, Split | None]:

@@ -15,9 +15,8 @@ import numpy as np
 
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import Enclosure
-from ssm_bounds.bounds.gaps.inversion import binomial_upper
 from ssm_bounds.bounds.gaps.maurer import expected_risk
-from ssm_bounds.bounds.ladder.holdout import holdout
+from ssm_bounds.bounds.ladder.holdout import holdout, limit
 from ssm_bounds.bounds.ladder.occam import Coded, occam
 from ssm_bounds.bounds.ladder.occam_loss import CodedLoss, certify_mean, occam_loss
 from ssm_bounds.bounds.ladder.one_draw import Draw, Drawn, one_draw
@@ -209,11 +208,12 @@ def _drawn(
 
 
 def held_out(question: Inquiry, test: Tally) -> Program:
-    delta = question.setting.delta
-    rung = holdout(test.errors, test.n, delta / question.models)
+    """Of the model that was given, by its test rows."""
+    delta, draws = question.setting.delta, question.sampling.draws
+    rung = holdout(test.errors, test.n, delta / question.models, draws)
     return Program(
         rung,
-        lambda share: binomial_upper(test.errors, test.n, share),
+        lambda share: limit(test.errors, test.n, share, draws),
         question.named,
         each_model=True,
     )

@@ -18,7 +18,7 @@ from ssm_bounds import evidence
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
-from ssm_bounds.bounds.values import DomainError, Gate, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Gate, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, exactly, simplest
 from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models, shifted
@@ -26,6 +26,7 @@ from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
 from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.sampling import OF_WORDS, Sampling
 
 Inputs = Literal["ball", "vocabulary"]
 PROGRAMS = (
@@ -99,6 +100,8 @@ def ask(
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
+    draws: Draws = "iid",
+    groups: str | None = None,
     search: Search | None = None,
 ) -> Question:
     """What is asked of the model in ``path``, or of one that was read; every argument is an option of the command.
@@ -120,7 +123,9 @@ def ask(
     _require_of_a_file(search or Search())
     if search is not None and search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
-    known_data = looked_at(data, test)
+    known_data = looked_at(data, test, groups)
+    sampling = Sampling.of(draws, None if known_data is None else known_data.task)
+    require(sampling.independent, f"{OF_WORDS}, that of a folder of Mamba blocks; leave it out")
     facts = [
         evidence.number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
         evidence.number("T", T, recorded.T, at_least=True),
@@ -160,6 +165,7 @@ def ask(
 def _require_of_a_file(search: Search) -> None:
     """Nothing that only a folder has."""
     require(search.base is None, "--base is for folders of Mamba blocks; leave it out")
+    require(search.base_data is None, "--base-data is for folders of Mamba blocks; leave it out")
     require(search.family == "auto", "--family is for folders of Mamba blocks; leave it out")
     require(search.save is None or not search.save.is_dir(), f"--save {search.save}: is a folder; name a file")
 

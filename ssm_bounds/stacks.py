@@ -19,11 +19,11 @@ from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import margins
 from ssm_bounds.bounds.ladder.rung import Rung
-from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.folders import File, OfFolder, Setting, count, ran, require_rows, require_stated
-from ssm_bounds.inquiry import DELTA, STANDING, Search, require_models, shifted
+from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
+from ssm_bounds.inquiry import DELTA, FIXED, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Mamba1
 from ssm_bounds.models.program.classifier import stack
@@ -31,6 +31,7 @@ from ssm_bounds.models.program.evaluate import errors
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Progress
+from ssm_bounds.sampling import OF_WORDS, Sampling
 
 RUNS = (
     f"for every rung: the model that is used runs as the program {words.PROGRAM}; its config (pooling, padding, eps, "
@@ -44,7 +45,7 @@ class StackQuestion(OfFolder):
 
     @property
     def standing(self) -> tuple[str, ...]:
-        return (*STANDING, RUNS)
+        return (self.sampling.standing, FIXED, RUNS)
 
     @property
     def subject(self) -> str:
@@ -63,6 +64,8 @@ def ask(
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
+    draws: Draws = "iid",
+    groups: str | None = None,
     search: Search | None = None,
     **stated: Any,
 ) -> StackQuestion:
@@ -74,7 +77,9 @@ def ask(
     require(margin != "auto", f"{path}: no bound of it has a margin; leave --margin auto out")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     coding = words.Coding.of(path, classifier, search)
-    known = looked_at(data, test)
+    known = looked_at(data, test, groups)
+    sampling = Sampling.of(draws, None if known is None else known.task)
+    require(coding is not None or sampling.independent, f"{path}: {OF_WORDS}; give --occam")
     nothing = why or f"{path}: nothing end to end is certified of it without rows"
     hint = "give --data FILE, with test rows for a hold-out, or with --occam to certify a word"
     if known is None:
@@ -99,16 +104,18 @@ def ask(
         ),
         classifier=classifier if coding is None or coding.saved is None else coding.saved.classifier,
         coding=coding,
-        facts=(*facts, *words.facts(coding), *known.facts),
+        facts=(*facts, *words.facts(coding), *known.facts, *sampling.facts),
         task=known.task,
         rows=known.rows,
         models=models_on_test,
         search=search,
         notes=known.notes,
+        sampling=sampling,
         base=None if coding is None else words.given(search, coding.base, known.task),
     )
     require_rows(classifier, known.task, value["T"])
-    return shifted(question, known.task.shift, known.shift)
+    # the chance that a sign of a shift is false is that of i.i.d. rows
+    return shifted(question, known.task.shift, known.shift if sampling.independent else None)
 
 
 def _setting(classifier: Classifier, sample: Sample, g: Scalar, delta: Fraction) -> Setting:
@@ -132,7 +139,7 @@ def answered(question: StackQuestion, progress: Progress) -> Answered:
     def at(share: Fraction) -> Iterator[Rung]:
         return iter(())
 
-    return Answered(question, (), 0, at, programs, len(programs), train, test)
+    return Answered(question, (), 0, at, programs, claiming(programs), train, test)
 
 
 def tally(classifier: Classifier, split: Split, setting: Setting) -> Tally:

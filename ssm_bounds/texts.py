@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from ssm_bounds import words
 from ssm_bounds.bounds.codes.families import Family
-from ssm_bounds.bounds.codes.word import POWERS, Word
+from ssm_bounds.bounds.codes.word import LENGTHS, POWERS, Word
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.elementary import Floats
@@ -24,6 +24,7 @@ from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.text import Chained, Losses, OfText, Per, of_text, summed, uniform
 from ssm_bounds.bounds.values import require
 from ssm_bounds.language import LanguageQuestion
+from ssm_bounds.models.files import atomic
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.mamba.base import Base
@@ -116,8 +117,10 @@ def _chosen(question: LanguageQuestion, models: list[Program], nats: Enclosure, 
 
 def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> list[Rungs]:
     base, saved = coding.base, coding.saved
-    word = _searched(question, coding, progress) if saved is None else saved.word
+    word, stopped = _searched(question, coding, progress) if saved is None else (saved.word, None)
     word = word if question.length is None else replace(word, length=question.length)
+    if saved is None and question.search.save is not None:  # before the counting, which takes its time
+        _save(question, word, base, None)
     tensors = folders.model(word, base)[1] if saved is None else saved.classifier
     models = [prepared(stack(tensors))]
     if base.sha256 is not None:
@@ -130,9 +133,9 @@ def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progres
         scores["base"] = _base_alone
     progress("counting", 0.0, 0.0, f"{question.documents.n} symbols by the exact program")
     found = losses(scores, models, question.documents, question.per, lambda z: digest.update(canonical(z)))
-    told = _remarks(question, saved, digest.hexdigest())
+    told = _remarks(question, saved, digest.hexdigest()) if stopped is None else (stopped,)
     if saved is None and question.search.save is not None:
-        folders.write(question.search.save, word, base, _record(question, word, digest.hexdigest()))
+        _save(question, word, base, digest.hexdigest())
     return _rungs(question, word, base, tensors, found, powers, told, searched=saved is None)
 
 
@@ -165,8 +168,10 @@ def _rungs(
         return of("alone", delta, "bits of the word's model", remarks)
 
     def chain(delta: Fraction) -> Chained:
+        # where T was taken from the text, the base's bits depend on that choice as much as the word's
+        lengths = 1 if word.length is None else len(LENGTHS)
         plain = of_text(
-            found["base"], None, OF_BASE, delta / 2, what="bits of the base", program=words.PROGRAM, moved=base.words
+            found["base"], None, OF_BASE, delta / 2, lengths=lengths, what="bits of the base", program=words.PROGRAM
         )
         return Chained(plain, of("beyond", delta / 2, "bits of the mixture beyond those of the base"))
 
@@ -179,7 +184,7 @@ def _rungs(
     rungs = [Rungs(rung, lambda share: alone(share).bounded.value, f"{name}, {smoothing},")]
     if len(found) > 1:
         both, pair, k = chain(delta), beside(delta), powers["paired"]
-        mixed = f"the mixture of {name} with the share {{}} of its base, smoothed by alpha = 2^-{{}},"
+        mixed = f"the mixture of {name} with the share {{}} of its base smoothed by alpha = 2^-{{}}"
         rungs += [
             Rungs(
                 Rung("chained", "bits", False, both.value, uniform(V), both, rests_on, searched=searched),
@@ -220,7 +225,8 @@ def _held_out(question: LanguageQuestion, fresh: Documents) -> Rungs:
     return Rungs(rung, lambda share: held(share).bounded.value, subject, each_model=True)
 
 
-def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> Word:
+def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> tuple[Word, str | None]:
+    """The word, and what ended the search early."""
     from ssm_bounds.models.searches import qat  # torch takes seconds to start
     from ssm_bounds.models.searches.predict import Bits
 
@@ -240,12 +246,24 @@ def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progre
             f"{stage.name}: {stage.seen:.4f} bits, {stage.nats:.0f} nats, about {stage.bound:.4f}",
         ),
     )
-    return found.word
+    return found.word, found.stopped
 
 
-def _record(question: LanguageQuestion, word: Word, logits: str) -> dict[str, Any]:
+def _save(question: LanguageQuestion, word: Word, base: Base, logits: str | None) -> None:
+    """With the tokenizer of a word from scratch, which no base holds."""
+    folder = question.search.save
+    if folder is None:
+        return
+    folders.write(folder, word, base, _record(question, word, logits))
+    if question.tokenizer is not None and base.sha256 is None:
+        atomic.write(folder / folders.TOKENIZER, question.tokenizer.read_bytes())
+
+
+def _record(question: LanguageQuestion, word: Word, logits: str | None) -> dict[str, Any]:
     found = question.documents
     return {
+        "text": found.sha256,
+        "symbols_of": found.symbols,
         "documents": found.m,
         "symbols": found.n,
         "T": found.T,
@@ -258,6 +276,9 @@ def _record(question: LanguageQuestion, word: Word, logits: str) -> dict[str, An
 
 
 def _remarks(question: LanguageQuestion, saved: folders.Saved | None, logits: str) -> tuple[str, ...]:
-    if saved is None or saved.record.get("logits") == logits:
+    if saved is None:
         return ()
-    return ("its logits are not those that the file records: another text, or another config",)
+    found = list(words.recorded_delta(saved, question.setting.delta))
+    if saved.record.get("logits") != logits:
+        found.append("its logits are not those that the file records: another text, or another config")
+    return tuple(found)

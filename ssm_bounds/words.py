@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,9 +18,11 @@ from ssm_bounds.bounds.codes.decode import centres
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
-from ssm_bounds.bounds.ladder.occam import certify
+from ssm_bounds.bounds.gaps.wealth.groups import means
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.word import OfWord, occam
+from ssm_bounds.bounds.ladder.word_groups import OfGroups, occam_groups
+from ssm_bounds.bounds.ladder.word_paired import Paired, occam_paired
 from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.evidence import Evidence, Fact
 from ssm_bounds.inquiry import Given, Inquiry, Search
@@ -32,7 +34,7 @@ from ssm_bounds.models.mamba.base import BIAS, WEIGHT, Base
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.program.classifier import stack
-from ssm_bounds.models.program.evaluate import digest, errors
+from ssm_bounds.models.program.evaluate import beaten, digest, errors, right
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
@@ -70,6 +72,7 @@ class Coding:
     def of(cls, path: Any, found: Classifier, search: Search) -> Coding | None:
         """Of a folder of a word, or where a word was asked for; else None. Raises: CheckpointError, DomainError."""
         require(search.base is None or search.occam or folders.is_word(path), "--base goes with --occam, or a word")
+        require(search.base_data is None or search.base is not None, "--base-data FILE goes with --base FOLDER")
         if folders.is_word(path):
             require(not search.occam, f"{path}: is a word already, which is certified as it is; leave --occam out")
             saved = folders.read(path, search.base)
@@ -115,8 +118,9 @@ def run(model: Classifier, data: Split) -> np.ndarray:
     return headed(program.head, pooled(program, data.x, lengths(data.x, model.pad)))
 
 
-def program(question: Inquiry, coding: Coding, progress: Progress) -> Rung:
-    """The rung of the word: read, or searched for. Raises: DomainError, CheckpointError, OSError."""
+def programs(question: Inquiry, coding: Coding, progress: Progress) -> tuple[Rung, ...]:
+    """The rung of the word, read or searched for; and around a base with a head for as many outputs what the word does
+    better or worse. Raises: DomainError, CheckpointError, OSError."""
     task = question.task
     if task is None:
         raise DomainError("a word is certified on its training rows: give --data FILE")
@@ -126,21 +130,35 @@ def program(question: Inquiry, coding: Coding, progress: Progress) -> Rung:
 
 
 def given(search: Search, base: Base, task: Task) -> Given | None:
-    """What is known of a base that was given, from the rows that its folder says it was trained on."""
+    """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on.
+
+    Raises: DomainError, TaskError, OSError.
+    """
     if base.sha256 is None:
         return None
-    file = None if search.base is None else search.base / files.DATA
-    if file is None or not file.is_file():
+    file, held = None if search.base is None else search.base / files.DATA, "its folder"
+    if search.base_data is not None:
+        recorded = file is not None and file.is_file()
+        require(not recorded, f"{file}: is there and says what the base was trained on; leave --base-data out")
+        file, held = search.base_data, "--base-data"
+    elif file is None or not file.is_file():
         return Given(base.sha256)
     from ssm_bounds.data import read_data
 
-    return compared(base.sha256, read_data(file).train, task.train, "training rows")
+    seen, own = read_data(file).train, task.train
+    shapes = f"rows of shape {seen.x.shape[1:]} are compared with none of {own.x.shape[1:]}"
+    fits = search.base_data is None or seen.x.shape[1:] == own.x.shape[1:]
+    require(fits, f"{file}: {shapes}; pad both to one length")
+    return compared(base.sha256, seen, own, "training rows", held)
 
 
-def compared(sha256: str, seen: Split, own: Split, rows: str) -> Given:
-    """A base that was trained on ``seen``, and the ``own`` rows: the same, more of them than chance allows, or some."""
+def compared(sha256: str, seen: Split, own: Split, rows: str, held: str) -> Given:
+    """A base that was trained on ``seen``, and the ``own`` rows: the same, more of them than chance allows, or some.
+
+    ``rows``: what they are, ``held``: who says so.
+    """
     if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
-        return Given(sha256, refusal=f"the base was trained on these {rows}: its folder holds them")
+        return Given(sha256, refusal=f"the base was trained on these {rows}: {held} holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
         return Given(sha256)
     theirs, ours = Hashed.of(seen), Hashed.of(own)
@@ -150,13 +168,13 @@ def compared(sha256: str, seen: Split, own: Split, rows: str) -> Given:
     if found is not None and found.excess:
         return Given(
             sha256,
-            refusal=f"the base was trained on these rows: its folder holds {shared} of the {own.m}, more than random "
+            refusal=f"the base was trained on these rows: {held} holds {shared} of the {own.m}, more than random "
             "re-splits of both sets share",
         )
-    return Given(sha256, f" ({shared} of the {own.m} {rows} are among those that its folder holds)")
+    return Given(sha256, f" ({shared} of the {own.m} {rows} are among those that {held} holds)")
 
 
-def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
+def _read(question: Inquiry, saved: folders.Saved, task: Task) -> tuple[Rung, ...]:
     z = run(saved.classifier, task.train)
     counted, hashed = errors(z, task.train.y), digest(z)
     remarks = []
@@ -164,25 +182,31 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> Rung:
     if recorded != (counted, task.train.m):
         told = " on ".join(str(each)[:20] for each in recorded)
         remarks.append(f"the file records {told} errors and rows, this program counts {counted} on {task.train.m}")
+    remarks += recorded_delta(saved, question.setting.delta)
     if saved.record.get("logits") != hashed:
         remarks.append("its logits are not those that the file records: other rows, or another config")
-    return _rung(question, saved.word, saved.base, counted, saved.classifier.sha256, tuple(remarks))
+    return _rungs(question, task, saved.word, saved.base, z, saved.classifier.sha256, tuple(remarks))
 
 
-def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress) -> Rung:
+def recorded_delta(saved: folders.Saved, delta: Fraction) -> tuple[str, ...]:
+    """That a file records another delta than is asked for."""
+    said = saved.record.get("delta")
+    return () if said == str(delta) else (f"the file records delta = {str(said)[:20]}",)
+
+
+def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress) -> tuple[Rung, ...]:
     search, train, base = question.search, task.train, coding.base
     require_exact()
     answers = [
         _answer(found, base, train)
         for found in SEARCHES[search.family](question, coding, train, progress, search.budget)
     ]
-    delta, m = question.setting.delta, train.m
-    best = min(answers, key=lambda each: certify(each.word.nats(), each.counted, m, delta).float_upper())
-    word, model, z, counted, found = best.word, best.model, best.z, best.counted, best.found
+    best = min(answers, key=lambda each: _argument(question, task, each.word, base, each.z).risk.float_upper())
+    word, model, z, found = best.word, best.model, best.z, best.found
     if search.save is not None:
-        folders.write(search.save, word, base, _record(question, word, z, counted))
+        folders.write(search.save, word, base, _record(question, word, z, errors(z, train.y)))
     remarks = () if found.stopped is None else (found.stopped,)
-    return _rung(question, word, base, counted, model.sha256, remarks, searched=True)
+    return _rungs(question, task, word, base, z, model.sha256, remarks, searched=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,14 +217,13 @@ class _Answer:
     word: Word
     model: Classifier
     z: np.ndarray
-    counted: int
 
 
 def _answer(found: Searched, base: Base, train: Split) -> _Answer:
     word = Word(found.family, found.integers, found.size, base.start)
     _, model = folders.model(word, base)
     z = run(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
-    return _Answer(found, word, model, z, errors(z, train.y))
+    return _Answer(found, word, model, z)
 
 
 def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[str, Any]:
@@ -214,24 +237,53 @@ def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[
     }
 
 
-def _rung(
+def _rungs(
     question: Inquiry,
+    task: Task,
     word: Word,
     base: Base,
-    counted: int,
+    z: np.ndarray,
     sha256: str,
     remarks: tuple[str, ...],
     *,
     searched: bool = False,
-) -> Rung:
-    delta = question.setting.delta
-    argument = OfWord(word, counted, question.setting.sample.m, delta, base.words, PROGRAM, remarks)
+) -> tuple[Rung, ...]:
+    argument = _argument(question, task, word, base, z, remarks)
     rests_on = () if base.sha256 is None else (Hypothesis.BASE,)
 
-    def at(share: Fraction) -> Any:
-        return replace(argument, delta=share).risk
+    rung = (
+        occam(argument, rests_on, searched=searched)
+        if isinstance(argument, OfWord)
+        else occam_groups(argument, rests_on, searched=searched)
+    )
+    subject = f"the word (sha256 {sha256[:8]}...)"
+    own = Rung(rung, lambda share: argument.at(share).risk, subject)
+    pair = _paired(task, base, argument if isinstance(argument, OfWord) else argument.rows, z)
+    if pair is None:
+        return (own,)
+    beside = occam_paired(pair, rests_on, searched=searched)
+    return own, Rung(beside, lambda share: pair.at(share).found.value, subject)
 
-    return Rung(occam(argument, rests_on, searched=searched), at, f"the word (sha256 {sha256[:8]}...)")
+
+def _argument(
+    question: Inquiry, task: Task, word: Word, base: Base, z: np.ndarray, remarks: tuple[str, ...] = ()
+) -> OfWord | OfGroups:
+    """What the answers on the training rows, or on their groups, bound."""
+    m, delta, draws = question.setting.sample.m, question.setting.delta, question.sampling.draws
+    wrong = ~right(z, task.train.y)
+    rows = OfWord(word, int(wrong.sum()), m, delta, base.words, PROGRAM, remarks, draws)
+    return rows if task.groups is None else OfGroups.of(rows, means(wrong.astype(np.int64), task.groups))
+
+
+def _paired(task: Task, base: Base, rows: OfWord, z: np.ndarray) -> Paired | None:
+    """The word's answers beside those of the base with its own head, where that has as many outputs."""
+    train = task.train
+    if base.own is None or max(len(base.own.score), 2) != z.shape[1]:
+        return None
+    wrong, theirs = ~right(z, train.y), beaten(run(base.own, train), train.y)
+    differences = wrong.astype(np.int64) - theirs
+    losses = differences.astype(np.float64) if task.groups is None else means(differences, task.groups)
+    return Paired.of(rows, losses, int((wrong & ~theirs).sum()), int((theirs & ~wrong).sum()))
 
 
 def _head(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
@@ -294,6 +346,10 @@ def beginning(path: Path, coding: Coding) -> Mapping[str, np.ndarray] | None:
         starts = centres("lora", coding.base.parts, base, coding.adapter.rank)
         return starts | dict(coding.adapter.start)
     tensors = files.tensors(path)
+    if "lm_head.bias" in base:  # a language model of others has none, and may hold its embedding twice
+        tensors.setdefault("lm_head.bias", np.zeros_like(base["lm_head.bias"]))
+        if "lm_head.weight" not in base:
+            tensors.pop("lm_head.weight", None)
     shapes = {name: value.shape for name, value in base.items()}
     return tensors if {name: value.shape for name, value in tensors.items()} == shapes else None
 

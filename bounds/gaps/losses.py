@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ssm_bounds.bounds.evaluate.balls import START_BITS, bits, exact, float_above
 from ssm_bounds.bounds.evaluate.elementary import exp, log, logaddexp, total
+from ssm_bounds.bounds.gaps.wealth.ticks import POWERS, own_span
 from ssm_bounds.bounds.values import DomainError, Scalar, require
 
 Floats = NDArray[np.floating]
@@ -181,7 +182,7 @@ class CodeLength:
 
     @property
     def range(self) -> Scalar:
-        return 8 + (self.V - 1).bit_length()
+        return own_span(POWERS[-1], self.V).most
 
     def lipschitz(self, k: int) -> sympy.Expr:
         return sympy.sqrt(2) / sympy.log(2)

@@ -1,4 +1,4 @@
-"""*holdout*: Clopper-Pearson on fresh test data, the number to beat (theory 8.4)."""
+"""*holdout*: Clopper-Pearson on fresh test data, the number to beat (theory 8.4); by kl for other draws (8.5)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds.bounds.gaps.inversion import binomial_upper
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps.inversion import binomial_upper, error_rate
 from ssm_bounds.bounds.ladder.argument import Argument
+from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.values import Draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,21 @@ class Counted(Argument):
         return {"n": self.n, "errors": self.errors}
 
 
-def holdout(errors: int, n: int, delta: Fraction) -> Rung:
-    """Clopper-Pearson on fresh test data: the number to beat. Source: theory 8.4."""
+def limit(errors: int, n: int, delta: Fraction, draws: Draws = "iid") -> Enclosure:
+    """Error rate after ``errors`` on n test rows of a model that met none of them. Source: theory 8.4, 8.5."""
+    if draws == "iid":
+        return binomial_upper(errors, n, delta)
+    return error_rate(errors, n, level(Enclosure.point(0), delta), draws)
+
+
+def holdout(errors: int, n: int, delta: Fraction, draws: Draws = "iid") -> Rung:
+    """Clopper-Pearson on fresh test data: the number to beat. *holdout-kl*: kl on rows of a finite collection that are
+    drawn without replacement. Source: theory 8.4, 8.5."""
     return Rung(
-        "holdout",
+        "holdout" if draws == "iid" else "holdout-kl",
         "risk",
         False,
-        binomial_upper(errors, n, delta),
+        limit(errors, n, delta, draws),
         1,
         Counted(errors, n),
         (Hypothesis.TEST, Hypothesis.GATE),

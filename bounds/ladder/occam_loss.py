@@ -79,7 +79,7 @@ class CodedLoss(Argument):
         mean = self.mean
         kl, bet = (decimal_string(each.upper) for each in (mean.kl, mean.wealth.value))
         if mean.by_wealth:
-            return f"by the wealth bound at lambda = {_lambda(mean.wealth)} (the kl form: {kl})"
+            return f"by the wealth bound at lambda = {mean.wealth.shown} (the kl form: {kl})"
         return f"by the kl form (the wealth bound: {bet})"
 
     def _floor(self) -> str:
@@ -97,22 +97,18 @@ class CodedLoss(Argument):
             "form": "wealth" if self.mean.by_wealth else "kl",
             "kl": self.mean.kl,
             "wealth": self.mean.wealth.value,
-            "lambda": _lambda(self.mean.wealth),
+            "lambda": self.mean.wealth.shown,
             "floor": self.mean.floor,
             "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in self.ledger],
         }
 
     def costs(self) -> tuple[Cost, ...]:
-        grid = (_grid(),) if self.mean.by_wealth else ()
+        grid = (grid_cost(),) if self.mean.by_wealth else ()
         return (*coded_costs(self.ledger), *grid, confidence(self.delta, halved=True))
 
 
-def _lambda(found: Wealth) -> str:
-    """Exactly: a fraction, or "inf"."""
-    return "inf" if found.bet is None else str(found.bet)
-
-
-def _grid() -> Cost:
+def grid_cost() -> Cost:
+    """What the choice of lambda costs."""
     with bits(START_BITS):
         return Cost("grid of lambda", "price", Enclosure.of(arb(GRID).log()), f"ln {GRID}")
 

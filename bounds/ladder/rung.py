@@ -115,7 +115,8 @@ class Setting:
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One bound. ``value.upper`` is the number, at the delta that it was asked for; ``kind``: gap (of the loss), excess
-    over emp_g, risk, the mean loss on new rows, bits a symbol, or their difference. ``argument``: how it came about.
+    over emp_g, risk, the mean loss on new rows, bits a symbol, or a difference to a base. ``argument``: how it came
+    about.
 
     ``rests_on``: its hypotheses; ``conditions`` those of them that nobody can check, in words, and ``refusal`` why the
     value claims nothing (None: it claims something). ``risk``: for a bound of the excess with the training data at

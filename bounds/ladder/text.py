@@ -92,7 +92,7 @@ class OfText(Argument):
     """Bits of the model that ``word`` decodes to (None: of one that was there before the text), at ``delta``.
 
     ``power``: k of the smoothing 2^-k; ``what``: which bits, in words; ``moved``: what the word moves; ``program``:
-    what ran; ``remarks``: what else is to be said.
+    what ran; ``remarks``: what else is to be said. ``lengths``: out of how many T was chosen, if no word pays for it.
     """
 
     losses: Losses
@@ -104,11 +104,12 @@ class OfText(Argument):
     program: str
     moved: str = ""
     remarks: tuple[str, ...] = ()
+    lengths: int = 1
 
     @property
     def nats(self) -> Enclosure:
-        """Of the word and its smoothing."""
-        return _nats(self.word)
+        """Of the word and its smoothing, or of the length."""
+        return _nats(self.word, self.lengths)
 
     @property
     def floor(self) -> Enclosure:
@@ -161,10 +162,12 @@ class OfText(Argument):
         }
 
     def costs(self) -> tuple[Cost, ...]:
-        rows = () if self.word is None else self.word.table()
+        table = () if self.word is None else self.word.table()
+        rows = (Cost(row.choice, "price", row.nats, row.choice) for row in table)
+        chosen = () if self.lengths == 1 else (Cost("T", "price", self.nats, f"ln {self.lengths}"),)
         with bits(START_BITS):
             grid = Cost("bet", "price", Enclosure.of(arb(self.bounded.grid).log()), f"ln {self.bounded.grid}")
-        return (*(Cost(row.choice, "price", row.nats, row.choice) for row in rows), grid, confidence(self.delta))
+        return (*rows, *chosen, grid, confidence(self.delta))
 
     def words(self) -> tuple[str, ...]:
         """The table, and the same nats by tensor."""
@@ -178,13 +181,17 @@ class OfText(Argument):
         return (*self._bet(), *chosen, *tensors)
 
 
-def of_text(losses: Losses, word: Word | None, power: int, delta: Fraction, **told: Any) -> OfText:
+def of_text(losses: Losses, word: Word | None, power: int, delta: Fraction, *, lengths: int = 1, **told: Any) -> OfText:
     """Bounded at ``delta``. Raises: DomainError."""
-    return OfText(losses, word, power, delta, losses.bounded(level(_nats(word), delta)), **told)
+    bounded = losses.bounded(level(_nats(word, lengths), delta))
+    return OfText(losses, word, power, delta, bounded, lengths=lengths, **told)
 
 
-def _nats(word: Word | None) -> Enclosure:
-    return Enclosure.point(0) if word is None else word.nats()
+def _nats(word: Word | None, lengths: int) -> Enclosure:
+    if word is not None:
+        return word.nats()
+    with bits(START_BITS):
+        return Enclosure.of(arb(lengths).log())
 
 
 @dataclass(frozen=True, slots=True)

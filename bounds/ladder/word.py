@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from ssm_bounds.bounds.codes.word import Word
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.gaps.inversion import error_rate
 from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence
-from ssm_bounds.bounds.ladder.occam import certify
+from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.values import Draws
 
 
 @dataclass(frozen=True, slots=True)
 class OfWord(Argument):
     """Errors on m rows of the model that ``word`` decodes to, at ``delta``. ``moved``: what the word moves;
-    ``program``: what ran; ``remarks``: what else is to be said."""
+    ``program``: what ran; ``remarks``: what else is to be said; ``draws``: how the rows were drawn."""
 
     word: Word
     errors: int
@@ -27,12 +29,22 @@ class OfWord(Argument):
     moved: str
     program: str
     remarks: tuple[str, ...] = ()
+    draws: Draws = "iid"
+
+    def at(self, delta: Fraction) -> OfWord:
+        return replace(self, delta=delta)
 
     @property
     def risk(self) -> Enclosure:
-        return certify(self.word.nats(), self.errors, self.m, self.delta)
+        """Source: theory 8.1, 8.5."""
+        return error_rate(self.errors, self.m, level(self.word.nats(), self.delta), self.draws)
 
     def sentence(self) -> str:
+        form = () if self.draws == "iid" else ("by kl: the binomial tail is for i.i.d. rows",)
+        return "; ".join((self.counted(), *form))
+
+    def counted(self) -> str:
+        """The errors and the price, without the form of the bound."""
         paid = f"{decimal_string(self.word.nats().upper, 3)} nats ({self.word.family} of {self.moved})"
         return "; ".join((f"{self.errors} errors of the word's model on {self.m} rows, {paid}", *self.remarks))
 
@@ -67,5 +79,7 @@ def _nats(found: Enclosure) -> str:
 
 
 def occam(argument: OfWord, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False) -> Rung:
-    """The risk of the decoded model, by the tail inversion at the price of its word. Source: theory 8.1, 8.12."""
-    return Rung("occam", "risk", False, argument.risk, 1, argument, (Hypothesis.ROWS, *rests_on), searched=searched)
+    """The risk of the decoded model, by the tail inversion at the price of its word; *occam-kl*: by kl, of rows that
+    were not drawn i.i.d. Source: theory 8.1, 8.5, 8.12."""
+    name = "occam" if argument.draws == "iid" else "occam-kl"
+    return Rung(name, "risk", False, argument.risk, 1, argument, (Hypothesis.ROWS, *rests_on), searched=searched)

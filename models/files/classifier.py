@@ -199,7 +199,7 @@ def _classifier(file: Tensors, sha256: str) -> Classifier:
             seed=seed,
             start=None if seed is None else _start(file, config, len(score), seed),
             config=config,
-            assumed=model.assumed,
+            assumed=(*model.assumed, *_untied(config, file.tensors)) if pooling == "none" else model.assumed,
             symbols=_symbols(config),
         )
 
@@ -209,7 +209,9 @@ def _require_all(file: Tensors, config: Mapping[str, Any], model: Model) -> None
     would make another function of it."""
     owners = ("score", "input_proj", "backbone.norm_f", "lm_head")
     known = {f"{name}.{part}" for name in owners for part in ("weight", "bias")}
-    if not is_language_model(config, file.tensors):
+    if is_language_model(config, file.tensors):
+        known -= {"score.weight", "score.bias"}
+    else:
         known.discard("lm_head.bias")
     other = sorted(set(model.unread) - known - set(_EMBEDDINGS))
     if other:
@@ -236,7 +238,9 @@ def is_language_model(config: Mapping[str, Any], tensors: Collection[str]) -> bo
 def tied(config: Mapping[str, Any], tensors: Collection[str]) -> bool:
     """Is the head of this language model its embedding? Without a word of it in the config, unless it has its own."""
     said = config.get("tie_word_embeddings")
-    return "lm_head.weight" not in tensors if said is None else bool(said)
+    if said is not None and not isinstance(said, bool):
+        raise _wrong("tie_word_embeddings", "true or false", said)
+    return "lm_head.weight" not in tensors if said is None else said
 
 
 def _predicting(file: Tensors, config: Mapping[str, Any], embedding: Array | None) -> tuple[Array, Array]:
@@ -244,6 +248,8 @@ def _predicting(file: Tensors, config: Mapping[str, Any], embedding: Array | Non
     if embedding is None:
         raise CheckpointError("has real inputs and no 'score.weight': it is neither a classifier nor a language model")
     V, D = embedding.shape
+    if V < 2:
+        raise CheckpointError(f"foretells {V} token: a language model has 2 or more")
     own = file.array("lm_head.weight") if "lm_head.weight" in file else None
     if own is not None:
         require_shape(file, "lm_head.weight", (V, D), "V, D")
@@ -259,6 +265,11 @@ def _predicting(file: Tensors, config: Mapping[str, Any], embedding: Array | Non
         return weight, np.zeros(V)
     require_shape(file, "lm_head.bias", (V,), "V")
     return weight, file.array("lm_head.bias")
+
+
+def _untied(config: Mapping[str, Any], tensors: Collection[str]) -> tuple[str, ...]:
+    said = config.get("tie_word_embeddings") is not None or "lm_head.weight" not in tensors
+    return () if said else ("the head of the model is its own, not tied to the embedding",)
 
 
 def _symbols(config: Mapping[str, Any]) -> str | None:

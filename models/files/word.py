@@ -29,9 +29,9 @@ from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Array
 from ssm_bounds.models.program.run import NAME, VERSION
 
-WORD, INTEGERS = "word.json", "word.safetensors"
+WORD, INTEGERS, TOKENIZER = "word.json", "word.safetensors", "tokenizer.json"
 FORMAT = 1
-_NAMES = {WORD, INTEGERS, classifier.CONFIG, classifier.WEIGHTS}
+_NAMES = {WORD, INTEGERS, TOKENIZER, classifier.CONFIG, classifier.WEIGHTS}
 _KEYS = {"format", "family", "size", "from", "tensors", "program", "record"}
 
 

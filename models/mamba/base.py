@@ -27,12 +27,13 @@ WEIGHT, BIAS = "score.weight", "score.bias"
 @dataclass(frozen=True, slots=True, eq=False)
 class Base:
     """``tensors``: by the names of the file, in their order. ``config``: of every model that a word makes of it.
-    ``start``: from scratch. ``sha256``: of the file of weights of a model that was given."""
+    ``start``: from scratch. ``sha256``: of a model that was given, and ``own`` that model, its head included."""
 
     tensors: Mapping[str, Array]
     config: Mapping[str, Any]
     start: Start | Seeded | None = None
     sha256: str | None = None
+    own: Classifier | None = None
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -57,12 +58,12 @@ def started(classifier: Classifier, design: Design) -> Base:
 
 
 def given(tensors: Mapping[str, Array], found: Classifier, like: Classifier) -> Base:
-    """The tensors of ``found``, with the outputs and labels of ``like``. Its own head is left out."""
+    """The tensors of ``found``, with the outputs and labels of ``like``; without its own head, which ``own`` keeps."""
     kept = {key: value for key, value in found.config.items() if key not in ("seed", "training")}
     labels = {key: like.config[key] for key in ("id2label", "label2id", "num_labels") if key in like.config}
     predicts = [each.pooling == "none" for each in (found, like)]
     require(len(set(predicts)) == 1, "a word moves a language model to a language model, and a classifier to another")
-    return Base(_held(tensors, like), kept | labels | _DTYPE, sha256=found.sha256)
+    return Base(_held(tensors, like), kept | labels | _DTYPE, sha256=found.sha256, own=found)
 
 
 def _held(tensors: Mapping[str, Array], like: Classifier) -> dict[str, Array]:

@@ -47,6 +47,16 @@ def right(z: Array, y: NDArray[np.integer]) -> Flags:
         return np.isfinite(z).all(axis=1) & (z[rows, y] > others.max(axis=1))
 
 
+def beaten(z: Array, y: NDArray[np.integer]) -> Flags:
+    """Examples whose logits are all finite and whose own is below another: errors, however ties are broken.
+
+    Shapes: z (n,V), y (n,) -> (n,). Raises: DomainError for labels outside 0..V-1.
+    """
+    require_labels(y, *z.shape)
+    with np.errstate(invalid="ignore"):
+        return np.isfinite(z).all(axis=1) & (z[np.arange(len(z)), y] < z.max(axis=1))
+
+
 def errors(z: Array, y: NDArray[np.integer]) -> int:
     """How many examples are not :func:`right`."""
     return int(np.count_nonzero(~right(z, y)))

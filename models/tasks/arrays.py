@@ -14,30 +14,34 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ssm_bounds.models.files.atomic import replacing
+from ssm_bounds.models.tasks.groups import read_groups
 from ssm_bounds.models.tasks.labels import Labelled, read_labels
 from ssm_bounds.models.tasks.task import Task, TaskError
 
 MAX_BYTES = 1 << 32  # of all arrays together, as declared by the archive before anything is unpacked
 
 
-def read_arrays(path: Path | str) -> tuple[dict[str, Labelled], str | None]:
+def read_arrays(path: Path | str, groups: str | None = None) -> tuple[dict[str, Labelled], str | None]:
     """The sets of an ``.npz`` file, ``"train"`` from x_train, y_train and ``"test"`` from x_test, y_test, if there,
     and its ``shift`` (one string: see :class:`Task`), if it has one.
 
     Shapes: x as in :class:`Split`, or reals (n,T), which become (n,T,1); labels of any layout in ``tasks.labels``.
-    Other arrays are ignored.
+    ``groups``: the array that holds the group of each training row. Other arrays are ignored.
     Nothing is unpickled, and no array larger than its own bytes in the file is allocated.
     Raises: TaskError naming the file and the array, whatever is wrong with what the file holds; OSError.
     """
-    path = Path(path)
+    path, known = Path(path), (*(f"{name}_{split}" for name in "xy" for split in ("train", "test")), "shift")
+    if groups in known:
+        raise TaskError(f"{path}: array {groups!r} holds no groups; name the one that does")
     with path.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as archive:
-                arrays = read_known(
-                    archive, (*(f"{name}_{split}" for name in "xy" for split in ("train", "test")), "shift")
-                )
-            shift = _sentence(arrays.pop("shift", None))
-            return _sets(arrays), shift
+                arrays = read_known(archive, known if groups is None else (*known, groups))
+            shift, named = _sentence(arrays.pop("shift", None)), arrays.pop(groups or "", None)
+            found = _sets(arrays)
+            if groups is not None and "train" in found:
+                found["train"] = found["train"]._replace(groups=_groups(groups, named, found["train"]))
+            return found, shift
         except TaskError as error:
             raise TaskError(f"{path}: {error}") from error
         except Exception as error:  # zipfile raises what its many parts raise, OSError for a seek among them
@@ -59,6 +63,18 @@ def _sets(arrays: dict[str, NDArray]) -> dict[str, Labelled]:
     if not found:
         raise TaskError("expected arrays x_train and y_train (or x_test and y_test), found neither")
     return found
+
+
+def _groups(name: str, names: NDArray | None, train: Labelled) -> NDArray[np.int64]:
+    if names is None:
+        raise TaskError(f"array {name[:80]!r} of the groups is missing")
+    try:
+        groups = read_groups(names)
+    except TaskError as error:
+        raise TaskError(f"array {name!r}: {error}") from error
+    if len(groups) != len(train.labels.values):
+        raise TaskError(f"array {name!r}: has {len(groups)} entries, for {len(train.labels.values)} training rows")
+    return groups
 
 
 def _sequences(x: NDArray) -> NDArray:
@@ -120,6 +136,8 @@ def write_arrays(path: Path | str, task: Task) -> None:
     """Write the task as an ``.npz`` file, its labels as numbers; atomically. Raises: OSError."""
     splits = {"train": task.train, "test": task.test}
     arrays = {f"{name}_{key}": part for key, s in splits.items() if s for name, part in (("x", s.x), ("y", s.y))}
+    if task.groups is not None:
+        arrays["groups"] = task.groups
     if task.shift is not None:
         arrays["shift"] = np.array(task.shift)
     with replacing(Path(path)) as temporary, temporary.open("xb") as stream:

@@ -27,7 +27,7 @@ class Documents:
 
     Shapes: x (m,t) what the model is given, the end first, y (m,t) what is to be foretold, ends behind it, t at most
     T + 1; lengths (m,) symbols of each with its end. ``cut``: how many were longer; ``distinct``: different documents;
-    ``source``: for messages; ``sha256``: of the file.
+    ``symbols``: the name of their list; ``source``: for messages; ``sha256``: of the file.
     """
 
     x: NDArray[np.int32]
@@ -37,6 +37,7 @@ class Documents:
     cut: int
     distinct: int
     V: int
+    symbols: str
     source: str = "the text"
     sha256: str = ""
 
@@ -95,7 +96,7 @@ def of_texts(
         lengths[i] = len(kept) + 1
     cut = sum(len(each) > T for each in coded)
     distinct = len({row.tobytes() for row in y})
-    return Documents(x, y, lengths, T, cut, distinct, symbols.size, source, sha256)
+    return Documents(x, y, lengths, T, cut, distinct, symbols.size, symbols.name, source, sha256)
 
 
 def read_texts(path: Path) -> tuple[list[str], str]:

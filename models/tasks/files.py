@@ -20,7 +20,9 @@ _PADDED = {".tsv": padded, ".jsonl": reviews.padded}
 """Files that say what fills rows up, and how."""
 
 
-def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None = None) -> Task:
+def read_task(
+    data: Path | str, test: Path | str | None = None, *, T: int | None = None, groups: str | None = None
+) -> Task:
     """The task in ``data``: an ``.npz`` archive (with its own test set, perhaps), a ``.csv`` table, texts with labels
     in ``.jsonl``, or the authors' ListOps ``.tsv``.
 
@@ -28,19 +30,23 @@ def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None
     from their labels to 0..k-1, which the training labels decide. ListOps rows are padded to length T, or to the
     longest row of the two files, texts to the latter; no other file says what its padding is, so that there two
     lengths are refused.
-    Archives and tables do not say k and V: they are the smallest that fit labels and tokens.
+    Archives and tables do not say k and V: they are the smallest that fit labels and tokens. ``groups``: the array,
+    the column, or the key of each line, that holds the group of each training row.
     Raises: TaskError in one line that names the file, whatever the file holds; OSError.
     """
     data, source = Path(data), Path(data if test is None else test)
-    found, shift = _read(data, "train", T)
+    found, shift = _read(data, "train", T, groups)
+    if groups is not None and found["train"].groups is None:
+        raise TaskError(f"{data}: has no column {groups[:80]!r} for the groups of its rows")
     if test is not None:
         if "test" in found:
             raise TaskError(f"{data}: has a test set of its own; give no second one ({test})")
-        found["test"] = _read(source, "test", T)[0]["test"]
+        column = groups if source.suffix == ".csv" else None
+        found["test"] = _read(source, "test", T, column)[0]["test"]
     if data.suffix == source.suffix and data.suffix in _PADDED:
         longest, pad = max(each.x.shape[1] for each in found.values()), _PADDED[data.suffix]
         with _locating(source):
-            found = {name: Labelled(pad(x, longest), labels) for name, (x, labels) in found.items()}
+            found = {name: each._replace(x=pad(each.x, longest)) for name, each in found.items()}
     tested = found.get("test")
     with _locating(source):
         y, y_test, label_map = number(found["train"].labels, None if tested is None else tested.labels)
@@ -64,6 +70,7 @@ def read_task(data: Path | str, test: Path | str | None = None, *, T: int | None
             label_map=label_map,
             source=str(source),
             padded=data.suffix in _PADDED and (T is None or data.suffix == ".jsonl"),
+            groups=found["train"].groups,
         )
 
 
@@ -75,21 +82,23 @@ def _locating(path: Path, what: str = "") -> Iterator[None]:
         raise TaskError(f"{path}: {what}{error}") from error
 
 
-def _read(path: Path, needed: Set, T: int | None) -> tuple[dict[str, Labelled], str | None]:
+def _read(path: Path, needed: Set, T: int | None, groups: str | None) -> tuple[dict[str, Labelled], str | None]:
     """The sets of one file, the needed one among them, and how they are shifted."""
     if path.suffix == ".tsv":
+        if groups is not None:
+            raise TaskError(f"{path}: ListOps rows have no groups; leave --groups out")
         split = read_listops(path, T)
         return {needed: Labelled(split.x, Labels("integers", split.y))}, None
     if path.suffix == ".csv":
-        return {needed: read_table(path)}, None
+        return {needed: read_table(path, groups)}, None
     if path.suffix == ".jsonl":
-        return {needed: read_reviews(path)}, None
+        return {needed: read_reviews(path, groups)}, None
     if path.suffix != ".npz":
         raise TaskError(
             f"{path}: expected a .npz archive, a .csv table or a .jsonl of texts, or a ListOps .tsv file, found suffix "
             f"{path.suffix!r}"
         )
-    found, shift = read_arrays(path)
+    found, shift = read_arrays(path, groups)
     if needed not in found:
         raise TaskError(f"{path}: expected x_{needed} and y_{needed}, found only {next(iter(found))} data")
     return found, shift

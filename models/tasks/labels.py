@@ -28,10 +28,12 @@ class Labels(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """Sequences x, as yet unchecked, with labels as a file has them."""
+    """Sequences x, as yet unchecked, with labels as a file has them; and the number of each row's group, where the file
+    was asked for one."""
 
     x: NDArray
     labels: Labels
+    groups: NDArray[np.int64] | None = None
 
 
 def read_labels(y: ArrayLike) -> Labels:

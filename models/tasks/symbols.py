@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +69,14 @@ class Tokenizer:
             raise TaskError(f"{path}: has {path.stat().st_size} bytes, a tokenizer has at most {MOST_BYTES}")
         data = path.read_bytes()
         try:
+            model = json.loads(data)["model"]
             self._library: Any = Library.from_str(data.decode())
         except Exception as error:  # the library raises Exception itself
             raise TaskError(f"{path}: is no tokenizer file ({' '.join(str(error).split())[:100]})") from error
-        self.name = hashlib.sha256(data).hexdigest()
-        self.size = int(self._library.get_vocab_size(with_added_tokens=True))
+        if model.get("dropout"):
+            raise TaskError(f"{path}: drops merges at random, so that a text has no fixed symbols; set dropout to 0")
+        self.path, self.name = path, hashlib.sha256(data).hexdigest()
+        self.size = 1 + max(self._library.get_vocab(with_added_tokens=True).values(), default=-1)
         self.end = end
         if not 0 <= end < self.size:
             raise TaskError(f"{path}: has {self.size} tokens, and the end of a document is said to be token {end}")
@@ -80,5 +84,8 @@ class Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         self._library.no_truncation()
         self._library.no_padding()
-        found = self._library.encode_batch(list(texts), add_special_tokens=False)
+        try:
+            found = self._library.encode_batch(list(texts), add_special_tokens=False)
+        except Exception as error:  # of the library: a text that it has no tokens for, half a character
+            raise TaskError(f"{self.path}: cannot encode the text ({' '.join(str(error).split())[:100]})") from error
         return [np.array(each.ids, dtype=np.int64) for each in found]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ssm_bounds.models.tasks.groups import read_groups
 from ssm_bounds.models.tasks.labels import Labelled, read_words
 from ssm_bounds.models.tasks.task import LARGEST, TaskError
 from ssm_bounds.models.tasks.text import reading
@@ -15,14 +16,15 @@ from ssm_bounds.models.tasks.text import reading
 _LONGEST = 200  # characters of a label, spaces around it included
 
 
-def read_table(path: Path | str) -> Labelled:
+def read_table(path: Path | str, groups: str | None = None) -> Labelled:
     """Tokens (n,T) and labels of a ``.csv`` file: a header whose first column is ``y``, then one row a sequence.
 
     Each row is a label (an integer, or a word: see ``tasks.labels``) and T tokens, integers >= 0; real-valued
-    inputs need three axes, so an ``.npz`` archive. Raises: TaskError naming the file and the line; OSError.
+    inputs need three axes, so an ``.npz`` archive. ``groups``: a column that holds no tokens but the row's group, if
+    the header has it. Raises: TaskError naming the file and the line; OSError.
     """
     path = Path(path)
-    rows, labels = list[NDArray[np.int32]](), list[str]()
+    rows, labels, names = list[NDArray[np.int32]](), list[str](), list[str]()
     try:
         with reading(path) as stream:
             lines = csv.reader(stream)
@@ -32,6 +34,7 @@ def read_table(path: Path | str) -> Labelled:
                     f"{path}: expected a header 'y,x1,...,xT' (the label, then a column for each token), "
                     f"found {','.join(header)[:80]!r}"
                 )
+            grouped = _column(path, [name.strip() for name in header], groups)
             for cells in lines:
                 if cells:
                     where = f"{path}, line {lines.line_num}"
@@ -39,6 +42,8 @@ def read_table(path: Path | str) -> Labelled:
                         raise TaskError(f"{where}: expected {len(header)} cells as in the header, found {len(cells)}")
                     if len(cells[0]) > _LONGEST:
                         raise TaskError(f"{where}: expected a label, found {len(cells[0])} characters")
+                    if grouped is not None:
+                        names.append(_group(cells.pop(grouped), where))
                     labels.append(cells[0].strip())
                     rows.append(np.array(_tokens(cells[1:], where), dtype=np.int32))
     except csv.Error as error:
@@ -46,9 +51,28 @@ def read_table(path: Path | str) -> Labelled:
     if not rows:
         raise TaskError(f"{path}: expected at least one row after the header, found none")
     try:
-        return Labelled(np.array(rows), read_words(labels))
+        found = read_words(labels)
     except TaskError as error:
         raise TaskError(f"{path}: y: {error}") from error
+    return Labelled(np.array(rows), found, read_groups(np.array(names)) if names else None)
+
+
+def _column(path: Path, header: list[str], groups: str | None) -> int | None:
+    """Where the groups stand, if anywhere."""
+    if groups is None or groups not in header:
+        return None
+    if groups == "y" or header.count(groups) > 1 or len(header) < 3:
+        raise TaskError(
+            f"{path}: column {groups[:80]!r} holds no groups; name the one beside label and tokens that does"
+        )
+    return header.index(groups)
+
+
+def _group(cell: str, where: str) -> str:
+    name = cell.strip()
+    if not 0 < len(name) <= _LONGEST:
+        raise TaskError(f"{where}: expected a group of 1 to {_LONGEST} characters, found {len(name)}")
+    return name
 
 
 def _tokens(cells: list[str], where: str) -> list[int]:

@@ -69,7 +69,8 @@ class Task:
     ``shift`` says how the training data were drawn from another distribution than the test data, None if they were not:
     a bound computed from the one is silent about the other. ``label_map``: each label as the data had it and the number
     it became; empty if it was that number. ``source``: the file, for messages; ``padded``: rows were padded to the
-    longest of them. Raises: TaskError.
+    longest of them. ``groups``: of each training row the number of its group, from 0 on; None where each row stands
+    alone. Raises: TaskError.
     """
 
     name: str
@@ -81,8 +82,11 @@ class Task:
     label_map: LabelMap = ()
     source: str = "the data"
     padded: bool = False
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        if self.groups is not None:
+            _require_groups(self.groups, self.train.m)
         for name, split in (("train", self.train), ("test", self.test)):
             if split is None:
                 continue
@@ -101,3 +105,9 @@ class Task:
                 raise TaskError(f"{name}.x: tokens must lie in 0..{self.V - 1}, found {split.x.max()}")
             if split.y.max() >= max(self.k, 2):
                 raise TaskError(f"{name}.y: labels must lie in 0..{max(self.k, 2) - 1}, found {split.y.max()}")
+
+
+def _require_groups(groups: NDArray[np.int64], m: int) -> None:
+    fits = groups.dtype.kind in "iu" and groups.shape == (m,) and groups.min() >= 0 and groups.max() < m
+    if not fits or not np.bincount(groups).all():
+        raise TaskError(f"groups: expected the numbers 0 to n - 1, each of them, for {m} training rows")

@@ -117,12 +117,35 @@ if TYPE_CHECKING:
     "also to certify such a word. Default: the start of the folder's seed.",
 )
 @click.option(
+    "--base-data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What --base was trained on, where its folder has no train.npz: rows that are training rows too are counted.",
+)
+@click.option(
     "--family",
     type=click.Choice(["auto", "head", "bitfit", "lora", "full"]),
     default="auto",
     show_default=True,
     help="With --occam, of a folder: what the word codes. bitfit: vectors and convolutions too; lora: matrices, by "
     "moves of rank 1. auto: the head, then bitfit around a base, or all from scratch; the smaller bound counts.",
+)
+@click.option(
+    "--groups",
+    metavar="NAME",
+    help="Of a word: the array (.npz) or column (.csv) of --data with the group of each training row: patient, author. "
+    "The unit is the group (theory 8.5).",
+)
+@click.option(
+    "--sampled-without-replacement",
+    is_flag=True,
+    help="Of a word: the training rows are a random sample without replacement of a fixed finite collection, over "
+    "which the error rate is then claimed, by kl (theory 8.5).",
+)
+@click.option(
+    "--stratified",
+    is_flag=True,
+    help="Of a word: a fixed number of training rows of each class was drawn; claimed under their proportions, by kl.",
 )
 @click.option(
     "--require",
@@ -159,6 +182,8 @@ def certify(
       ssm-bounds certify word/ --data data.npz                    # the same number, without a search
       ssm-bounds certify lm/ --text train.jsonl --occam --budget 1200 --save word             # a language model
       ssm-bounds certify tuned/ --base lm/ --text more.jsonl --occam --per document --save word
+      ssm-bounds certify stack/ --data data.npz --occam --sampled-without-replacement     # over a finite collection
+      ssm-bounds certify stack/ --data data.npz --occam --groups patient      # the mean over patients
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused. A
     word is a folder too: whatever is in it is decoded, run and counted anew.
@@ -222,6 +247,10 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save goes with one of --occam and --one-draw")
+    if options["groups"] is not None and options["data"] is None:
+        raise click.UsageError("--groups NAME names an array or a column of --data FILE")
+    if options["sampled_without_replacement"] and options["stratified"]:
+        raise click.UsageError("--sampled-without-replacement and --stratified: rows are drawn in one way")
     if options["models_on_test"] is not None and options["models_on_test"] < count:
         raise click.UsageError(f"--models-on-test: at least the {count} models of this call")
 
@@ -231,11 +260,15 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     from ssm_bounds.data import Data, read_data
     from ssm_bounds.inquiry import Search
 
-    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "family")
+    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "base_data", "family")
     search = Search(**{name: options.pop(name) for name in names})
+    flags = {"without-replacement": "sampled_without_replacement", "stratified": "stratified"}
+    drawn = [draws for draws, flag in flags.items() if options.pop(flag)]
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
+    stated["draws"] = drawn[0] if drawn else "iid"
     if options["data"] is not None:
-        stated |= {"data": Data(read_data(options["data"], options["test"])), "test": None}
+        known = Data(read_data(options["data"], options["test"], groups=options["groups"]))
+        stated |= {"data": known, "test": None, "groups": None}
     if len(paths) > 1:
         _keep_what_is_loaded()
     work = zip(paths, map(partial(_attempt, stated), paths), strict=True)

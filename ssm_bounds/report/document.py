@@ -22,7 +22,7 @@ from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.report.constants import constants, of_model
 
 SCHEMA = 2
-_APART_LABELS = {"loss": "mean loss", "difference": "paired"}
+_LABELS = {"loss": "mean loss", "difference": "beside base"}
 _APART = "By itself at delta: that it holds together with the headline is not claimed."
 
 
@@ -208,7 +208,7 @@ class Row:
 def rows(certificate: Certificate) -> list[Row]:
     """The ladder, in order. A refused rung has no value; what it would be stands with the reason."""
     comparable = [rung for rung in certificate.rungs if rung.of_test and rung.refusal is None]
-    holdout = comparable[0] if comparable and certificate.question.shift is None else None
+    holdout = comparable[0] if comparable and certificate.question.one_law else None
     return [_row(rung, certificate, holdout) for rung in certificate.rungs]
 
 
@@ -246,7 +246,7 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
             ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
         )
     lines += [
-        (_APART_LABELS[claim.kind], f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
+        (_LABELS[claim.kind], f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
         for claim in certificate.apart
     ]
     for name, tally in (("train", certificate.train), ("test", certificate.test)):

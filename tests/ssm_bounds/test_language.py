@@ -6,6 +6,7 @@ import io
 import json
 import math
 import shutil
+from dataclasses import asdict, replace
 from fractions import Fraction
 
 import jsonschema
@@ -24,7 +25,10 @@ from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
 from ssm_bounds.experiments.language import train_on
 from ssm_bounds.models.files import word as folders
+from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.searches import qat
+from ssm_bounds.models.tasks.documents import of_texts
+from ssm_bounds.models.tasks.symbols import English
 from ssm_bounds.models.training.mamba import MambaSettings
 from ssm_bounds.report.document import documents, schema
 from ssm_bounds.report.html.page import page
@@ -71,7 +75,7 @@ def found(place):
 @pytest.fixture(scope="module")
 def tuned(place, found):
     """A word around the model that the first word decodes to."""
-    return certified(place, "word_base", text="other.jsonl", per="document", **base_of(place))
+    return certified(place, "word_base", text="other.jsonl", per="document", T=T, **base_of(place))
 
 
 def base_of(place):
@@ -229,6 +233,122 @@ def test_reports(found, tuned):
         for text in (markdown([certificate]), latex([certificate]), page([certificate])):
             assert "bits" in text and "occam" in text
     assert "paired" in markdown([tuned])
+
+
+def test_where_the_text_gave_T_the_base_pays_for_it_too(place, found):
+    """Its bits depend on T as much as the word's: 12 lengths, each bounded."""
+    base = base_of(place)["base"]
+    asked = ssm_bounds.Search(occam=True, base=base)
+    question = ssm_bounds.ask(base, text=place / "other.jsonl", per="document", search=asked)
+    assert question.length == question.documents.T == 32
+    coding = question.coding
+    still = replace(texts._still(qat.Around("bitfit", coding.base.parts, coding.base.tensors).word(None)), length=32)
+    model = folders.model(still, coding.base)[1]
+    powers = {"alone": 3, "beyond": 1, "paired": 1}
+    scores = {name: texts.partial(texts._FORMS[name], k) for name, k in powers.items()} | {"base": texts._base_alone}
+    losses = texts.losses(scores, [texts.prepared(texts.stack(model))] * 2, question.documents, "document")
+    for length, lengths in ((32, 12), (None, 1)):
+        word = replace(still, length=length)
+        rungs = texts._rungs(question, word, coding.base, model, losses, powers, (), searched=False)
+        plain = rungs[1].rung.argument.base
+        own = plain.losses.bounded(level(Enclosure.point(0), Fraction(1, 40) / lengths))
+        assert plain.bounded.value.float_upper() == pytest.approx(own.value.float_upper(), rel=1e-9)
+        assert math.fsum(cost.nats.float_upper() for cost in plain.costs()) == pytest.approx(
+            math.log(lengths * 40 * 40), abs=1e-9
+        )
+
+
+class TestRecords:
+    """What a word's file says is held to, and is no way around a price."""
+
+    @pytest.fixture
+    def saved(self, place, found, tmp_path):
+        shutil.copytree(place / "word", tmp_path / "word")
+
+        def change(**record):
+            text = json.loads((tmp_path / "word" / "word.json").read_text())
+            text["record"] |= record
+            (tmp_path / "word" / "word.json").write_text(json.dumps(text))
+            return tmp_path / "word"
+
+        return change
+
+    @pytest.mark.parametrize("record", [{"T": 19, "T_is_paid": True}, {"T_is_paid": "yes"}, {"T": None}])
+    def test_a_length_that_is_no_length(self, place, saved, record):
+        with pytest.raises(DomainError, match="save it again"):
+            ssm_bounds.ask(saved(**record), text=place / "train.jsonl")
+
+    def test_a_stated_length_is_the_recorded_one(self, place, saved):
+        with pytest.raises(DomainError, match="--T 12 contradicts the word, which records T = 16"):
+            ssm_bounds.ask(saved(), text=place / "train.jsonl", T=12)
+        paid = ssm_bounds.ask(saved(T_is_paid=True), text=place / "train.jsonl", T=16)
+        assert paid.length == 16
+
+    def test_other_symbols(self, place, saved):
+        with pytest.raises(DomainError, match=r"those of .* are others"):
+            ssm_bounds.ask(saved(symbols_of="0" * 64), text=place / "train.jsonl")
+
+    def test_another_delta_is_said(self, place, saved):
+        certificate = ssm_bounds.certify(ssm_bounds.ask(saved(delta="1/10"), text=place / "train.jsonl"))
+        assert "records delta = 1/10" in certificate.rung("occam").argument.sentence()
+
+    def test_the_text_that_a_base_was_made_of(self, place, found):
+        """By the SHA-256 that a training or a word leaves, with no rows beside it."""
+        shutil.copytree(place / "lm", place / "bare")
+        (place / "bare" / "train.jsonl").unlink()
+        for base in ("bare", "word"):
+            asked = ssm_bounds.Search(occam=True, base=place / base)
+            question = ssm_bounds.ask(place / "lm", text=place / "train.jsonl", T=T, search=asked)
+            assert "its folder records its SHA-256" in question.base.refusal
+        fresh = ssm_bounds.ask(place / "bare", text=place / "other.jsonl", test=place / "train.jsonl")
+        assert "trained on the fresh text" in fresh.refusal(Hypothesis.TEST)
+
+
+class TestTokenizer:
+    @pytest.fixture
+    def lm(self, tmp_path):
+        library = pytest.importorskip("tokenizers")
+        design = Design(**{**asdict(DESIGN), "V": 8, "outputs": 8})
+        model = library.models.WordLevel({"abba": 0, "cede": 1, "fig": 2, "hi": 3, "<end>": 4, "?": 5}, unk_token="?")
+        made = library.Tokenizer(model)
+        made.pre_tokenizer = library.pre_tokenizers.Whitespace()
+        found = folder(tmp_path / "lm", design=design, symbols=None)
+        config = json.loads((found / "config.json").read_text()) | {"eos_token_id": 4}
+        (found / "config.json").write_text(json.dumps(config))
+        made.save(str(found / "tokenizer.json"))
+        return found
+
+    def test_a_word_from_scratch_keeps_it_and_it_is_a_condition(self, lm, place, tmp_path):
+        asked = ssm_bounds.Search(occam=True, save=tmp_path / "word", budget=300)
+        made = ssm_bounds.certify(ssm_bounds.ask(lm, text=place / "train.jsonl", search=asked))
+        assert made.rung("occam").verdict is Verdict.CONDITIONAL and "the tokenizer (sha256" in made.headline.sentence
+        again = ssm_bounds.certify(ssm_bounds.ask(tmp_path / "word", text=place / "train.jsonl"))
+        assert again.rung("occam").value == made.rung("occam").value
+        changed = (tmp_path / "word" / "tokenizer.json").read_text().replace('"abba"', '"abbb"')
+        (tmp_path / "word" / "tokenizer.json").write_text(changed)
+        with pytest.raises(DomainError, match="are others"):
+            ssm_bounds.ask(tmp_path / "word", text=place / "train.jsonl")
+
+    def test_one_that_is_not_that_of_the_base(self, lm, place, tmp_path):
+        shutil.copytree(lm, tmp_path / "base")
+        (lm / "tokenizer.json").write_text((lm / "tokenizer.json").read_text().replace('"abba"', '"abbb"'))
+        with pytest.raises(DomainError, match="has other symbols than its base"):
+            ssm_bounds.ask(lm, text=place / "train.jsonl", search=ssm_bounds.Search(occam=True, base=tmp_path / "base"))
+
+    def test_more_symbols_than_the_model_has(self, lm, place):
+        (lm / "tokenizer.json").write_text((lm / "tokenizer.json").read_text().replace('"?": 5', '"?": 9'))
+        text = json.loads((lm / "tokenizer.json").read_text())
+        assert text["model"]["vocab"]["?"] == 9
+        with pytest.raises(DomainError, match="its symbols go up to 9, and the model has 8"):
+            ssm_bounds.ask(lm, text=place / "train.jsonl", test=place / "fresh.jsonl")
+
+
+def test_documents_from_python_are_held_to_the_question(place, found):
+    ours = of_texts(drawn(50), English(), 12)
+    with pytest.raises(DomainError, match="cut to 12, expected"):
+        ssm_bounds.ask(place / "word", text=ours)
+    with pytest.raises(DomainError, match="cut to 12, expected"):
+        ssm_bounds.ask(place / "word", text=place / "train.jsonl", test=ours)
 
 
 class TestCommand:

@@ -33,6 +33,11 @@ class Wealth:
     bet: Bet
     value: Enclosure
 
+    @property
+    def shown(self) -> str:
+        """lambda exactly: a fraction, or "inf"."""
+        return "inf" if self.bet is None else str(self.bet)
+
 
 def unit(most: Scalar) -> Fraction:
     """r: the least power of two that is at least ``most``.

@@ -36,10 +36,12 @@ KINDS = {
     "gap": "the largest difference between risk and training risk over the class, on either side",
     "excess": "how far the error rate on new sequences may exceed the fraction of training sequences whose margin is "
     "at most g",
-    "risk": "the error rate on new sequences itself",
+    "risk": "the error rate on new sequences itself (of occam-kl, holdout-kl and occam-groups: "
+    "the mean that their sentence names)",
     "loss": "the mean of a bounded loss on new sequences, in units of the loss: no error rate",
     "bits": "the bits a symbol that a language model needs for a text",
-    "difference": "how many bits a symbol more than its base; below 0: how many less",
+    "difference": "the error rate on new sequences less that of the base with its own head, or bits a symbol less "
+    "those of the base; it may be below 0",
 }
 _OTHER = {
     "M_Delta": ("M", "largest gate of the class and its inputs"),

@@ -99,6 +99,19 @@ class TestTokenizer:
         with pytest.raises(TaskError, match="is no tokenizer file"):
             Tokenizer(path, 2)
 
+    def test_one_that_drops_at_random_is_refused(self, path):
+        text = json.loads(path.read_text())
+        text["model"] = {"type": "BPE", "dropout": 0.1, "unk_token": None, "continuing_subword_prefix": None} | {
+            "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "vocab": {"a": 0}, "merges": [],
+        }  # fmt: skip
+        path.write_text(json.dumps(text))
+        with pytest.raises(TaskError, match="drops merges at random"):
+            Tokenizer(path, 0)
+
+    def test_a_text_that_it_cannot_encode(self, path):
+        with pytest.raises(TaskError, match="cannot encode the text"):
+            Tokenizer(path, 2).encode(["ab\ud800c"])
+
 
 def test_documents_of_equal_symbols_are_equal_rows():
     found = of_texts(["ab", "ab", "abc"], English())

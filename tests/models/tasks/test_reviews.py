@@ -33,6 +33,14 @@ def test_numbers_and_truth_values_are_labels(tmp_path):
     assert task.label_map == (("False", 0), ("True", 1))
 
 
+def test_a_key_names_the_group(tmp_path):
+    entries = [each | {"by": name} for each, name in zip(GOOD, ("ann", "bob", "ann"), strict=True)]
+    task = read_task(written(tmp_path / "t.jsonl", entries), groups="by")
+    assert task.groups.tolist() == [0, 1, 0]
+    with pytest.raises(TaskError, match="line 3 has no group 'by'"):
+        read_task(written(tmp_path / "u.jsonl", [*entries[:2], GOOD[2]]), groups="by")
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [

@@ -1,0 +1,262 @@
+"""What a base saw, and what a word does better or worse than a base that has a head of its own."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import jsonschema
+import mpmath
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import ssm_bounds
+from ssm_bounds import words
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps.wealth.units import wealth, wealth_at
+from ssm_bounds.bounds.ladder.rung import Verdict
+from ssm_bounds.certificate import sentence
+from ssm_bounds.cli import main
+from ssm_bounds.models.files import classifier as files
+from ssm_bounds.models.files import word as folders
+from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.models.program.evaluate import beaten, right
+from ssm_bounds.models.searches import head
+from ssm_bounds.models.tasks.arrays import write_arrays
+from ssm_bounds.models.tasks.task import Split, Task
+from ssm_bounds.report.document import documents, outcome, schema
+from ssm_bounds.report.html.page import page
+from ssm_bounds.report.tables import markdown
+from tests.bounds.gaps.wealth.test_units import again
+from tests.ssm_bounds.cli.test_cli import weights
+from tests.words import task, trained
+
+DELTA = Fraction(1, 20)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A base whose head is drawn at random, a word around it, and rows."""
+    found = tmp_path_factory.mktemp("bases")
+    trained(found / "stack")
+    trained(found / "base", seed=3)
+    write_arrays(found / "data.npz", task())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(head, "_KICKS", 1)
+        patch.setattr(head, "_ROWS", 1)
+        search = ssm_bounds.Search(occam=True, family="head", base=found / "base", save=found / "word")
+        ssm_bounds.certify(ssm_bounds.ask(found / "stack", data=task(), search=search))
+    return found
+
+
+def certified(place, data=None, base="base", **search):
+    search = ssm_bounds.Search(base=place / base, **search)
+    return ssm_bounds.certify(ssm_bounds.ask(place / "word", data=data or task(test=0), search=search))
+
+
+@pytest.fixture(scope="module")
+def found(place):
+    return certified(place)
+
+
+def joined(*splits: Split) -> Task:
+    x, y = (np.concatenate(parts) for parts in zip(*((split.x, split.y) for split in splits), strict=True))
+    return Task("waves", Split(x, y), None, k=3, V=None)
+
+
+class TestBaseData:
+    """Rows that the base was trained on, by hash."""
+
+    def held(self, tmp_path, data: Task):
+        write_arrays(tmp_path / "seen.npz", data)
+        return tmp_path / "seen.npz"
+
+    def test_the_training_rows_are_refused(self, place, tmp_path):
+        rung = certified(place, base_data=self.held(tmp_path, task())).rung("occam")
+        assert rung.verdict is Verdict.REFUSED and "--base-data holds them" in rung.refusal
+
+    def test_so_are_most_of_them_in_another_order(self, place, tmp_path):
+        own, order = task().train, np.random.default_rng(0).permutation(300)[1:]
+        rung = certified(place, base_data=self.held(tmp_path, joined(Split(own.x[order], own.y[order])))).rung("occam")
+        assert rung.verdict is Verdict.REFUSED and "--base-data holds 299 of the 300" in rung.refusal
+
+    def test_a_few_are_counted_and_labels_do_not_hide_them(self, place, tmp_path):
+        own, other = task().train, task(seed=2, test=0).train
+        few = Split(own.x[:7], (own.y[:7] + 1) % 3)
+        rung = certified(place, base_data=self.held(tmp_path, joined(few, other))).rung("occam")
+        (condition,) = rung.conditions
+        assert condition.endswith("(7 of the 300 training rows are among those that --base-data holds)")
+        (condition,) = certified(place, base_data=self.held(tmp_path, joined(other))).rung("occam").conditions
+        assert "(0 of the 300" in condition and rung.verdict is Verdict.CONDITIONAL
+        (condition,) = certified(place).rung("occam").conditions
+        assert condition.endswith("was fixed before the sample")
+
+    def test_what_does_not_fit(self, place, tmp_path):
+        own = task().train
+        longer = Task("waves", Split(np.repeat(own.x, 2, axis=1), own.y), None, k=3, V=None)
+        with pytest.raises(ValueError, match=r"seen.npz: rows of shape \(16, 1\) are compared with none of \(8, 1\)"):
+            certified(place, base_data=self.held(tmp_path, longer))
+        with pytest.raises(OSError, match=r"none.npz"):
+            certified(place, base_data=tmp_path / "none.npz")
+        with pytest.raises(ValueError, match="--base-data FILE goes with --base FOLDER"):
+            ssm_bounds.ask(
+                place / "stack", data=task(), search=ssm_bounds.Search(occam=True, base_data=tmp_path / "seen.npz")
+            )
+        write(tmp_path / "model.safetensors", weights(V=2), Metadata(m=20, T=5, gate="softplus"))
+        with pytest.raises(ValueError, match="--base-data is for folders"):
+            ssm_bounds.ask(tmp_path / "model.safetensors", search=ssm_bounds.Search(base_data=tmp_path / "seen.npz"))
+
+    def test_a_folder_that_says_it_itself(self, place, tmp_path):
+        base = trained(tmp_path / "base", seed=3)
+        seen = self.held(tmp_path, task(seed=2))
+        (base / files.DATA).write_bytes(seen.read_bytes())
+        search = ssm_bounds.Search(base=base, base_data=seen)
+        with pytest.raises(ValueError, match=r"train.npz: is there .* leave --base-data out"):
+            ssm_bounds.ask(place / "word", data=task(), search=search)
+
+    def test_the_command(self, place, tmp_path):
+        line = ["certify", place / "word", "--data", place / "data.npz", "--format", "markdown"]
+        line += ["--base", place / "base", "--base-data"]
+        told = CliRunner().invoke(main, [*map(str, line), str(self.held(tmp_path, task()))])
+        assert told.exit_code == 0 and "REFUSED" in told.output and "trained on these" in told.output
+        none = CliRunner().invoke(main, [*map(str, line), str(tmp_path / "none.npz")])
+        assert none.exit_code == 2 and "none.npz" in none.output and "Traceback" not in none.output
+
+
+def test_an_error_however_ties_are_broken():
+    z = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0], [np.nan, 1.0], [np.inf, 0.0], [-np.inf, 0.0]])
+    y = np.zeros(6, dtype=int)
+    assert beaten(z, y).tolist() == [False, True, False, False, False, False]
+    assert (~right(z, y)).tolist() == [True, True, False, True, True, True]
+    with pytest.raises(ValueError, match="label"):
+        beaten(z, np.full(6, 2))
+
+
+class TestPaired:
+    """The word beside its base, as that is: the random head that its folder has."""
+
+    def test_the_bound_is_the_bet_on_the_differences(self, place, found):
+        rung, data = found.rung("occam-paired"), task().train
+        own, base = (words.run(files.read(place / name), data) for name in ("word", "base"))
+        differences = (own.argmax(axis=1) != data.y).astype(int) - (base.argmax(axis=1) != data.y)  # none is a tie
+        record = rung.argument.record()
+        counts = [int((differences == value).sum()) for value in (1, -1)]
+        assert [record["worse"], record["better"]] == counts and min(counts) > 0 and record["units"] == 300
+        nats = record["nats"].float_upper()
+        with mpmath.workdps(40):
+            shifted = [(1 + int(each)) / 2 for each in differences]  # D = 2 (1 + D)/2 - 1, and b - D = 2 (1 - that)
+            halves = again(shifted, 1, mpmath.mpf(nats) + mpmath.log(20))
+        x = rung.value.float_upper()
+        # the grid of (1 + D)/2 at range 1 is that of D shifted by one place of two: both may take the best
+        assert x == pytest.approx(float(2 * halves - 1), abs=1e-9)
+        assert x < 0 and (rung.kind, rung.ceiling, rung.two_sided) == ("difference", 1, False)
+        assert record["floor"].upper < rung.value.upper and not rung.vacuous
+
+    def test_it_is_no_risk_and_stands_apart(self, found):
+        assert found.compared == 1 and [claim.rung.name for claim in found.claims] == ["occam"]
+        (claim,) = found.apart
+        assert (claim.rung.name, claim.share) == ("occam-paired", DELTA) and found.headline.rung == "occam"
+        assert claim.rung.verdict is Verdict.CONDITIONAL and claim.rung.conditions == found.rung("occam").conditions
+        text = sentence(found.question, claim)
+        assert (
+            " is below that of the base (sha256 " in text and ", with its own head, by the same program) by at" in text
+        )
+        shown = text.split("by at least ")[1].split(",")[0]
+        assert 0.999 * -claim.value.float_upper() <= float(shown) <= -claim.value.float_upper()
+        assert "if the base" in text
+        assert dict(outcome(found))["beside base"].startswith(f"CONDITIONAL: {text}")
+
+    def test_beside_a_base_that_is_as_good(self, place):
+        """The word's own folder as the base, with a word of an untrained head around it: the word ties everywhere."""
+        found = folders.moved_by(place / "word", files.read(place / "stack"))
+        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        folders.write(place / "tied", untrained, found, {})
+        asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=place / "word"))
+        rung = ssm_bounds.certify(asked).rung("occam-paired")
+        errors = int((~right(words.run(files.read(place / "word"), task().train), task().train.y)).sum())
+        assert (rung.argument.worse, rung.argument.better) == (300 - errors, 0)
+        assert rung.value.float_upper() > 1 - errors / 300 and rung.argument.rows.errors == 300
+        (claim,) = ssm_bounds.certify(asked).apart
+        assert "exceeds that of the base" in sentence(asked, claim) and "by at most" in sentence(asked, claim)
+
+    def test_ties_of_the_base_are_none_of_its_errors(self, place, tmp_path):
+        """A base whose head is zero: to count its ties as errors would make every word look better than it."""
+        trained(tmp_path / "zero", seed=3)
+        tensors = {name: value.astype(np.float32) for name, value in files.tensors(tmp_path / "zero").items()}
+        tensors |= {name: np.zeros_like(tensors[name]) for name in ("score.weight", "score.bias")}
+        (tmp_path / "zero" / files.WEIGHTS).write_bytes(files.packed(tensors))
+        base = folders.moved_by(tmp_path / "zero", files.read(place / "stack"))
+        rows, data = certified(place).rung("occam").argument, task()
+        z = words.run(files.read(place / "word"), data.train)
+        pair = words._paired(data, base, rows, z)
+        assert pair.better == 0 and pair.worse == rows.errors and pair.found.value.upper > 0
+
+    def test_groups_are_units_here_too(self, place):
+        data = task(test=0)
+        groups = np.arange(300) // 2
+        found = certified(place, Task("waves", data.train, None, k=3, V=None, groups=groups))
+        argument = found.rung("occam-paired").argument
+        assert argument.record()["units"] == 150 and set(argument.losses.tolist()) <= {-1.0, -0.5, 0.0, 0.5, 1.0}
+        (claim,) = found.apart
+        assert "the mean over new groups of the error rate of the word" in sentence(found.question, claim)
+
+    def test_another_number_of_outputs_has_no_pair(self, place, tmp_path):
+        trained(tmp_path / "two", seed=3, outputs=2)
+        base = folders.moved_by(tmp_path / "two", files.read(place / "stack"))
+        z = words.run(files.read(place / "word"), task().train)
+        assert words._paired(task(), base, certified(place).rung("occam").argument, z) is None
+        start = folders.moved_by(None, files.read(place / "stack"))
+        assert words._paired(task(), start, certified(place).rung("occam").argument, z) is None
+
+    def test_a_base_that_saw_the_rows_pairs_with_nothing(self, place, tmp_path):
+        write_arrays(tmp_path / "seen.npz", task())
+        found = certified(place, base_data=tmp_path / "seen.npz")
+        assert found.rung("occam-paired").verdict is Verdict.REFUSED and not found.apart
+
+    def test_every_form_of_the_report(self, found):
+        jsonschema.validate(documents([found]), schema())
+        for text in (markdown([found]), page([found])):
+            assert "occam-paired" in text and "beside base" in text and "difference" in text
+
+
+class TestDifferences:
+    """The bet on D in {-1, 0, 1}, b = 1: every law on 24ths, and the law that shows the level cannot be lowered."""
+
+    N, DELTA = 8, Fraction(1, 10)
+
+    def bounds(self, level) -> dict:
+        counts = [(i, j, self.N - i - j) for i in range(self.N + 1) for j in range(self.N + 1 - i)]
+        return {each: wealth(np.repeat([-1.0, 0.0, 1.0], each), 1, level).value.float_upper() for each in counts}
+
+    def failing(self, bounds) -> float:
+        found = []
+        for i in range(25):
+            for j in range(25 - i):
+                p = (i / 24, j / 24, (24 - i - j) / 24)
+                ways = (
+                    math.factorial(self.N)
+                    / math.prod(map(math.factorial, each))
+                    * math.prod(q**count for q, count in zip(p, each, strict=True))
+                    for each, bound in bounds.items()
+                    if p[2] - p[0] > bound
+                )
+                found.append(sum(ways))
+        return max(found)
+
+    def test_every_law_fails_rarely(self):
+        level = Enclosure.point(Fraction(float(np.log(10))) + Fraction(1, 10**12))
+        assert self.failing(self.bounds(level)) <= self.DELTA
+
+    def test_a_bound_that_pays_nothing_fails_often(self):
+        """Control: the mean that was seen."""
+        free = {each: (each[2] - each[0]) / self.N for each in self.bounds(Enclosure.point(0))}
+        assert self.failing(free) > 3 * self.DELTA
+
+    def test_the_level_cannot_be_lowered(self):
+        """D = 1 with probability p, else -1, and -1 alone is seen: at lambda = infinity nothing is given away."""
+        for part, least, most in ((1.0, 0.999, 1.0), (0.97, 1.05, 2.0)):
+            level = Enclosure.point(Fraction(float(np.log(10) * part)))
+            bound = wealth_at(None, np.full(50, -1.0), 1, level).float_upper()
+            p = (1 + bound) / 2 * (1 + 1e-9)
+            assert least < (1 - p) ** 50 / 0.1 <= most
