@@ -5,7 +5,7 @@
 number: an integer, a fraction, or the dyadic number that a float is.
 
 Shapes: n states, r coordinates of the path, A (r,n,n), Z_0 (n,), a path (points,r).
-Source: seeds 4.1, 4.3 (Muca Cirone et al., arXiv 2402.19047, is the model; the remainder is ours).
+Source: theory 15.1, 15.3 (Muca Cirone et al., arXiv 2402.19047, is the model; the remainder is ours).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LinearCDE:
     @classmethod
     def forced(cls, A: Sequence[Matrix], B: Matrix, Z_0: Vector) -> Self:
         """``dZ = sum_i A_i Z d omega^i + B d xi`` as an equation without forcing: its state is (Z, 1), its path
-        (omega, xi). Shapes: B (n,s), a path (points, r + s). Source: seeds 4.3."""
+        (omega, xi). Shapes: B (n,s), a path (points, r + s). Source: theory 15.3."""
         n = len(Z_0)
         forcing = len(B) == n and len({len(row) for row in B}) == 1
         require(forcing, f"LinearCDE: B has to be ({n}, s), as Z_0 has {n} entries")
@@ -121,7 +121,7 @@ class LinearCDE:
 
         Claim: at most ``|Z_0| sum_{k>level} l^k/k!``, l the sum of the spectral norms of ``M_j``. Derivation: degree k
         of ``prod_j e^{M_j}`` is a sum of ``prod_j M_j^{k_j}/k_j!`` over k_1 + k_2 + ... = k, of norm at most
-        ``l^k/k!``. Attained by scalars of one sign. Source: seeds 4.1.
+        ``l^k/k!``. Attained by scalars of one sign. Source: theory 15.1.
         """
         value = self.series(path, level)
         with bits(START_BITS):
@@ -145,7 +145,7 @@ def _norm(matrix: fmpq_mat) -> arb:
     return arb(found) + arb(fmpq(lost.numerator, lost.denominator)).sqrt()
 
 
-def _tail(l: arb, level: int) -> arb:  # noqa: E741, the letter of seeds 4.1
+def _tail(l: arb, level: int) -> arb:  # noqa: E741, the letter of theory 15.1
     """``sum_{k>level} l^k/k!``: ``l^{level+1}/(level+1)!`` times Kummer's function, so that nothing cancels."""
     first = level + 1
     return l**first / arb(first + 1).gamma() * l.hypgeom_1f1(1, first + 1)

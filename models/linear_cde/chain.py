@@ -9,7 +9,7 @@ Claim: ``|u_k - S^{i_1..i_k}| <= V_1 (prod_{l>=2} sinh(eps V_l)/eps - prod_{l>=2
 X^{i_l}. Derivation: ``u_k = sum_{j_2..j_k >= 0} eps^{2(j_2+..+j_k)} S^{i_1 i_2^{2 j_2+1} .. i_k^{2 j_k+1}}`` (expand
 ``sinh(eps (X_T - X_s))``, as ``(X_T - X_s)^n/n! = S^{i..i}_{s,T}`` and ``int S^J_{s,T} dS^I_s = S^{IJ}``), and a word
 whose letter i_l stands n_l times in a row has an integral of at most ``prod_l V_l^{n_l}/n_l!``. Attained by the path
-that moves along i_1, then i_2, and so on, where the letters are distinct. Source: seeds 4.7.
+that moves along i_1, then i_2, and so on, where the letters are distinct. Source: theory 15.7.
 """
 
 from __future__ import annotations

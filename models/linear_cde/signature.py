@@ -2,7 +2,7 @@
 
 ``S^{i_1..i_k} = int_{u_1<..<u_k} dX^{i_1} ... dX^{i_k}``, words of letters 0..r-1 in the order of levels, each level
 lexicographic. With ``A_i e_w = e_{wi}`` for words shorter than the depth, 0 beyond, and Z_0 = e_(), the state *is* the
-signature up to that depth: the series of 4.1 ends. Source: seeds 4.2.
+signature up to that depth: the series of 15.1 ends. Source: theory 15.2.
 """
 
 from __future__ import annotations
