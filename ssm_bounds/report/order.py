@@ -52,7 +52,10 @@ def _lines(report: OrderReport) -> Iterator[tuple[str, str]]:
         f"measured: up to about {points.residual:.2g} of the largest of the four logits; in real arithmetic it is 0, "
         f"and each is within what rounding can make of that, at most {_above(points.radius, 2)}",
     )
-    yield "order", f"alone moves a logit by up to at least {_below(100 * points.moved, 3)} % of the largest of the four"
+    yield (
+        "order",
+        f"alone, in one of them, moves a logit by at least {_below(100 * points.moved, 3)} % of the largest of four",
+    )
     if points.open:
         yield "not counted", f"{points.open:,} quadruples with a logit that is not finite, or has no rounding radius"
     if found is not None:
