@@ -24,6 +24,8 @@ from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.quadruples import Quadruples
 from ssm_bounds.models.tasks.task import Split
 
+_HUGE = 2.0**1000  # from here on sums of logits may overflow
+
 
 @dataclass(frozen=True, slots=True)
 class FourPoints:
@@ -32,7 +34,7 @@ class FourPoints:
     ``residual``: the largest that the program computed, to the nearest. ``radius``: the largest that rounding can make
     of 0, from above. ``moved``: by how much at least the order of a block alone moves a logit in real arithmetic, the
     largest of all, from below. ``beyond``: quadruples whose residual is above their own radius. ``open``: quadruples
-    with a logit that is not finite, or has no radius: they are in no other number.
+    with a logit that is not finite or beyond 2^1000, or has no such radius: they are in no other number.
     """
 
     quadruples: int
@@ -49,11 +51,11 @@ def compared(z: Array, within: Array) -> FourPoints:
     >>> compared(np.array([3.0, 1.0, 2.0, 0.0]).reshape(4, 1, 1), np.zeros((4, 1, 1))).residual
     0.0
     """
-    known: NDArray[np.bool_] = np.all(np.isfinite(z) & np.isfinite(within), axis=(0, 2))
+    known: NDArray[np.bool_] = np.all((np.abs(z) < _HUGE) & (within < _HUGE), axis=(0, 2))  # NaN is not
     z, within = z[:, known], within[:, known]
     if not known.any():
         return FourPoints(known.size, 0.0, 0.0, 0.0, 0, known.size)
-    with np.errstate(over="ignore"):
+    with np.errstate(under="ignore"):
         residual = np.abs(z[0] - z[1] - z[2] + z[3])
         off = within.sum(axis=0)
         allowed = above(off, 8, off + np.abs(z).sum(axis=0))

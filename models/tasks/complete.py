@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssm_bounds.models.tasks.quadruples import LONGEST
-from ssm_bounds.models.tasks.task import Split
+from ssm_bounds.models.tasks.task import LARGEST, Split
 
 MOST_PAIRS = 1 << 20
 """Pairs of rows that differ by a permuted block, looked at before the search ends."""
@@ -103,20 +103,27 @@ def _by_block(x: NDArray, most: int) -> Iterator[tuple[list[list[Pair]], int]]:
     """For each place and length of a block: pairs of rows (n,T), all different, that are q p e and q p' e, gathered by
     p, p' and e; and how many pairs were looked at. The block is as short as can be: its first and its last token move.
     """
-    n, T = x.shape
-    after = _ends(x)
-    before = np.arange(n), np.zeros(n, dtype=np.int64)
-    for start in range(1, T - 2):
-        before = _shared(*before, x[:, start - 1])
-        if not len(before[0]):
-            return
+    T = x.shape[1]
+    after = _ends(x, sum(1 for _ in _starts(x)) + LONGEST)
+    for start, before in enumerate(_starts(x), start=1):
         for stop in range(start + 2, min(start + LONGEST, T - 1) + 1):
             if stop in after:
                 yield _gathered(x[:, start:stop], before, after[stop], most)
 
 
-def _ends(x: NDArray) -> dict[int, tuple[Ints, Ints]]:
-    """By their first place: the rows whose suffix from there is that of another row too, and a number for it."""
+def _starts(x: NDArray) -> Iterator[tuple[Ints, Ints]]:
+    """For prefixes of 1, 2, .. tokens: the rows that share theirs with another row, and a number for it."""
+    n, T = x.shape
+    now = np.arange(n), np.zeros(n, dtype=np.int64)
+    for start in range(1, T - 2):
+        now = _shared(*now, x[:, start - 1])
+        if not len(now[0]):
+            return
+        yield now
+
+
+def _ends(x: NDArray, last: int) -> dict[int, tuple[Ints, Ints]]:
+    """The same of suffixes, by their first place, up to the last place that is asked for: padding is shared by all."""
     n, T = x.shape
     found = {}
     now = np.arange(n), np.zeros(n, dtype=np.int64)
@@ -124,15 +131,15 @@ def _ends(x: NDArray) -> dict[int, tuple[Ints, Ints]]:
         now = _shared(*now, x[:, place])
         if not len(now[0]):
             break
-        found[place] = now
+        if place <= last:
+            found[place] = now
     return found
 
 
 def _shared(rows: Ints, names: Ints, column: NDArray) -> tuple[Ints, Ints]:
     """Of rows with names: those that share name and token with another, and a name for both."""
-    keys = np.stack([names, column[rows].astype(np.int64)], axis=1)
-    _, inverse, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    inverse = inverse.reshape(-1)
+    keys = names * LARGEST + column[rows].astype(np.int64)  # below 2^63: there are fewer than 2^32 rows
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     several = counts[inverse] > 1
     return rows[several], inverse[several].astype(np.int64)
 

@@ -89,6 +89,14 @@ class TestFlow:
             ends.append(z)
         assert abs(ends[0] - ends[1]) > 1  # theory 15.8 needs B = 0
 
+    def test_one_clock_sees_words_of_one_letter_and_then_clock_letters(self):
+        """``Z = sum_n a^n S^{j 0^n}``, the clock first in the path; S^{0^n j} in its place is far off."""
+        path, a = [(0, 0), (1, 2), (Fraction(3, 2), -1), (2, 3)], Fraction(1, 16)
+        state = LinearCDE.forced([[[a]]], [[1]], [0]).flow(path)[0].float_upper()
+        words_ = signature(path, 6)
+        assert state == pytest.approx(float(sum(a**n * words_[1, *[0] * n] for n in range(6))), abs=1e-6)
+        assert abs(state - float(sum(a**n * words_[*[0] * n, 1] for n in range(6)))) > 0.1
+
     @given(st.lists(SIZES, min_size=2, max_size=2), st.permutations([(0, 1), (1, Fraction(1, 2)), (0, -2), (1, 3)]))
     def test_one_diagonal_layer_without_forcing_is_blind_to_order(self, exponents, steps):
         matrices = [[[exponents[0], 0], [0, 1]], [[exponents[1], 0], [0, -1]]]

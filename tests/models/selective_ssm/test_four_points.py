@@ -152,6 +152,15 @@ class TestCompared:
         assert found.moved == 0  # every value from 0.25 on may be the same
         assert 0.3 < compared(z, np.full_like(z, 0.05)).moved <= 0.4 / 1.05
 
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e305])
+    def test_what_is_not_finite_or_huge_is_counted_apart(self, bad):
+        z = np.array([[4.0, bad], [1.0, 0.0], [2.0, 0.0], [-1.0, 0.0]]).reshape(4, 2, 1)
+        within = np.zeros_like(z)
+        found = compared(z, within)
+        assert (found.quadruples, found.open, found.beyond, found.residual) == (2, 1, 0, 0)
+        within[2, 0] = bad
+        assert compared(z, within).open == 2
+
     def test_zeros_have_no_order(self):
         found = compared(np.zeros((4, 3, 2)), np.zeros((4, 3, 2)))
         assert (found.residual, found.moved, found.beyond, found.open) == (0, 0, 0, 0)
