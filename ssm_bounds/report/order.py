@@ -57,7 +57,7 @@ def _lines(report: OrderReport) -> Iterator[tuple[str, str]]:
         f"alone, in one of them, moves a logit by at least {_below(100 * points.moved, 3)} % of the largest of four",
     )
     if points.open:
-        yield "not counted", f"{points.open:,} quadruples with a logit that is not finite, or has no rounding radius"
+        yield "not counted", f"{points.open:,} quadruples with a logit that is not finite, is huge, or has no radius"
     if found is not None:
         yield "data", printable(_of_data(found))
     facts = "; ".join(f"{fact.name} = {fact.value} ({fact.evidence.value})" for fact in report.facts)
