@@ -85,6 +85,16 @@ def radius(run: Run, y: NDArray[np.int64]) -> Array:
         return np.where(np.isfinite(found) & np.isfinite(run.z).all(axis=1), found, np.inf)
 
 
+def of_logits(run: Run) -> Array:
+    """Proven bound of ``|computed - exact|`` for each logit; infinite where there is none.
+
+    Shapes: -> (b,k). Units: of the logits. Source: the module's docstring, (vi) and (vii).
+    """
+    with np.errstate(all="ignore"):
+        found = _ABOVE * _logits(run)
+        return np.where(np.isfinite(found) & np.isfinite(run.z), found, np.inf)
+
+
 def likely(run: Run) -> Array:
     """A guess that is above the radius of ordinary models and far below their margins, for a search: no claim.
 
