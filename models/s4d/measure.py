@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 Complex: TypeAlias = tuple[Array, Array]  # real and imaginary parts
 _LARGEST = 2.0**40  # radians, or nats, of a step
 _ACCURATE = 60  # bits of a mode's ball, relative to its modulus
+_LONGEST = 1 << 15  # lags of which taps are computed
 _MOST_TAPS = 1 << 22  # of all channels; later ones by their modes alone
 _MOST_POWERS = 1 << 24  # numbers of a table of powers of all modes
 
@@ -93,7 +94,7 @@ def measure(weights: S4D, *, T: int, input_bound: float) -> Measured:
 def taps_of(weights: S4D, found: Modes, T: int) -> Taps:
     """The norms of the taps ``h_l = (w_j k_jl)_j``, l < T. Raises: DomainError beyond float64."""
     d, N = weights.d, weights.N
-    L = min(T, max(1, _MOST_TAPS // d), max(1, _MOST_POWERS // (4 * d * N)) ** 2)
+    L = min(T, _LONGEST, max(1, _MOST_TAPS // d), max(1, _MOST_POWERS // (4 * d * N)) ** 2)
     w = np.abs(weights.W[0])
     with np.errstate(over="ignore", invalid="ignore"):
         weighted = above(w[:, None] * kernel(found, weights.D, L))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_bounds.bounds.evaluate.elementary import Floats
-from ssm_bounds.bounds.evaluate.outward import above, exp_above, norm
+from ssm_bounds.bounds.evaluate.outward import above, exp_above
 from ssm_bounds.bounds.values import Scalar, check_fields, require
 
 
@@ -59,8 +59,3 @@ class Measured:
     def __post_init__(self) -> None:
         check_fields("Measured", self, counts=("d", "N", "k"), radii=("b", "C_1", "D", "B_w", "B_u"))
         require(self.s <= 0 or self.b + self.s >= 0, "Measured: the largest real part is below the smallest")
-
-
-def joined(first: float, second: float) -> float:
-    """At least the l2 norm of two numbers."""
-    return norm(np.array([first, second]))
