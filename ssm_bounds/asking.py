@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ssm_bounds import one_block, question, stacks
+from ssm_bounds import lti, one_block, question, stacks
 from ssm_bounds.bounds.values import require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.inquiry import Inquiry
-from ssm_bounds.models.files import classifier
+from ssm_bounds.models.files import classifier, s4d
 from ssm_bounds.models.files.checkpoint import Checkpoint
 from ssm_bounds.models.files.word import is_word
 from ssm_bounds.models.tasks.task import Task
@@ -20,14 +20,16 @@ from ssm_bounds.models.tasks.task import Task
 def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
     """What is asked of the model in ``path``, or of one that was read.
 
-    A file holds a model of the paper; a folder with a config a classifier of Mamba blocks, or a word. What can be
-    stated has the names of the options of ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding,
-    gate, convention, input_bound, data, test, models_on_test, and ``search``, a :class:`ssm_bounds.Search`. What is
-    left out comes from the data or the file. Raises: ValueError (a contradiction, something missing, something that
-    this model has not, a file that cannot be read), OSError.
+    A file holds a model of the paper, or a linear S4D layer with its readout; a folder with a config a classifier of
+    Mamba blocks, or a word. What can be stated has the names of the options of ``ssm-bounds certify``: m, T, delta,
+    loss, margin, clip, inputs, embedding, gate, convention, input_bound, data, test, models_on_test, and ``search``, a
+    :class:`ssm_bounds.Search`. What is left out comes from the data or the file. Raises: ValueError (a contradiction,
+    something missing, something that this model has not, a file that cannot be read), OSError.
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
         return _classifier(Path(path), stated)
+    if not isinstance(path, Checkpoint) and s4d.is_s4d(path):
+        return lti.ask(path, **stated)
     return question.ask(path, **stated)
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds import ladder, one_block, stacks
+from ssm_bounds import ladder, lti, one_block, stacks
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.ladder.rung import Kind, Rung, Verdict, exactly
 from ssm_bounds.inquiry import Inquiry, Terms
+from ssm_bounds.lti import LtiQuestion
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.programs import Program, Progress, silent
@@ -118,7 +119,8 @@ class Certificate:
         if self.headline.rung is None:
             return "nothing can be claimed"
         if self.headline.kind != "risk":
-            return "the headline is no risk: give --data"
+            more = "give --data" if self.question.claims_risks else "no bound of this kind of model is one"
+            return f"the headline is no risk: {more}"
         if not any(line.meets(level) for line in lines):
             values = ", ".join(decimal_string(line.value.upper) for line in lines if line.value is not None)
             return f"the smallest risk that can be claimed is {values}, above {float(level):g}"
@@ -147,6 +149,8 @@ def _answered(question: Inquiry, progress: Progress) -> Answered:
         return one_block.answered(question, progress)
     if isinstance(question, StackQuestion):
         return stacks.answered(question, progress)
+    if isinstance(question, LtiQuestion):
+        return lti.answered(question)
     raise TypeError(f"no ladder of bounds for {type(question).__name__}")
 
 

@@ -124,6 +124,11 @@ class Inquiry:
         return "the model"
 
     @property
+    def claims_risks(self) -> bool:
+        """Whether some bound of such a model is one of a risk, given rows."""
+        return True
+
+    @property
     def margins(self) -> str:
         """What is compared with g."""
         return "training margins"

@@ -15,6 +15,7 @@ from ssm_bounds.bounds.ladder.of_class import OfClass, groups_of
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.inquiry import Inquiry, Terms
+from ssm_bounds.lti import LtiQuestion
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.question import Question
 from ssm_bounds.stacks import StackQuestion
@@ -63,6 +64,9 @@ def of_model(question: Inquiry) -> Sizes:
         embedding = "trained" if found.V else "none"
         k = len(question.classifier.score)
         return Sizes(found.d, found.N, k, found.V or None, "softplus", "code", inputs, embedding, title)
+    if isinstance(question, LtiQuestion):
+        sizes = question.setting.measured
+        return Sizes(sizes.d, sizes.N, sizes.k, None, "none", "code", "ball", "none", "real inputs")
     raise TypeError(f"no sizes for {type(question).__name__}")
 
 
