@@ -184,6 +184,13 @@ def test_what_does_not_apply_is_refused_in_one_line(file, case):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_what_only_the_papers_model_has(file):
+    question = ssm_bounds.ask(file, **STATED)
+    for call in (lambda: ssm_bounds.explain(question), lambda: ssm_bounds.sweep("scale", {"T": [10]}, question)):
+        with pytest.raises(DomainError, match=r"only a model with one selective SSM .* has this, got a LtiQuestion"):
+            call()
+
+
 def test_a_layer_with_an_activation_has_no_certificate(tmp_path):
     found = tensors(layer()) | {"output_linear.0.weight": np.zeros((6, 3, 1), np.float32)}
     torch.save({name: torch.tensor(value) for name, value in found.items()}, tmp_path / "s4d.pth")
