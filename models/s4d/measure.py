@@ -59,9 +59,10 @@ def modes(weights: S4D) -> Modes:
             )
             pole = exponent.exp()
             residue = 2 * acb(*map(arb, weights.C[j, n].tolist())) * (exponent.expm1() / A)
-            known = residue == 0 or residue.rel_accuracy_bits() >= _ACCURATE
-            require(bool(known), f"{where}: its coefficient cannot be enclosed (kernel.C, kernel.log_A_real)")
             decay = -exponent.real
+            balls = (decay, pole) if residue == 0 else (decay, pole, residue)
+            known = all(ball.rel_accuracy_bits() >= _ACCURATE for ball in balls)
+            require(known, f"{where}: it cannot be enclosed (kernel.log_dt, kernel.log_A_real, kernel.C)")
             parts = (pole.real, pole.imag, residue.real, residue.imag, decay, decay)
             found[:, j, n] = [float(part.mid()) for part in parts]
     require(bool(np.isfinite(found).all()), "a coefficient of a mode exceeds float64 (kernel.C, kernel.log_A_real)")

@@ -189,3 +189,9 @@ class TestConstants:
                  "W": [[1.0]]}  # fmt: skip
         with pytest.raises(DomainError, match=message):
             measure(S4D(**(plain | change)), T=3, input_bound=1.0)
+
+    def test_a_product_of_extremes_is_a_step_like_any_other(self):
+        """e^{-10^30} e^{10^30} = 1: enclosed as closely as if neither factor was out of reach."""
+        weights = S4D(C=[[[0.0, 0.0]]], log_dt=[-1e30], log_A_real=[[1e30]], A_imag=[[0.0]], D=[1.0], W=[[1.0]])
+        found = measure(weights, T=3, input_bound=1.0)
+        assert 1 <= found.b < 1 + 1e-14 and -1 <= found.s < -1 + 1e-14
