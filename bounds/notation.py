@@ -91,6 +91,20 @@ Z = _radius("Z", "largest supremum Z_j of SiLU(z_j)", "1", "theory.md M3.1")
 D_skip = _radius("D", "largest modulus of the skip D_j", "1", "theory.md M0")
 B_o = _radius("B_o", "spectral norm of out_proj's weight W_o", "output/channel", "theory.md M0")
 
+# A linear time-invariant system
+K_2 = _radius("K_2", "l2 norm of all taps h_l, l < T", "output/input", "theory.md 14.2")
+K_1 = _radius("K_1", "sum of the moduli of all entries of all taps", "output/input", "theory.md 14.2")
+K_rho = _radius("K_rho", "largest |h_l|_2/rho^l", "output/input", "theory.md 14.3")
+s_lambda = _symbol(
+    "s_lambda",
+    "largest real part of an exponent lambda_jn, or ln rho",
+    unit="1",
+    source="theory.md 14.3",
+    real=True,
+)
+b_lambda = _radius("b_lambda", "largest decay -Re lambda_jn", "1", "theory.md 14.4")
+C_1 = _radius("C_1", "largest sum of moduli sum_n |c_jn| of a channel", "output/input", "theory.md 14.4")
+
 # Covers
 eps = _symbol("epsilon", "covering radius", unit="of the covered quantity", source="theory.md 3", positive=True)
 n = _count("n", "entries of a covered vector or matrix", "theory.md 3")

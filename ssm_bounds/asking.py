@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ssm_bounds import language, one_block, question, stacks
+from ssm_bounds import language, lti, one_block, question, stacks
 from ssm_bounds.bounds.values import require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.inquiry import Inquiry, Search
-from ssm_bounds.models.files import adapter, classifier
+from ssm_bounds.models.files import adapter, classifier, s4d
 from ssm_bounds.models.files.checkpoint import Checkpoint
 from ssm_bounds.models.files.word import is_word
 from ssm_bounds.models.mamba.classifier import Classifier
@@ -21,17 +21,20 @@ from ssm_bounds.models.tasks.task import Task
 def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
     """What is asked of the model in ``path``, or of one that was read.
 
-    A file holds a model of the paper; a folder with a config a classifier of Mamba blocks, or a word. What can be
-    stated has the names of the options of ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding,
-    gate, convention, input_bound, data, test, models_on_test, and ``search``, a :class:`ssm_bounds.Search`; and
-    ``draws`` of the training rows: "iid", "stratified" or "without-replacement"; ``groups``: the array of the data that
-    holds the group of each. What is left out comes from the data or the file. Raises: ValueError (a contradiction,
+    A file holds a model of the paper, or a linear S4D layer with its readout; a folder with a config a classifier or a
+    language model of Mamba blocks, a word, or an adapter. What can be stated has the names of the options of
+    ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding, gate, convention, input_bound, data,
+    test, text, per, models_on_test, and ``search``, a :class:`ssm_bounds.Search`; and ``draws`` of the training rows:
+    "iid", "stratified" or "without-replacement"; ``groups``: the array of the data that holds the group of each. What
+    is left out comes from the data or the file. Raises: ValueError (a contradiction,
     something missing, something that this model has not, a file that cannot be read), OSError.
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
         return _classifier(Path(path), stated)
     only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
     require(not only, f"{path}: {', '.join(only)} is for folders of language models")
+    if not isinstance(path, Checkpoint) and s4d.is_s4d(path):
+        return lti.ask(path, **stated)
     return question.ask(path, **stated)
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds import ladder, language, one_block, stacks
+from ssm_bounds import ladder, language, lti, one_block, stacks
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.ladder.rung import WHOLE, Kind, Rung, Verdict, exactly
 from ssm_bounds.inquiry import Inquiry, Terms
 from ssm_bounds.language import LanguageQuestion
+from ssm_bounds.lti import LtiQuestion
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.programs import Program, Progress, silent
@@ -121,7 +122,8 @@ class Certificate:
         if self.headline.rung is None:
             return "nothing can be claimed"
         if self.headline.kind not in WHOLE:
-            return "the headline is no risk: give --data"
+            more = "give --data" if self.question.claims_risks else "no bound of this kind of model is one"
+            return f"the headline is no risk: {more}"
         if not any(line.meets(level) for line in lines):
             values = ", ".join(decimal_string(line.value.upper) for line in lines if line.value is not None)
             what = "risk" if self.headline.kind == "risk" else "bound in bits"
@@ -153,6 +155,8 @@ def _answered(question: Inquiry, progress: Progress) -> Answered:
         return stacks.answered(question, progress)
     if isinstance(question, LanguageQuestion):
         return language.answered(question, progress)
+    if isinstance(question, LtiQuestion):
+        return lti.answered(question)
     raise TypeError(f"no ladder of bounds for {type(question).__name__}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ssm_bounds.bounds import sweeps as scaling
 from ssm_bounds.bounds.explain import elasticity
 from ssm_bounds.bounds.explain.elasticity import Explanation
-from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.ladder import of_norms
 from ssm_bounds.question import Question
 
@@ -22,6 +22,7 @@ def explain(question: Question) -> Explanation:
 
     Source: ``explain.elasticity``.
     """
+    _require_of_the_paper(question)
     setting, rungs = of_norms(question)
     refused = [rung.refusal for rung in rungs if rung.refusal is not None]
     if len(refused) == len(rungs):
@@ -36,4 +37,11 @@ def sweep(
     """A rung over grids of constants, T, m, delta or the margin, the rest as in the question: fast float64, not
     certified. Raises: DomainError. Source: ``bounds.sweeps``.
     """
+    _require_of_the_paper(question)
     return scaling.sweep(rung, over, question.setting, selection=selection)
+
+
+def _require_of_the_paper(question: object) -> None:
+    """Raises: DomainError."""
+    kind = type(question).__name__
+    require(isinstance(question, Question), f"only a model with one selective SSM (theory 1) has this, got a {kind}")

@@ -143,6 +143,11 @@ class Inquiry:
         raise TypeError(f"no claim in bits for {type(self).__name__}")
 
     @property
+    def claims_risks(self) -> bool:
+        """Whether some bound of such a model is one of a risk, given rows."""
+        return True
+
+    @property
     def margins(self) -> str:
         """What is compared with g."""
         return "training margins"

@@ -17,7 +17,7 @@ def read(node: Element, values: Mapping[str, float]) -> float:
         case "mn":
             return float(node.text or "")
         case "mi":
-            return values[node.text or ""]
+            return math.pi if node.text == "\N{GREEK SMALL LETTER PI}" else values[node.text or ""]
         case "msub":
             return values["_".join("".join(part.itertext()) for part in node)]
         case "mfrac":

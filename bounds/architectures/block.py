@@ -8,7 +8,7 @@ from typing import Literal
 
 from sympy import Expr, S, Symbol
 
-from ssm_bounds.bounds.covers.lemmas import Box, Volume
+from ssm_bounds.bounds.covers.lemmas import Box, Strip, Volume
 from ssm_bounds.bounds.selection.splits import Item
 
 Theorem = Literal["sharp", "vocabulary", "embedding", "repaired", "published"]
@@ -34,7 +34,7 @@ class Block:
     entries: Expr
     radius: Expr
     metric: str
-    cover: type[Volume] | type[Box]
+    cover: type[Volume] | type[Box] | type[Strip]
     l1: Symbol | None
     beta: Mapping[Theorem, Expr]
     alpha: Expr | None = None
@@ -48,7 +48,7 @@ class Block:
         object.__setattr__(self, "coefficient", self.coefficient or self.key)
         object.__setattr__(self, "words", self.words or self.shown)
 
-    def lemma(self, *, sparse: bool) -> type[Volume] | type[Box]:
+    def lemma(self, *, sparse: bool) -> type[Volume] | type[Box] | type[Strip]:
         """The cover where the class constrains the l1 radii (``sparse``) or not: midpoints of a box need not have a
         small l1 norm."""
         return Volume if sparse and self.l1 is not None else self.cover

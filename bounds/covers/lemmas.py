@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose, exact, g
 from ssm_bounds.bounds.evaluate.elementary import LN2, Functions, log_of
 from ssm_bounds.bounds.values import Scalar, require
 
+_LOG_PI = 1.1447298858494002
+
 
 def _ceil(x: Floats) -> Floats:
     """Ceiling that forgives the rounding of an integer which came through logarithms."""
@@ -45,7 +48,7 @@ def volume(dimension: Floats | int, log_ratio: Floats, by: Functions = elementar
     return dimension * by.logaddexp(0.0, log_ratio)
 
 
-def box(dimension: Floats | int, log_ratio: Floats, by: Functions = elementary) -> Floats:
+def box(dimension: Floats | float, log_ratio: Floats, by: Functions = elementary) -> Floats:
     """3.2 in float64: ``log_ratio`` is ``ln(r/eps)``; beyond 2^53 cells the ceiling is far below its rounding."""
     cells = by.log(np.maximum(1.0, _ceil(by.exp(np.minimum(log_ratio, 36.0)))))
     return dimension * np.where(log_ratio > 36.0, log_ratio, cells)
@@ -203,6 +206,53 @@ class Box(_Leaf):
 
 
 @dataclass(frozen=True, slots=True)
+class Strip(_Leaf):
+    """``ln N <= (n/2) [ln max(1, ceil(sqrt2 r/eps)) + ln max(1, ceil(pi/(sqrt2 eps)))]`` for n/2 complex numbers in a
+    rectangle, the real parts in an interval of half-width r, the imaginary ones in [0, pi], in the largest modulus.
+
+    By midpoints of cells whose sides are at most ``sqrt2 eps``, so that a corner is within eps of the middle.
+    Shapes: n real numbers. Raises: DomainError for eps <= 0, r < 0 or an odd n. Source: theory 14.4, 3.2.
+    """
+
+    dimension: int
+    half_width: Scalar
+    metric: str = "largest modulus"
+
+    rule = "ln N <= (n/2) [ln max(1, ceil(sqrt2 r/eps)) + ln max(1, ceil(pi/(sqrt2 eps)))]"
+    source = "theory.md 14.4, 3.2"
+    formula = (sym.n / 2) * (
+        log(Max(1, ceiling(sympy.sqrt(2) * sym.r / sym.eps)))
+        + log(Max(1, ceiling(sympy.pi / (sympy.sqrt(2) * sym.eps))))
+    )
+    reach: ClassVar[Expr] = sympy.sqrt(sympy.pi * sym.r)
+
+    def __post_init__(self) -> None:
+        even = self.dimension >= 2 and self.dimension % 2 == 0
+        require(even, f"Strip: an even dimension >= 2, got {self.dimension}")
+        require(self.half_width >= 0, f"Strip: half-width >= 0, got {self.half_width}")
+
+    @property
+    def convention(self) -> Convention:
+        return Convention(self.metric, "inside")
+
+    def values(self) -> Mapping[sympy.Symbol, Scalar]:
+        return {sym.n: self.dimension, sym.r: self.half_width}
+
+    @property
+    def _log_sides(self) -> tuple[float, float]:
+        return LN2 / 2 + logarithm(self.half_width), _LOG_PI - LN2 / 2
+
+    def approximate(self, log_eps: Floats) -> Floats:
+        first, second = (box(self.dimension / 2, side - log_eps) for side in self._log_sides)
+        return first + second
+
+    def surrogates(self) -> tuple[Surrogate, ...]:
+        """A box of the same volume; where one side is a point, of the other."""
+        sides = [side for side in self._log_sides if side > -math.inf]
+        return (Surrogate("logarithm", len(sides) * self.dimension / 2, sum(sides) / len(sides)),)
+
+
+@dataclass(frozen=True, slots=True)
 class MatrixCover(_Leaf):
     """``ln N <= ceil(a^2 b^2/eps^2) ln(2 d_1 d_2)`` for ``{X A : |A|_{2,1} <= a}``, A in R^{d_1 x d_2}, ``|X|_F <= b``.
 
@@ -245,5 +295,7 @@ class MatrixCover(_Leaf):
         return (Surrogate("power", weight, logarithm(self.radius) + logarithm(self.data_norm)),)
 
 
-COVERS: dict[str, sympy.Expr] = {lemma.rule: lemma.formula for lemma in (Maurey, Volume, GroupVolume, Box, MatrixCover)}
+COVERS: dict[str, sympy.Expr] = {
+    lemma.rule: lemma.formula for lemma in (Maurey, Volume, GroupVolume, Box, Strip, MatrixCover)
+}
 """The formula of each lemma, by the rule that a trace prints."""

@@ -31,6 +31,9 @@ DUDLEY: Expr = 4 * sym.a + 12 / sqrt(sym.m) * Integral(
 GAP: Expr = 2 * sym.rademacher + sym.c * sqrt(log(2 / sym.delta) / (2 * sym.m))
 """theory 6.1: two-sided, since the bound on the Rademacher complexity holds for every sample."""
 
+AVERAGE_GAP: Expr = 2 * sym.l * sym.rademacher + sym.c * sqrt((sym.price + log(2 / sym.delta)) / (2 * sym.m))
+"""theory 14.3, two-sided, ``R_S`` the average of the outputs, bounded on every sample; with the price ln(1/pi) (7)."""
+
 SINGLE_SCALE: Expr = 2 * sym.l * sym.eps + sym.c * sqrt((sym.H + sym.price + log(2 / sym.delta)) / (2 * sym.m))
 """theory 6.2, two-sided, with the price ln(1/pi) of the cell (7)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -26,6 +26,7 @@ from ssm_bounds.bounds.gaps.losses import margin_lipschitz
 from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence, price
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.ladder.values import entropy_of, measured_entropy
+from ssm_bounds.bounds.selection.cells import Cell
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.bounds.selection.splits import sizes
 from ssm_bounds.bounds.values import DomainError, Scalar, field_names
@@ -94,14 +95,6 @@ class OfClass(Argument):
 
     def steps(self) -> tuple[AppliedRule, ...]:
         selected = self.selected
-        cells = (
-            AppliedRule(
-                f"{cell.name} <= {decimal_string(Enclosure.point(cell.value).upper, 6)}: cell {cell.position}",
-                "theory.md 7",
-                _nats(cell.weight),
-            )
-            for cell in selected.cells
-        )
         splits = (
             AppliedRule(
                 f"{split.name} in groups of {sizes(split)} of {len(split.labels)}: one labelled split",
@@ -113,12 +106,19 @@ class OfClass(Argument):
         paid = "all cells, of the splits" if selected.splits else "all cells"
         options = f"ln(1/pi) of {paid} and of {selected.options} options fixed in advance"
         return (
-            *cells,
+            *cell_steps(selected.cells),
             *splits,
             AppliedRule(options, "theory.md 7", selected.price),
             *self.entropy.trace(self.radius),
             AppliedRule(self.rule, self.end.source, self.end.value),
         )
+
+
+def cell_steps(cells: Iterable[Cell]) -> Iterator[AppliedRule]:
+    """What each constant that was chosen after the data is bounded by, and what that costs."""
+    for cell in cells:
+        bound = decimal_string(Enclosure.point(cell.value).upper, 6)
+        yield AppliedRule(f"{cell.name} <= {bound}: cell {cell.position}", "theory.md 7", _nats(cell.weight))
 
 
 def _nats(weight: Fraction) -> Enclosure:

@@ -18,7 +18,7 @@ from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.gaps.losses import Ramp, margin_lipschitz
 from ssm_bounds.bounds.ladder.of_class import OfClass, cheapest, entropy_before
 from ssm_bounds.bounds.ladder.rung import OF_A_CLASS, Rung, Setting
-from ssm_bounds.bounds.ladder.values import increasing, scalars_of
+from ssm_bounds.bounds.ladder.values import Losing, increasing, scalars_of
 from ssm_bounds.bounds.values import Scalar
 
 _RULE = "2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))"
@@ -70,7 +70,7 @@ def _scale(name: str, setting: Setting, delta: Fraction, *, groups: bool) -> Run
 
 
 def single_scale(
-    setting: Setting, entropy: Product, price: Enclosure, lipschitz: sympy.Expr, delta: Fraction
+    setting: Losing, entropy: Product, price: Enclosure, lipschitz: sympy.Expr, delta: Fraction
 ) -> tuple[Enclosure, Enclosure, Product]:
     """Value of 6.2, its radius, and the entropy with its split there."""
     scalars = scalars_of(setting, delta) | {sym.l: lipschitz}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Protocol
 
 import sympy
 
@@ -13,10 +14,23 @@ from ssm_bounds.bounds.architectures.selective_ssm.blocks import coefficients, o
 from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstants
 from ssm_bounds.bounds.covers.entropy import Product
 from ssm_bounds.bounds.evaluate.balls import Enclosure, Value, enclose
+from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.rung import Setting
+from ssm_bounds.bounds.values import Sample
 
 
-def scalars_of(setting: Setting, delta: Fraction) -> dict[sympy.Symbol, Value]:
+class Losing(Protocol):
+    """A sample, and a loss with its Lipschitz constant in the output."""
+
+    @property
+    def sample(self) -> Sample: ...
+    @property
+    def loss(self) -> Loss: ...
+    @property
+    def loss_lipschitz(self) -> sympy.Expr: ...
+
+
+def scalars_of(setting: Losing, delta: Fraction) -> dict[sympy.Symbol, Value]:
     return {
         sym.m: setting.sample.m,
         sym.delta: delta,

@@ -217,6 +217,11 @@ def _recognise(found: Iterable[str]) -> Format:
             "(theory 1); of a classifier with a Mamba block name the folder that has its config, and "
             "`ssm-bounds inspect` says what each layer can do"
         )
+    if any(name.endswith("kernel.log_A_real") for name in names):
+        raise CheckpointError(
+            "is S4D, which selects nothing, expected a classifier with one selective SSM (theory 1); "
+            "`ssm-bounds certify` reads one linear layer of it"
+        )
     form = max(FORMATS, key=lambda form: len(names & form.axes.keys()))
     expected = set(form.axes)
     if len(names & expected) < len(expected) / 2:

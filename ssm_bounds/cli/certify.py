@@ -176,6 +176,7 @@ def certify(
       ssm-bounds certify rounded.safetensors --data data.npz      # the same number, without a search
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
       ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
+      ssm-bounds certify s4d.pth --m 25000 --T 500 --input-bound 1       # one linear S4D layer with a readout W
       ssm-bounds certify block/ --data block/train.npz            # one block, as train mamba saves it
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word

@@ -16,6 +16,7 @@ from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.inquiry import Inquiry, Terms
 from ssm_bounds.language import LanguageQuestion
+from ssm_bounds.lti import LtiQuestion
 from ssm_bounds.one_block import BlockQuestion
 from ssm_bounds.question import Question
 from ssm_bounds.stacks import StackQuestion
@@ -67,6 +68,9 @@ def of_model(question: Inquiry) -> Sizes:
     if isinstance(question, LanguageQuestion):
         text = question.setting
         return Sizes(text.d, text.N, text.V, text.V, "softplus", "code", "vocabulary", "trained", f"V = {text.V}")
+    if isinstance(question, LtiQuestion):
+        sizes = question.setting.measured
+        return Sizes(sizes.d, sizes.N, sizes.k, None, "none", "code", "ball", "none", "real inputs")
     raise TypeError(f"no sizes for {type(question).__name__}")
 
 

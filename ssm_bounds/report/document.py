@@ -140,7 +140,7 @@ def _setting(certificate: Certificate) -> dict[str, Any]:
 
 def _empirical(certificate: Certificate) -> dict[str, Any] | None:
     trivial = certificate.trivial
-    if trivial is None:
+    if trivial is None or certificate.train is None:  # rows that were counted, and answered by nothing
         return None
     return {
         "train": _tally(certificate.train),

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.selective_ssm.weights import Weights
 from tests.conftest import SHARED
 from tests.machines import EVERYTHING, FEATURES, KERNELS, TWO_THREADS, printed
+from tests.s4d import layer, tensors
 
 OTHER_NUMPY = "2.1.3"
 SHARED_JOBS = (
@@ -43,18 +45,20 @@ def weights(k: int, V: int | None) -> Weights:
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
-    """What is certified: two models made here, and the authors' where they are."""
+    """What is certified: three models made here, and the authors' where they are."""
     folder = tmp_path_factory.mktemp("models")
     rng = np.random.default_rng(8)
     words = Metadata(task="toy", m=400, T=12, gate="softplus", convention="code", embedding="trained")
     numbers = Metadata(task="toy", m=10**6, T=12, gate="softplus", convention="code")
     write(folder / "words.safetensors", weights(k=1, V=6), words)
     write(folder / "numbers.safetensors", weights(k=3, V=None), numbers)
+    safetensors.numpy.save_file(tensors(layer(d=20, N=30)), folder / "s4d.safetensors")
     np.savez(folder / "words.npz", x_train=rng.integers(0, 6, (400, 12)), y_train=rng.integers(0, 2, 400),
              x_test=rng.integers(0, 6, (50, 12)), y_test=rng.integers(0, 2, 50))  # fmt: skip
     found = [
         [str(folder / "words.safetensors"), "--data", str(folder / "words.npz")],
         [str(folder / "numbers.safetensors"), "--input-bound", "1.3", "--loss", "clipped-ce", "--clip", "2"],
+        [str(folder / "s4d.safetensors"), "--m", "25000", "--T", "500", "--input-bound", "1.3"],
     ]
     for name, *options in SHARED_JOBS:
         if (SHARED / "checkpoints" / name).exists():

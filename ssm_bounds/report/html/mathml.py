@@ -36,6 +36,9 @@ class _Printer(MathMLPresentationPrinter):
     def _print_Exp1(self, e: Expr) -> Any:
         return self._element("mi", "e")
 
+    def _print_Pi(self, e: Expr) -> Any:
+        return self._element("mi", "\N{GREEK SMALL LETTER PI}")
+
     def _print_log(self, e: Expr) -> Any:
         return self._element("mrow", self._element("mi", "ln"), self._in_brackets(e.args[0]))
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssm_bounds.bounds.covers.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection, allocation
-from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume, MatrixCover, Maurey, Volume
+from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume, MatrixCover, Maurey, Strip, Volume
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.values import DomainError
 
@@ -52,6 +52,7 @@ CASES = {
     "Volume": Case(Volume(2, 1.0, "l2"), Volume(2, 2.0, "l2"), Volume(3, 1.0, "l2"), "l2"),
     "GroupVolume": Case(GroupVolume(2, 1.0, "l2"), GroupVolume(2, 2.0, "l2"), GroupVolume(3, 1.0, "l2"), "l2"),
     "Box": Case(Box(2, 1.0), Box(2, 2.0), Box(3, 1.0), "max"),
+    "Strip": Case(Strip(2, 1.0), Strip(2, 2.0), Strip(4, 1.0), None),
     "MatrixCover": Case(MatrixCover(2, 2, 1.0, 1.0), MatrixCover(2, 2, 2.0, 1.0), MatrixCover(3, 2, 1.0, 1.0), None),
     "Projection": Case(Projection(Maurey(2, 1.0)), Projection(Maurey(2, 2.0)), Projection(Maurey(3, 1.0)), "l1"),
     "Minimum": Case(
@@ -89,6 +90,8 @@ class TestConformance:
 
     def test_scales(self, name):
         """A set twice as large is covered at twice the radius by as many points."""
+        if name == "Strip":
+            pytest.skip("one of its sides is pi, whatever the other is")
         for eps in RADII:
             once, twice = CASES[name].bound.log_covering(eps), CASES[name].scaled.log_covering(2 * eps)
             assert float(once.upper) == pytest.approx(float(twice.upper), rel=1e-7)

@@ -20,6 +20,7 @@ from click.testing import CliRunner, Result
 from safetensors.numpy import save_file
 
 from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.architectures.lti.table import AVERAGES, S4D
 from ssm_bounds.bounds.architectures.selective_ssm.perturbation import EMBEDDING, REPAIRED, SHARP, VOCABULARY
 from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.bounds.covers import lemmas as covering
@@ -327,6 +328,8 @@ SHOWN = {
        {"sharp": SHARP, "vocabulary": VOCABULARY, "repaired": REPAIRED}.items() for name, formula in formulas_.items()},
     **COVERS, "embedding": EMBEDDING, "scale": chaining.SINGLE_SCALE, "margin": chaining.MARGIN_EXCESS,
     "exponent": chaining.MARGIN_EXPONENT, "level": _LEVEL, "excess": _EXCESS,
+    "average gap": chaining.AVERAGE_GAP, **{f"average {name}": formula for name, formula in AVERAGES.items()},
+    **{f"S4D {block.key}": block.beta["sharp"] for block in S4D.blocks},
 }  # fmt: skip
 
 

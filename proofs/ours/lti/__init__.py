@@ -1,0 +1,1 @@
+"""Statements about linear time-invariant systems (theory 14)."""

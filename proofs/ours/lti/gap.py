@@ -1,0 +1,52 @@
+"""14.3: gap <= 2 l R + c sqrt(ln(2/delta)/(2m)), two-sided, R the average of one output, bounded on every sample."""
+
+import sympy
+from sympy import Eq, Le
+
+from ssm_bounds.bounds import notation as sym
+from ssm_bounds.bounds.gaps.chaining import AVERAGE_GAP
+from ssm_bounds.proofs.solvers import Z3, Axiom
+from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+
+gap, mean_gap, mean_rad = sympy.symbols("G EG ER", nonnegative=True)
+t = sympy.Symbol("t", positive=True)
+unpaid = AVERAGE_GAP.subs(sym.price, 0)
+deviation = unpaid.subs(sym.rademacher, 0)
+claim = Le(gap, unpaid)
+
+STATEMENT = Statement(
+    label="14.3",
+    title="The gap of a class with one output by its Rademacher average",
+    claim=claim,
+    source="theory.md 14.3",
+    kind=Kind.UPPER,
+    recorded=Verdict.PROVED_FROM_AXIOMS,
+    hypotheses=(Eq(t, deviation), Le(sym.delta, 1)),
+    prose=(
+        "R_S: at least E sup (1/m) sum_i sigma_i z(u_i) on every sample, without an absolute value",
+        "the loss lies in [0, c] and is l-Lipschitz in the output, whatever the label",
+        "G: largest risk minus training loss, or the reverse; EG, ER: means of G, and of the average of the losses",
+        "m i.i.d. examples; probability at least 1 - delta for both signs",
+    ),
+    witness={gap: 0, mean_gap: 0, mean_rad: 0, sym.rademacher: 1, sym.l: 1, sym.m: 1, sym.c: 1, sym.delta: 1}
+    | {t: deviation.subs({sym.c: 1, sym.m: 1, sym.delta: 1})},
+    derivation=(
+        Step(
+            "contraction",
+            Le(mean_rad, sym.l * sym.rademacher),
+            Axiom("contraction: the average of l-Lipschitz functions of one output", "Ledoux and Talagrand 1991, 4.12"),
+        ),
+        Step(
+            "symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")
+        ),
+        Step("half of delta", Eq(2 * sym.m * t**2 / sym.c**2, sympy.log(2 / sym.delta)), Z3()),
+        Step(
+            "deviation",
+            Le(gap, mean_gap + t),
+            Axiom("McDiarmid's inequality at level delta/2 for each sign", "McDiarmid 1989"),
+            ("half of delta",),
+        ),
+        Step("sum", claim, Z3(), ("contraction", "symmetrisation", "deviation")),
+    ),
+    not_claimed=("Several outputs: contraction is used for one.",),
+)

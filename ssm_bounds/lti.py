@@ -1,0 +1,167 @@
+"""A file with one linear S4D layer and its readout, what a person states, the data: what is asked, and its ladder.
+
+Four bounds by norms of the layer (theory 14). No program is run: rows are counted, and held against what is stated.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssm_bounds import evidence
+from ssm_bounds.answered import Answered
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.gaps import losses
+from ssm_bounds.bounds.ladder.lti import LtiSetting, lti_geometric, lti_h2, lti_l1
+from ssm_bounds.bounds.ladder.lti_cover import lti_cover
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.data import Data, looked_at
+from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
+from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models
+from ssm_bounds.models.files import s4d
+from ssm_bounds.models.s4d.measure import measure
+from ssm_bounds.models.selective_ssm.measure import max_row_l2
+from ssm_bounds.models.tasks.task import Split, Task
+
+OF_ONE_OUTPUT = (lti_h2, lti_l1, lti_geometric)
+"""In the order of a report; a cover follows, of any number of outputs."""
+SINGLE = "lti-h2, lti-l1 and lti-geometric are about one output"
+UNUSED = "the test rows are not used: no program of a linear S4D model is run"
+MODEL = (
+    "for every rung: the model is z = W y, y the output of the layer after the last token, a zero-order hold with its "
+    "skip and without an activation (theory 14.1), and the program that is used computes it in real arithmetic"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class LtiQuestion(Inquiry):
+    """What is asked of one linear S4D layer with its readout."""
+
+    checkpoint: s4d.File
+    setting: LtiSetting
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        return (*STANDING, MODEL)
+
+    @property
+    def subject(self) -> str:
+        return "the linear S4D model"
+
+    @property
+    def claims_risks(self) -> bool:
+        return False
+
+    @property
+    def bounds(self) -> tuple[Callable[[LtiSetting, Fraction], Rung], ...]:
+        """Those that support the model, known from its outputs alone."""
+        return (*OF_ONE_OUTPUT, lti_cover) if self.checkpoint.weights.k == 1 else (lti_cover,)
+
+    def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        if hypothesis is Hypothesis.INPUTS:
+            return (f"inputs have l2 norm at most {float(self.setting.measured.B_u):g} by design",)
+        return Inquiry.conditions(self, hypothesis)
+
+
+def ask(
+    path: str | os.PathLike[str],
+    *,
+    m: int | None = None,
+    T: int | None = None,
+    delta: Scalar | str = DELTA,
+    loss: str = "ramp",
+    margin: Scalar | str = 1,
+    clip: Scalar | str | None = None,
+    input_bound: Scalar | str | None = None,
+    data: str | os.PathLike[str] | Task | Data | None = None,
+    test: str | os.PathLike[str] | None = None,
+    models_on_test: int = 1,
+    search: Search | None = None,
+    **stated: Any,
+) -> LtiQuestion:
+    """What is asked of the layer in ``path``; every argument is an option of the command. Raises: ValueError (what does
+    not apply to it, a contradiction, something missing, a file that cannot be read), OSError."""
+    path = Path(path)
+    _require_stated(path, search, stated)
+    require(margin != "auto", f"{path}: no bound of a linear S4D model chooses a margin; give --margin G")
+    require(test is None, f"{path}: no program of a linear S4D model is run on test rows; leave --test out")
+    if input_bound is None:
+        raise DomainError("real-valued inputs need a bound on |u_t| stated before the data: give --input-bound B")
+    file = s4d.read(path)
+    known = looked_at(data, None)
+    task = None if known is None else replace(known.task, test=None)
+    facts = [
+        evidence.number("m", m, None, None if task is None else task.train.m),
+        evidence.number("T", T, None) if T is not None or task is None else Fact("T", task.train.T, Evidence.CHECKED),
+        Fact("layer", "zero-order hold, no activation", Evidence.ASSUMED),
+        Fact("output", "W y after the last token", Evidence.ASSUMED),
+    ]
+    value: dict[str, Any] = {fact.name: fact.value for fact in facts}
+    bound = Enclosure.point(exactly(input_bound, "--input-bound")).float_upper()
+    g = simplest(exactly(margin, "--margin"))
+    sample = Sample(value["m"], value["T"])
+    setting = LtiSetting(
+        measure(file.weights, T=sample.T, input_bound=bound),
+        sample,
+        losses.make(loss, margin=g, clip=None if clip is None else simplest(exactly(clip, "--clip"))),
+        g,
+        exactly(delta, "--delta, a probability", most=1),
+    )
+    require_models(models_on_test)
+    notes = () if file.weights.k == 1 else (f"{SINGLE}; this model has {file.weights.k}",)
+    question = LtiQuestion(
+        checkpoint=file,
+        setting=setting,
+        facts=tuple(facts),
+        models=models_on_test,
+        search=search or Search(),
+        notes=notes,
+    )
+    if known is None or task is None:
+        return question
+    _require_rows(file, task.train, sample.T, bound, f"{task.source}: the training rows")
+    seen, unused = Data(task), () if known.task.test is None else (UNUSED,)
+    return replace(
+        question, task=task, rows=seen.rows, facts=(*facts, *seen.facts), notes=(*notes, *seen.notes, *unused)
+    )
+
+
+def answered(question: LtiQuestion) -> Answered:
+    """The ladder: gaps of the loss, whether rows were given or not."""
+
+    def at(share: Fraction) -> Iterator[Rung]:
+        return (bound(question.setting, share) for bound in question.bounds)
+
+    return Answered(question, tuple(at(question.setting.delta)), len(question.bounds), at)
+
+
+def _require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
+    """Nothing that only other models have."""
+    other = [name for name, value in stated.items() if value is not None and (name, value) != ("inputs", "ball")]
+    names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
+    require(not other, f"{path}: a linear S4D model has no {names}; leave it out")
+    search = search or Search()
+    flags = {"--occam": search.occam, "--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
+    asked = ", ".join(name for name, wanted in flags.items() if wanted)
+    require(not asked, f"{path}: {asked} is not there for a linear S4D model; leave it out")
+    require(search.base is None, f"{path}: --base is for folders of Mamba blocks; leave it out")
+    require(search.family == "auto", f"{path}: --family is for folders of Mamba blocks; leave it out")
+
+
+def _require_rows(file: s4d.File, split: Split, T: int, bound: float, where: str) -> None:
+    """Raises: DomainError for rows that are not the model's, or that contradict what is stated."""
+    d, k = file.weights.d, max(file.weights.k, 2)
+    fits = split.x.ndim == 3 and split.x.shape[2] == d
+    require(fits, f"{where}: expected real inputs (n, T, {d}), found shape {split.x.shape}")
+    label = int(split.y.max())
+    require(label < k, f"{where}: labels must lie in 0..{k - 1} for {file.weights.k} outputs, found {label}")
+    require(split.T <= T, f"{where} have length {split.T}, above T = {T}")
+    norm = max_row_l2(split.x.reshape(-1, d).astype(np.float64))
+    require(norm <= bound, f"{where} reach norm {norm:g}, above --input-bound {bound:g}")

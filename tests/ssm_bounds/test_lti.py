@@ -1,0 +1,202 @@
+"""A file with a linear S4D layer, from the question to its certificate in every form."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import ssm_bounds
+from ssm_bounds.bounds.ladder.rung import Verdict
+from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.cli import main
+from ssm_bounds.lti import LtiQuestion
+from ssm_bounds.models.tasks.task import Split, Task
+from ssm_bounds.report.document import documents, schema
+from ssm_bounds.report.html.page import page
+from ssm_bounds.report.tables import latex, markdown
+from tests.s4d import layer, tensors
+
+NAMES = ["lti-h2", "lti-l1", "lti-geometric", "lti-cover"]
+STATED = {"m": 25000, "T": 500, "input_bound": 1}
+
+
+def saved(path, **sizes):
+    torch.save({name: torch.tensor(value) for name, value in tensors(layer(**sizes)).items()}, path)
+    return path
+
+
+def task(m=60, T=9, d=3, *, test=False, size=0.999) -> Task:
+    """Inputs of norm below ``size``."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, m, T, d))
+    x *= size * rng.random((2, m, T, 1)) / np.linalg.norm(x, axis=-1, keepdims=True)
+    train, other = (Split(each, (each[:, -1, 0] > 0).astype(np.int64)) for each in x)
+    return Task("toy", train, other if test else None, k=1, V=None)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("s4d") / "s4d.pth")
+
+
+@pytest.fixture(scope="module")
+def found(file):
+    return ssm_bounds.certify(ssm_bounds.ask(file, **STATED))
+
+
+class TestCertificate:
+    def test_the_ladder(self, found):
+        assert isinstance(found.question, LtiQuestion)
+        assert [rung.name for rung in found.rungs] == NAMES and found.compared == 4
+        assert all(rung.conditions == ("inputs have l2 norm at most 1 by design",) for rung in found.rungs)
+        assert all(rung.verdict is Verdict.CONDITIONAL for rung in found.rungs)
+
+    def test_the_claim_is_the_smallest_at_its_share(self, found):
+        assert [claim.share for claim in found.claims] == [Fraction(1, 80)] * 4
+        smallest = min(found.claims, key=lambda claim: claim.value.float_upper())
+        assert found.headline.rung == smallest.rung.name and found.headline.value is smallest.value
+        # at its share a claim is larger than by itself
+        assert smallest.value.upper > found.rung(smallest.rung.name).value.upper
+        assert found.headline.kind == "gap" and not found.headline.vacuous
+
+    def test_the_sentence_says_whose_class_and_on_what(self, found):
+        sentence = found.headline.sentence
+        assert "over the 25000 training rows, for every model of the class that the linear S4D model" in sentence
+        assert sentence.endswith("if inputs have l2 norm at most 1 by design.")
+        assert any("without an activation" in line for line in found.question.standing)
+        assumed = {fact.name for fact in found.question.facts if fact.evidence is ssm_bounds.Evidence.ASSUMED}
+        assert assumed == {"layer", "output"}
+
+    def test_several_outputs_have_a_cover(self, tmp_path):
+        found = ssm_bounds.certify(ssm_bounds.ask(saved(tmp_path / "s4d.pth", k=3), **STATED))
+        assert [rung.name for rung in found.rungs] == ["lti-cover"] and found.compared == 1
+        assert any("are about one output; this model has 3" in line for line in found.question.notes)
+
+    def test_another_file_is_asked_as_before(self, tmp_path):
+        (tmp_path / "other.pth").write_bytes(b"no model")
+        with pytest.raises(ValueError, match=r"expected a file of torch\.save or safetensors"):
+            ssm_bounds.ask(tmp_path / "other.pth", **STATED)
+
+
+class TestReports:
+    def test_the_document_follows_the_schema(self, found):
+        document = documents([found])
+        jsonschema.validate(document, schema())
+        (shown,) = document["certificates"]
+        assert shown["checkpoint"]["format"] == "s4d"
+        assert shown["setting"] | {"d": 3, "N": 2, "k": 1, "V": None, "gate": "none"} == shown["setting"]
+        assert shown["constants"] is None and shown["empirical"] is None
+        details = {rung["rung"]: rung["details"] for rung in shown["rungs"]}
+        assert set(details["lti-h2"]) == {"rademacher", "price", "class"}
+        assert details["lti-geometric"]["class"].keys() == {"K_rho", "s_lambda"}
+        assert details["lti-cover"]["parameter_count"] == 12 + 12 + 3 + 3
+        assert set(details["lti-cover"]["by_block"]) == {"lambda", "c", "D", "w"}
+        json.dumps(document, allow_nan=False)
+
+    def test_texts(self, found):
+        for text in (markdown([found]), latex([found]), page([found])):
+            assert all(name in text for name in NAMES)
+        assert "linear S4D model" in page([found]) and page([found]) == page([found])
+
+    def test_every_form_of_the_command(self, file, tmp_path):
+        stated = ["--m", "25000", "--T", "500", "--input-bound", "1"]
+        for form in ("table", "json", "html", "markdown", "latex"):
+            result = CliRunner().invoke(main, ["certify", str(file), *stated, "--format", form])
+            assert result.exit_code == 0 and "lti-cover" in result.output, result.output
+
+    def test_beside_another_model(self, file, tmp_path):
+        other = saved(tmp_path / "other.pth", k=2)
+        result = CliRunner().invoke(
+            main, ["certify", str(file), str(other), "--m", "25000", "--T", "500", "--input-bound", "1"]
+        )
+        assert result.exit_code == 0 and "other.pth" in result.output
+
+    def test_no_risk_is_claimed(self, file):
+        stated = ["--m", "25000", "--T", "500", "--input-bound", "1", "--require", "0.2", "--accept-conditions"]
+        result = CliRunner().invoke(main, ["certify", str(file), *stated])
+        assert result.exit_code == 1
+        assert "the headline is no risk: no bound of this kind of model is one" in result.stderr
+
+
+class TestData:
+    def test_rows_are_counted_and_checked(self, file):
+        found = ssm_bounds.certify(ssm_bounds.ask(file, data=task(test=True), input_bound=1))
+        facts = {fact.name: (fact.value, fact.evidence) for fact in found.question.facts}
+        assert facts["m"] == (60, ssm_bounds.Evidence.CHECKED) and facts["T"] == (9, ssm_bounds.Evidence.CHECKED)
+        assert facts["distinct training rows"] == (60, ssm_bounds.Evidence.CHECKED)
+        assert [rung.name for rung in found.rungs] == NAMES and found.headline.kind == "gap"
+        assert "the test rows are not used: no program of a linear S4D model is run" in found.question.notes
+        assert "test rows" not in found.headline.sentence
+        document = documents([found])
+        jsonschema.validate(document, schema())
+        assert document["certificates"][0]["empirical"] is None and "lti-h2" in page([found])
+
+    def test_longer_sequences_than_the_rows(self, file):
+        assert ssm_bounds.ask(file, data=task(), T=12, input_bound=1).setting.sample.T == 12
+
+    @pytest.mark.parametrize(
+        ("data", "stated", "message"),
+        [
+            (task(), {"input_bound": 0.5}, "the training rows reach norm 0.99.*, above --input-bound 0.5"),
+            (task(d=2), {}, r"expected real inputs \(n, T, 3\), found shape \(60, 9, 2\)"),
+            (task(), {"T": 8}, "the training rows have length 9, above T = 8"),
+            (task(), {"m": 61}, "--m 61 contradicts the data, which have m = 60"),
+            (task(), {"test": "rows.npz"}, "no program of a linear S4D model is run on test rows"),
+        ],
+    )
+    def test_what_the_rows_contradict(self, file, data, stated, message):
+        with pytest.raises(DomainError, match=message):
+            ssm_bounds.ask(file, **({"data": data, "input_bound": 1} | stated))
+
+    def test_repeated_rows_are_a_condition(self, file):
+        one = task().train
+        rows = Split(np.repeat(one.x[:10], 6, axis=0), np.repeat(one.y[:10], 6))
+        found = ssm_bounds.certify(ssm_bounds.ask(file, data=Task("toy", rows, None, k=1, V=None), input_bound=1))
+        assert any("repeated rows" in condition for condition in found.headline.conditions)
+
+
+REFUSED = {
+    "no bound": ({"input_bound": None}, "real-valued inputs need a bound on |u_t| stated before the data"),
+    "no length": ({"T": None}, "the file does not record T: give --T"),
+    "no rows": ({"m": None}, "the file does not record m: give --m"),
+    "gate": ({"gate": "softplus"}, "a linear S4D model has no --gate; leave it out"),
+    "vocabulary": ({"inputs": "vocabulary"}, "a linear S4D model has no --inputs"),
+    "embedding": ({"embedding": "fixed"}, "a linear S4D model has no --embedding"),
+    "margin": ({"margin": "auto"}, "no bound of a linear S4D model chooses a margin"),
+    "negative": ({"input_bound": -1}, "--input-bound: -1 is not above 0"),
+    "occam": ({"search": ssm_bounds.Search(occam=True)}, "--occam is not there for a linear S4D model"),
+    "loss": ({"loss": "cross-entropy"}, "is unbounded"),
+    "delta": ({"delta": 1}, "--delta, a probability: 1 is not above 0 and below 1"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_does_not_apply_is_refused_in_one_line(file, case):
+    stated, message = REFUSED[case]
+    with pytest.raises(DomainError) as caught:
+        ssm_bounds.ask(file, **(STATED | stated))
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_only_the_papers_model_has(file):
+    question = ssm_bounds.ask(file, **STATED)
+    for call in (lambda: ssm_bounds.explain(question), lambda: ssm_bounds.sweep("scale", {"T": [10]}, question)):
+        with pytest.raises(DomainError, match=r"only a model with one selective SSM .* has this, got a LtiQuestion"):
+            call()
+
+
+def test_a_layer_with_an_activation_has_no_certificate(tmp_path):
+    found = tensors(layer()) | {"output_linear.0.weight": np.zeros((6, 3, 1), np.float32)}
+    torch.save({name: torch.tensor(value) for name, value in found.items()}, tmp_path / "s4d.pth")
+    result = CliRunner().invoke(
+        main, ["certify", str(tmp_path / "s4d.pth"), "--m", "9", "--T", "9", "--input-bound", "1"]
+    )
+    assert result.exit_code == 2 and result.stdout == ""
+    assert "an activation and a mixing layer follow this S4D layer" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
