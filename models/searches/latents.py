@@ -77,6 +77,11 @@ class Latents:
         move, j, scale = (each.detach().clone().requires_grad_() for each in (self.move, self.j, self.scale))
         return replace(self, move=move, j=j, scale=scale)
 
+    def keep_steps(self) -> None:
+        """On the ends of the grid: beyond, a step's gradient would say what no word can do, and float32 lose the step."""
+        with torch.no_grad():
+            self.j.clamp_(0, len(STEPS) - 1)
+
     def index(self) -> Tensor:
         """j of each step as it is (t,)."""
         return self.j.detach().round().clamp(0, len(STEPS) - 1).long()

@@ -222,10 +222,15 @@ class _Search:
             loss = self.objective.loss(self.around.moved(latents.weights()), rows)
             return kappa * loss + self.weight * latents.rate(self.generator)
 
-        self._descend(torch.optim.Adam(groups), updates, objective, self.budget)
+        self._descend(torch.optim.Adam(groups), updates, objective, self.budget, latents.keep_steps)
 
     def _descend(
-        self, optimizer: torch.optim.Adam, updates: int, objective: Callable[[Tensor], Tensor], until: float
+        self,
+        optimizer: torch.optim.Adam,
+        updates: int,
+        objective: Callable[[Tensor], Tensor],
+        until: float,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
         """Adam along a cosine to 0, which it reaches with the last update, or at ``until`` seconds of the search."""
         first, began = [group["lr"] for group in optimizer.param_groups], self.seconds()
@@ -241,6 +246,7 @@ class _Search:
             free = [value for group in optimizer.param_groups for value in group["params"]]
             if torch.nn.utils.clip_grad_norm_(free, _LARGEST_GRADIENT).isfinite() and loss.isfinite():
                 optimizer.step()  # else coarse weights have overflowed on these rows, and others go on
+                after()
 
 
 def _seed(start: Start | Seeded | None) -> int:

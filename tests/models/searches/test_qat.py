@@ -76,6 +76,18 @@ class TestLatents:
         assert latents.step().tolist() == [float(STEPS[j]) for j in latents.index().tolist()]
         assert (min(latents.index()), max(latents.index())) == (0, len(STEPS) - 1)
 
+    def test_steps_stay_on_the_grid_however_long_they_are_trained(self):
+        """A step that would be coarser than the grid's largest: j stays, and float32 keeps the step."""
+        latents = moved(3.0)
+        optimizer = torch.optim.Adam([latents.j], lr=5.0)
+        for _ in range(60):
+            latents.rate(torch.Generator().manual_seed(0)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            latents.keep_steps()
+        assert 0 <= latents.j.min() and latents.j.max() <= len(STEPS) - 1
+        assert latents.step().tolist() == [float(STEPS[j]) for j in latents.index().tolist()]
+
     def test_gradients_pass_the_rounding(self):
         latents = moved(0.3)
         sum(weights.sum() for weights in latents.weights().values()).backward()
