@@ -78,7 +78,7 @@ class Latents:
         return replace(self, move=move, j=j, scale=scale)
 
     def keep_steps(self) -> None:
-        """On the ends of the grid: beyond, a step's gradient would say what no word can do, and float32 lose the step."""
+        """On the ends of the grid: beyond them a gradient says what no word can do, and float32 loses the step."""
         with torch.no_grad():
             self.j.clamp_(0, len(STEPS) - 1)
 

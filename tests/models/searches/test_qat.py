@@ -85,7 +85,7 @@ class TestLatents:
             optimizer.step()
             optimizer.zero_grad()
             latents.keep_steps()
-        assert 0 <= latents.j.min() and latents.j.max() <= len(STEPS) - 1
+        assert latents.j.min() >= 0 and latents.j.max() <= len(STEPS) - 1
         assert latents.step().tolist() == [float(STEPS[j]) for j in latents.index().tolist()]
 
     def test_gradients_pass_the_rounding(self):
