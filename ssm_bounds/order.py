@@ -120,6 +120,11 @@ def order(
     if not points.quadruples:
         where = "random tokens" if labelled is None else labelled.source
         raise DomainError(f"{where}: no row holds a block with an order after a prefix that another row has not")
+    if points.open == points.quadruples:
+        raise DomainError(
+            f"{path}: none of {points.open} quadruples can be held to the identity: their logits are not finite, or no "
+            "larger than what rounding makes of them"
+        )
     if points.beyond:
         raise IdentityError(
             f"{path}: {points.beyond} of {points.quadruples} residuals exceed what rounding can make of 0: the program "

@@ -34,7 +34,8 @@ class FourPoints:
     ``residual``: the largest that the program computed, to the nearest. ``radius``: the largest that rounding can make
     of 0, from above. ``moved``: by how much at least the order of a block alone moves a logit in real arithmetic, the
     largest of all, from below. ``beyond``: quadruples whose residual is above their own radius. ``open``: quadruples
-    with a logit that is not finite or beyond 2^1000, or has no such radius: they are in no other number.
+    with a logit that is not finite or beyond 2^1000, or whose radii reach the largest logit: they are in no other
+    number.
     """
 
     quadruples: int
@@ -52,6 +53,7 @@ def compared(z: Array, within: Array) -> FourPoints:
     0.0
     """
     known: NDArray[np.bool_] = np.all((np.abs(z) < _HUGE) & (within < _HUGE), axis=(0, 2))  # NaN is not
+    known[known] = _tell(z[:, known], within[:, known])
     z, within = z[:, known], within[:, known]
     if not known.any():
         return FourPoints(known.size, 0.0, 0.0, 0.0, 0, known.size)
@@ -73,6 +75,13 @@ def compared(z: Array, within: Array) -> FourPoints:
             beyond=int(np.count_nonzero((residual > allowed).any(axis=1))),
             open=int(np.count_nonzero(~known)),
         )
+
+
+def _tell(z: Array, within: Array) -> NDArray[np.bool_]:
+    """Quadruples (n,) whose radii are below their largest logit, so that the residual says something."""
+    with np.errstate(under="ignore"):
+        largest = np.abs(z).max(axis=(0, 2))
+        return np.asarray((within.sum(axis=0).max(axis=1) < largest) | (largest == 0))
 
 
 def joined(parts: Sequence[FourPoints]) -> FourPoints:

@@ -57,7 +57,10 @@ def _lines(report: OrderReport) -> Iterator[tuple[str, str]]:
         f"alone, in one of them, moves a logit by at least {_below(100 * points.moved, 3)} % of the largest of four",
     )
     if points.open:
-        yield "not counted", f"{points.open:,} quadruples with a logit that is not finite, is huge, or has no radius"
+        yield (
+            "not counted",
+            f"{points.open:,} quadruples with a logit that is not finite or huge, or radii as large as the largest",
+        )
     if found is not None:
         yield "data", printable(_of_data(found))
     facts = "; ".join(f"{fact.name} = {fact.value} ({fact.evidence.value})" for fact in report.facts)
@@ -73,8 +76,8 @@ def _of_data(found: Labelled) -> str:
     first = ", ".join(map(str, rows[0]))
     return (
         f"{len(rows):,} complete quadruples without a common row among the {found.m:,} training rows were found{ended} "
-        f"(rows {first}, from 0): every such model errs on at least {len(rows):,} of these rows, a share of "
-        f"{decimal_string(Enclosure.point(found.error).lower, 4, 'lower')}"
+        f"(rows {first}, from 0): in real arithmetic every such model errs on at least {len(rows):,} of these rows, a "
+        f"share of {decimal_string(Enclosure.point(found.error).lower, 4, 'lower')}"
     )
 
 

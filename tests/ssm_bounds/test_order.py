@@ -60,6 +60,12 @@ class TestReport:
         ]  # fmt: skip
         assert found.points == order(model, quadruples=300, seed=5).points != order(model, quadruples=300).points
 
+    def test_logits_that_cannot_be_held_to_it_are_no_success(self, tmp_path):
+        path, wild = tmp_path / "wild.safetensors", weights(V=60)
+        write(path, replace(wild, A=wild.A * 0 + 400.0), Metadata(gate="softplus"))
+        with pytest.raises(DomainError, match="none of 100 quadruples can be held to the identity"):
+            order(path, quadruples=100)
+
     def test_the_recorded_gate_and_convention_are_those_that_run(self, model, tmp_path):
         other = tmp_path / "other.safetensors"
         write(other, weights(V=60), Metadata(gate="softplus", convention="code"))

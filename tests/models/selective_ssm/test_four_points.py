@@ -152,6 +152,13 @@ class TestCompared:
         assert found.moved == 0  # every value from 0.25 on may be the same
         assert 0.3 < compared(z, np.full_like(z, 0.05)).moved <= 0.4 / 1.05
 
+    def test_radii_as_large_as_the_logits_tell_nothing(self):
+        """Ten in all where the largest logit is 10: open; a percent less, and the quadruple counts."""
+        z = np.array([10.0, 1.0, 2.0, 0.0]).reshape(4, 1, 1)
+        assert compared(z, np.full((4, 1, 1), 2.5)).open == 1
+        assert compared(z, np.full((4, 1, 1), 2.475)).open == 0
+        assert compared(np.zeros((4, 1, 1)), np.zeros((4, 1, 1))).open == 0
+
     @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e305])
     def test_what_is_not_finite_or_huge_is_counted_apart(self, bad):
         z = np.array([[4.0, bad], [1.0, 0.0], [2.0, 0.0], [-1.0, 0.0]]).reshape(4, 2, 1)
