@@ -38,7 +38,8 @@ class Search:
     """Which rungs search with the training data. ``seed``: of the searches, and of the one draw. ``budget``: seconds of
     each. ``save``: where the rounded or drawn model, or the word, goes. ``certify_loss``: the mean loss of the rounded
     model too. ``base``: the folder of the model that a word moves (None: the start of the seed), and ``family`` how
-    (auto: head); ``base_data``: what that model was trained on, where its folder does not hold it."""
+    (auto: head); ``base_data``: what that model was trained on, where its folder does not hold it.
+    ``resume``: go on from the word in ``save``."""
 
     occam: bool = False
     one_draw: bool = False
@@ -48,6 +49,7 @@ class Search:
     save: Path | None = None
     base: Path | None = None
     base_data: Path | None = None
+    resume: bool = False
     family: Family = "auto"
 
 

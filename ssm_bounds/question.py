@@ -166,6 +166,7 @@ def _require_of_a_file(search: Search) -> None:
     """Nothing that only a folder has."""
     require(search.base is None, "--base is for folders of Mamba blocks; leave it out")
     require(search.base_data is None, "--base-data is for folders of Mamba blocks; leave it out")
+    require(not search.resume, "--resume is for folders of Mamba blocks; leave it out")
     require(search.family == "auto", "--family is for folders of Mamba blocks; leave it out")
     require(search.save is None or not search.save.is_dir(), f"--save {search.save}: is a folder; name a file")
 

@@ -237,6 +237,7 @@ def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progre
         qat.Around(family, base.parts, base.tensors, coding.rank if family == "lora" else None, base.start),
         Bits(design, base.tensors, question.documents, setting.delta),
         trained=words.beginning(question.checkpoint.path, coding),
+        begun=coding.begun,
         budget=search.budget,
         seed=search.seed,
         progress=lambda stage: progress(

@@ -61,12 +61,13 @@ class Searched:
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
     """What there is to make a word of, or the word itself. ``folder``: of the base. ``adapter``: where a word of the
-    family lora begins."""
+    family lora begins; ``begun``: a word to go on from."""
 
     base: Base
     saved: folders.Saved | None = None
     folder: Path | None = None
     adapter: Adapter | None = None
+    begun: Word | None = None
 
     @classmethod
     def of(cls, path: Any, found: Classifier, search: Search) -> Coding | None:
@@ -84,19 +85,34 @@ class Coding:
         if search.save is not None:
             folders.require_own(search.save)
         adapter = adapters.read(path, search.base) if adapters.is_adapter(path) else None
-        return cls(folders.moved_by(search.base, found), folder=search.base, adapter=adapter)
+        begun = _begun(search) if search.resume else None
+        return cls(folders.moved_by(search.base, found), folder=search.base, adapter=adapter, begun=begun)
 
     @property
     def rank(self) -> int:
         """Of a word of the family lora."""
+        if self.begun is not None and self.begun.size is not None:
+            return self.begun.size
         return 1 if self.adapter is None else self.adapter.rank
 
     @property
     def family(self) -> Family:
         """What a word codes beyond the head where nobody says."""
+        if self.begun is not None:
+            return self.begun.family
         if self.adapter is not None:
             return "lora"
         return "bitfit" if self.base.start is None else "full"
+
+
+def _begun(search: Search) -> Word:
+    """The word in the folder that a search writes. Raises: DomainError, CheckpointError."""
+    if search.save is None or not folders.is_word(search.save):
+        raise DomainError("--resume goes on from the word in --save FOLDER, and there is none")
+    word = folders.read(search.save, search.base).word
+    fits = search.family in ("auto", word.family)
+    require(fits, f"{search.save}: is a word of family {word.family}, not of {search.family}")
+    return word
 
 
 def facts(coding: Coding | None) -> tuple[Fact, ...]:
@@ -201,6 +217,9 @@ def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress)
         _answer(found, base, train)
         for found in SEARCHES[search.family](question, coding, train, progress, search.budget)
     ]
+    if coding.begun is not None:
+        word = coding.begun
+        answers.append(_answer(Searched(word.family, word.tensors, None, size=word.size), base, train))
     best = min(answers, key=lambda each: _argument(question, task, each.word, base, each.z).risk.float_upper())
     word, model, z, found = best.word, best.model, best.z, best.found
     if search.save is not None:
@@ -325,6 +344,7 @@ def _stages(family: Family) -> Searching:
             qat.Around(family, base.parts, base.tensors, size, base.start),
             Errors(design, base.tensors, train, question.setting.delta, of_head=family == "head"),
             trained=beginning(question.checkpoint.path, coding),
+            begun=coding.begun if coding.begun is not None and coding.begun.family == family else None,
             budget=budget,
             seed=question.search.seed,
             progress=lambda stage: progress(

@@ -86,8 +86,8 @@ class Place:
         found = self.path / "base"
         if not found.exists():
             sizes = ("--layers", 2, "--d-model", 16 if self.quick else 32, "--d-state", 8)
-            rows = ("--m", 4000, "--test", 100) if self.quick else ()
-            how = ("--pooling", "mean", "--final-norm", "--epochs", 2 if self.quick else 3, "--batch", 64)
+            rows = ("--m", 8000, "--test", 100) if self.quick else ()
+            how = ("--pooling", "mean", "--final-norm", "--epochs", 5 if self.quick else 3, "--batch", 64)
             ran("train", "mamba", "--task", "curves1d", *rows, *sizes, *how, "--out", found)
         return found
 
@@ -225,9 +225,9 @@ def _tuned(place: Place, name: str, unit: str, must: float) -> dict[str, Any]:
 
 
 ROWS: dict[str, tuple[str, Callable[[Place], dict[str, Any]]]] = {
-    "head1000": ("MNIST-1D, a head on a fixed base, 1,000 rows", _head(1000, 300, 0.40, 0.85)),
-    "head4000": ("MNIST-1D, a head on a fixed base, 4,000 rows", _head(4000, 1000, 0.27, 0.75)),
-    "head16000": ("MNIST-1D, a head on a fixed base, 16,000 rows", _head(16_000, 1000, 0.16, 0.75)),
+    "head1000": ("MNIST-1D, a head on a fixed base, 1,000 rows", _head(1000, 1000, 0.40, 0.75)),
+    "head4000": ("MNIST-1D, a head on a fixed base, 4,000 rows", _head(4000, 2000, 0.27, 0.70)),
+    "head16000": ("MNIST-1D, a head on a fixed base, 16,000 rows", _head(16_000, 2000, 0.16, 0.70)),
     "bitfit": ("MNIST-1D, vectors and convolutions around a base, 16,000 rows", _bitfit),
     "scratch": ("MNIST-1D, every weight from a seeded start, 64,000 rows", _from_scratch),
     "random": ("MNIST-1D with random labels, a head, 4,000 rows", _random),

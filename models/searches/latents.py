@@ -7,7 +7,7 @@ Source: theory 8.14 (straight-through rounding, learned steps; the rate of a dis
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,24 +50,46 @@ class Latents:
         cls, base: Mapping[str, Array], weights: Mapping[str, Array], shapes: Mapping[str, Shape], may_leave: bool
     ) -> Latents:
         """Around the base, or around zero where that is nearer and ``may_leave`` allows it."""
-        centres, moves, zeros, j, scales = [], [], [], [], []
+        found = []
         for name in shapes:
             zero = may_leave and bool(np.abs(weights[name]).mean() < np.abs(weights[name] - base[name]).mean())
-            centre = np.zeros_like(base[name]) if zero else base[name]
-            move = weights[name] - centre
+            move = weights[name] - (np.zeros_like(base[name]) if zero else base[name])
             step = FIRST_STEP * max(float(np.sqrt(np.square(move).mean())), _LEAST_MOVE)
-            zeros.append(zero)
-            centres.append(centre.ravel())
-            moves.append(move.ravel())
-            j.append(min(max(-2 * math.log2(step), 0.0), len(STEPS) - 1.0))
-            scales.append(math.log(max(float(np.abs(move).mean()) / step, _LEAST_SCALE)))
+            found.append((zero, move, min(max(-2 * math.log2(step), 0.0), len(STEPS) - 1.0)))
+        return cls._made(base, shapes, found)
+
+    @classmethod
+    def at(cls, base: Mapping[str, Array], tensors: Mapping[str, Coded | None], shapes: Mapping[str, Shape]) -> Latents:
+        """At the integers of a word, each tensor with its step and centre."""
+        found = []
+        for name in shapes:
+            each = tensors[name]
+            if each is None:
+                found.append((False, np.zeros_like(base[name]), -2 * math.log2(FIRST_STEP * _LEAST_MOVE)))
+            else:
+                move = np.asarray(each.z * float(STEPS[each.step]), dtype=np.float64)
+                found.append((each.centre == "zero", move, float(each.step)))
+        return cls._made(base, shapes, found)
+
+    @classmethod
+    def _made(
+        cls, base: Mapping[str, Array], shapes: Mapping[str, Shape], parts: Sequence[tuple[bool, Array, float]]
+    ) -> Latents:
+        """Of each tensor: is its centre zero, how far has it moved, and j of its step."""
+        zeros, moves, j = zip(*parts, strict=True)
+        centres = [np.zeros_like(base[name]) if zero else base[name] for name, zero in zip(shapes, zeros, strict=True)]
+        steps = [2 ** (-each / 2) for each in j]
+        scales = [
+            math.log(max(float(np.abs(move).mean()) / step, _LEAST_SCALE))
+            for move, step in zip(moves, steps, strict=True)
+        ]
         sizes = torch.tensor([move.size for move in moves])
         return cls(
             shapes,
             tuple(zeros),
-            torch.tensor(np.concatenate(centres), dtype=torch.float32),
+            torch.tensor(np.concatenate([each.ravel() for each in centres]), dtype=torch.float32),
             torch.arange(len(sizes)).repeat_interleave(sizes),
-            torch.tensor(np.concatenate(moves), dtype=torch.float32, requires_grad=True),
+            torch.tensor(np.concatenate([move.ravel() for move in moves]), dtype=torch.float32, requires_grad=True),
             torch.tensor(j, requires_grad=True),
             torch.tensor(scales, requires_grad=True),
         )

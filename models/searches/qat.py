@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ssm_bounds.bounds.codes.decode import centres, decode
 from ssm_bounds.bounds.codes.families import Family, Part, coded
+from ssm_bounds.bounds.codes.layout import Shape
 from ssm_bounds.bounds.codes.word import Seeded, Start, Word
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.mamba.weights import Array
@@ -119,6 +120,7 @@ def searched(
     objective: Objective,
     *,
     trained: Mapping[str, Array] | None = None,
+    begun: Word | None = None,
     kappa: float = 1.0,
     budget: float = 300.0,
     seed: int = 0,
@@ -127,7 +129,8 @@ def searched(
 ) -> Searched:
     """The best word found.
 
-    ``trained``: weights to begin with, by the names of the model, else the family is trained in floats first.
+    ``trained``: weights to begin with, by the names of the model, else the family is trained in floats first;
+    ``begun``: a word of the same family to go on from, which the one that is found is no worse than.
     ``updates``: steps of Adam in a stage, by default 20 epochs and at least a thousand. ``kappa``: of the first stage.
     Each stage goes on from the best one, at a smaller kappa than its, else at its own, while the bound falls. Ctrl-C
     and the budget (seconds) keep the best so far. The same arguments give the same word on one machine and number of
@@ -137,14 +140,16 @@ def searched(
     updates = max(_UPDATES, _EPOCHS * objective.epoch) if updates is None else updates
     require(kappa > 0 and budget > 0 and updates >= 1, "kappa, budget and updates have to be above 0")
     search = _Search(around, objective, budget, seed)
-    best, stopped = search.candidate("base", None), None
+    best, stopped = search.candidate("base", around.word(None)), None
+    if begun is not None:
+        best = min(best, search.candidate("the word", begun), key=lambda found: found.stage.bound)
     latents, good, failures = None, kappa, 0
     try:
-        kept = search.begun(trained, updates)
+        kept = search.first(trained, updates) if begun is None else search.at(begun)
         for number in count(1):
             latents = kept.copy()
             search.train(latents, kappa, updates)
-            found = search.candidate(f"stage {number}", latents)
+            found = search.candidate(f"stage {number}", around.word(latents))
             if found.stage.bound < best.stage.bound:
                 best, kept, good, failures = found, latents, kappa, 0
             else:
@@ -158,7 +163,7 @@ def searched(
     except KeyboardInterrupt:
         stopped = "interrupted"
         if latents is not None:
-            best = min(best, search.candidate(stopped, latents), key=lambda found: found.stage.bound)
+            best = min(best, search.candidate(stopped, around.word(latents)), key=lambda found: found.stage.bound)
     return replace(best, stopped=stopped)
 
 
@@ -177,10 +182,9 @@ class _Search:
     def late(self) -> bool:
         return self.seconds() >= self.budget
 
-    def candidate(self, name: str, latents: Latents | None) -> Searched:
-        """The word of these latents, all zeros without, as float32 sees it."""
+    def candidate(self, name: str, word: Word) -> Searched:
+        """The word as float32 sees it."""
         around = self.around
-        word = around.word(latents)
         decoded = decode(word, around.parts, around.base)
         moved = (name for name in around.base if name in word.tensors or f"{name}.A" in word.tensors)
         weights = {name: torch.tensor(decoded[name], dtype=torch.float32) for name in moved}
@@ -190,12 +194,21 @@ class _Search:
         self.weight = found.weight
         return Searched(word, Stage(name, self.seconds(), self.budget, found.seen, nats, found.bound), None)
 
-    def begun(self, trained: Mapping[str, Array] | None, updates: int) -> Latents:
+    def at(self, word: Word) -> Latents:
+        """At a word of this family."""
+        return Latents.at(self.centres(), word.tensors, self.shapes())
+
+    def shapes(self) -> dict[str, Shape]:
+        return coded(self.around.family, self.around.parts, self.around.size)
+
+    def centres(self) -> dict[str, Array]:
+        around = self.around
+        return centres(around.family, around.parts, around.base, around.size, _seed(around.start))
+
+    def first(self, trained: Mapping[str, Array] | None, updates: int) -> Latents:
         """Around the weights that were given, where the word moves tensors as they are and these have moved, else
         around trained floats."""
-        around = self.around
-        shapes = coded(around.family, around.parts, around.size)
-        starts = centres(around.family, around.parts, around.base, around.size, _seed(around.start))
+        around, shapes, starts = self.around, self.shapes(), self.centres()
         found = trained if trained is not None and all(name in trained for name in shapes) else None
         if found is None or all(np.array_equal(found[name], starts[name]) for name in shapes):
             found = self.trained(starts, updates)

@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     help="Of these searches, and of the one draw: then fixed before the data, and drawn once.",
 )
 @click.option("--save", type=click.Path(path_type=Path), help="Where the rounded or drawn model, or the word, goes.")
+@click.option("--resume", is_flag=True, help="With --occam, of a folder: go on from the word in --save.")
 @click.option(
     "--base",
     type=click.Path(path_type=Path, file_okay=False),
@@ -246,6 +247,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} needs the training data: give --data FILE, or --text FILE")
     if wanted and count > 1:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
+    if options["resume"] and (options["save"] is None or not options["occam"]):
+        raise click.UsageError("--resume goes with --occam and --save FOLDER")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save goes with one of --occam and --one-draw")
     if options["groups"] is not None and options["data"] is None:
@@ -261,7 +264,7 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     from ssm_bounds.data import Data, read_data
     from ssm_bounds.inquiry import Search
 
-    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "base", "base_data", "family")
+    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "resume", "base", "base_data", "family")
     search = Search(**{name: options.pop(name) for name in names})
     flags = {"without-replacement": "sampled_without_replacement", "stratified": "stratified"}
     drawn = [draws for draws, flag in flags.items() if options.pop(flag)]

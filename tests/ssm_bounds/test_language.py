@@ -135,6 +135,17 @@ def test_a_saved_word_gives_the_same_double_without_a_search(place, found, monke
     assert "not those that the file records" in other.rung("occam").argument.sentence()
 
 
+def test_a_search_goes_on_from_the_saved_word(place, found, tmp_path):
+    shutil.copytree(place / "word", tmp_path / "word")
+    again = certified(place, occam=True, save=tmp_path / "word", resume=True)
+    # chosen by float32 on some documents, counted on all
+    assert again.rung("occam").value.float_upper() < 1.01 * found.rung("occam").value.float_upper()
+    with pytest.raises(DomainError, match="and there is none"):
+        certified(place, occam=True, save=tmp_path / "other", resume=True)
+    with pytest.raises(DomainError, match="of family full, not of bitfit"):
+        certified(place, occam=True, save=tmp_path / "word", resume=True, family="bitfit")
+
+
 @pytest.mark.parametrize("per", ["document", "symbol"])
 def test_new_documents(place, found, per):
     certificate = certified(place, "word", per=per)

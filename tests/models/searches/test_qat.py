@@ -181,6 +181,18 @@ def test_around_a_base_no_tensor_is_centred_at_zero_and_the_list_is_paid():
     assert {each.centre for each in found.word.tensors.values() if each is not None} == {"base"}
 
 
+@pytest.mark.parametrize(("family", "size"), [("full", None), ("lora", 2)])
+def test_a_search_goes_on_from_a_word(family, size):
+    """At its integers, steps and centres; and what it finds is no worse."""
+    quick = QUICK | {"updates": 10}
+    first = searched(DESIGN, BASE, ROWS, family=family, size=size, **quick)
+    space = around(family, size=size, start=START)
+    search = qat._Search(space, Errors(DESIGN, BASE, ROWS), 100, 0)
+    assert integers(space.word(search.at(first.word))) == integers(first.word)
+    again = searched(DESIGN, BASE, ROWS, family=family, size=size, begun=first.word, **quick)
+    assert again.stage.bound <= first.stage.bound
+
+
 def test_random_labels_are_not_learnt():
     y = np.random.default_rng(1).integers(0, 3, len(X))
     found = searched(DESIGN, BASE, Split(X, y), family="full", **QUICK)
