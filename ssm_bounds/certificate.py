@@ -245,8 +245,8 @@ def sentence(question: Inquiry, claim: Claim) -> str:
     where = "from the distribution of the test rows" if tested else "from the training distribution"
     if claim.kind == "gap":
         text = (
-            f"for every model of the class that {claim.subject} was found in, the mean {setting.loss.name} loss on new "
-            f"rows {where} and on the training rows differ by at most {value}"
+            f"for every model of the class that {claim.subject} was found in, the mean {setting.loss.words} on "
+            f"new rows {where} and on the training rows differ by at most {value}"
         )
     elif claim.kind == "excess":
         text = (

@@ -16,12 +16,14 @@ import numpy as np
 
 from ssm_bounds import evidence
 from ssm_bounds.answered import Answered
+from ssm_bounds.bounds.architectures.lti.constants import Measured
 from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import shortest
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.lti import LtiSetting, lti_geometric, lti_h2, lti_l1
 from ssm_bounds.bounds.ladder.lti_cover import lti_cover
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
-from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models
@@ -38,6 +40,10 @@ MODEL = (
     "for every rung: the model is z = W y, y the output of the layer after the last token, a zero-order hold with its "
     "skip and without an activation (theory 14.1), and the program that is used computes it in real arithmetic"
 )
+
+
+AS_ASSUMED = "no activation follows the layer, and W reads its output after the last token"
+"""What tensors do not show: a condition of every claim."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -66,7 +72,7 @@ class LtiQuestion(Inquiry):
 
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         if hypothesis is Hypothesis.INPUTS:
-            return (f"inputs have l2 norm at most {float(self.setting.measured.B_u):g} by design",)
+            return (f"inputs have l2 norm at most {shortest(float(self.setting.measured.B_u))} by design", AS_ASSUMED)
         return Inquiry.conditions(self, hypothesis)
 
 
@@ -84,12 +90,14 @@ def ask(
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
     search: Search | None = None,
+    draws: Draws = "iid",
     **stated: Any,
 ) -> LtiQuestion:
     """What is asked of the layer in ``path``; every argument is an option of the command. Raises: ValueError (what does
     not apply to it, a contradiction, something missing, a file that cannot be read), OSError."""
     path = Path(path)
     _require_stated(path, search, stated)
+    require(draws == "iid", f"{path}: bounds by norms are of i.i.d. rows, not of {draws} ones")
     require(margin != "auto", f"{path}: no bound of a linear S4D model chooses a margin; give --margin G")
     require(test is None, f"{path}: no program of a linear S4D model is run on test rows; leave --test out")
     if input_bound is None:
@@ -115,6 +123,7 @@ def ask(
         exactly(delta, "--delta, a probability", most=1),
     )
     require_models(models_on_test)
+    facts += measured_facts(setting.measured)
     notes = () if file.weights.k == 1 else (f"{SINGLE}; this model has {file.weights.k}",)
     question = LtiQuestion(
         checkpoint=file,
@@ -142,6 +151,14 @@ def answered(question: LtiQuestion) -> Answered:
     return Answered(question, tuple(at(question.setting.delta)), len(question.bounds), at)
 
 
+def measured_facts(measured: Measured) -> list[Fact]:
+    """The constants that the classes have to contain, each at least the model's."""
+    found = {name: float(getattr(measured, name)) for name in ("B_u", "B_w", "C_1", "D", "b", "s")}
+    if measured.taps is not None:
+        found |= {"h2": measured.taps.h2, "l1": measured.taps.l1}
+    return [Fact(name, value, Evidence.CHECKED) for name, value in found.items()]
+
+
 def _require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
     """Nothing that only other models have."""
     other = [name for name, value in stated.items() if value is not None and (name, value) != ("inputs", "ball")]
@@ -164,4 +181,4 @@ def _require_rows(file: s4d.File, split: Split, T: int, bound: float, where: str
     require(label < k, f"{where}: labels must lie in 0..{k - 1} for {file.weights.k} outputs, found {label}")
     require(split.T <= T, f"{where} have length {split.T}, above T = {T}")
     norm = max_row_l2(split.x.reshape(-1, d).astype(np.float64))
-    require(norm <= bound, f"{where} reach norm {norm:g}, above --input-bound {bound:g}")
+    require(norm <= bound, f"{where} reach norm {shortest(norm)}, above --input-bound {shortest(bound)}")

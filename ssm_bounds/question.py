@@ -16,6 +16,7 @@ import numpy as np
 
 from ssm_bounds import evidence
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
+from ssm_bounds.bounds.evaluate.decimals import shortest
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
 from ssm_bounds.bounds.values import DomainError, Draws, Gate, Sample, Scalar, require
@@ -60,7 +61,7 @@ class Question(Inquiry):
             case Hypothesis.EMBEDDING if setting.embedding == "fixed":
                 return ("the embedding was fixed before the sample",)
             case Hypothesis.INPUTS if setting.embedding == "none":
-                return (f"inputs have l2 norm at most {float(setting.measured.B_u):g} by design",)
+                return (f"inputs have l2 norm at most {shortest(float(setting.measured.B_u))} by design",)
             case Hypothesis.GATE if self.evidence("gate") is Evidence.ASSUMED:
                 return (f"the gate is {setting.measured.gate} (nobody says so: --gate softplus or none)",)
             case Hypothesis.MEASURED:
@@ -216,7 +217,7 @@ def _require_fitting(question: Question, task: Task) -> None:
             norm = max_row_l2(split.x.reshape(-1, weights.d).astype(np.float64))
             require(
                 norm <= question.input_bound,
-                f"{where} reach norm {norm:g}, above --input-bound {question.input_bound:g}",
+                f"{where} reach norm {shortest(norm)}, above --input-bound {shortest(question.input_bound)}",
             )
 
 

@@ -46,3 +46,13 @@ def number(value: arb, side: Literal["lower", "upper"] = "upper") -> float | str
     """A double rounded outward, or a decimal string beyond the double range."""
     rounded = float_above(value) if side == "upper" else float_below(value)
     return rounded if abs(rounded) < 1.7e308 else decimal_string(value, 17, side)
+
+
+def shortest(value: float) -> str:
+    """The shortest decimal that is this double, without ".0".
+
+    >>> shortest(1.0), shortest(0.9999996), shortest(1e-300)
+    ('1', '0.9999996', '1e-300')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)

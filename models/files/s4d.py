@@ -53,6 +53,8 @@ def is_s4d(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds S4D layers, by its names alone; False where they cannot be read."""
     with suppress(CheckpointError):
         return recognises(open_tensors(path).tensors.keys())
+    with suppress(CheckpointError):  # what is not read by offsets, as a tensor whose entries are one number
+        return recognises(parse(read_bytes(Path(path)))[0].keys())
     return False
 
 

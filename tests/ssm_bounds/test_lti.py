@@ -15,7 +15,7 @@ import ssm_bounds
 from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
-from ssm_bounds.lti import LtiQuestion
+from ssm_bounds.lti import AS_ASSUMED, LtiQuestion
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.report.document import documents, schema
 from ssm_bounds.report.html.page import page
@@ -54,7 +54,7 @@ class TestCertificate:
     def test_the_ladder(self, found):
         assert isinstance(found.question, LtiQuestion)
         assert [rung.name for rung in found.rungs] == NAMES and found.compared == 4
-        assert all(rung.conditions == ("inputs have l2 norm at most 1 by design",) for rung in found.rungs)
+        assert all(rung.conditions == ("inputs have l2 norm at most 1 by design", AS_ASSUMED) for rung in found.rungs)
         assert all(rung.verdict is Verdict.CONDITIONAL for rung in found.rungs)
 
     def test_the_claim_is_the_smallest_at_its_share(self, found):
@@ -68,7 +68,7 @@ class TestCertificate:
     def test_the_sentence_says_whose_class_and_on_what(self, found):
         sentence = found.headline.sentence
         assert "over the 25000 training rows, for every model of the class that the linear S4D model" in sentence
-        assert sentence.endswith("if inputs have l2 norm at most 1 by design.")
+        assert sentence.endswith(f"if inputs have l2 norm at most 1 by design, and if {AS_ASSUMED}.")
         assert any("without an activation" in line for line in found.question.standing)
         assumed = {fact.name for fact in found.question.facts if fact.evidence is ssm_bounds.Evidence.ASSUMED}
         assert assumed == {"layer", "output"}
@@ -200,3 +200,22 @@ def test_a_layer_with_an_activation_has_no_certificate(tmp_path):
     assert result.exit_code == 2 and result.stdout == ""
     assert "an activation and a mixing layer follow this S4D layer" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_condition_names_the_bound_that_was_used(file):
+    """Not rounded up beyond it: 1.002798 is below 1.0028."""
+    found = ssm_bounds.certify(ssm_bounds.ask(file, m=1000, T=50, input_bound="1.002798"))
+    assert (
+        "at most 1.002798 by design" in found.headline.sentence and "ramp loss at margin 1.0" in found.headline.sentence
+    )
+    facts = {fact.name: fact.value for fact in found.question.facts}
+    assert facts["B_u"] == 1.002798 and 0 < facts["h2"] <= facts["l1"]
+
+
+def test_a_layer_without_couplings_has_its_skip_alone(tmp_path):
+    """All of C zero: every bound is there, and none leaves its grid."""
+    silent = {name: torch.tensor(value) for name, value in tensors(layer()).items()}
+    silent["kernel.C"] = torch.zeros_like(silent["kernel.C"])
+    torch.save(silent, tmp_path / "s4d.pth")
+    found = ssm_bounds.certify(ssm_bounds.ask(tmp_path / "s4d.pth", **STATED))
+    assert [rung.name for rung in found.rungs] == NAMES and not any(rung.refusal for rung in found.rungs)
