@@ -49,10 +49,13 @@ def number(value: arb, side: Literal["lower", "upper"] = "upper") -> float | str
 
 
 def shortest(value: float) -> str:
-    """The shortest decimal that is this double, without ".0".
+    """A double in up to 16 digits, rounded down: what was typed, where the double is that rounded up.
 
-    >>> shortest(1.0), shortest(0.9999996), shortest(1e-300)
-    ('1', '0.9999996', '1e-300')
+    >>> shortest(1.0), shortest(0.9999996), shortest(0.30000000000000004), shortest(1e-300)
+    ('1', '0.9999996', '0.3', '1e-300')
     """
     short = f"{value:g}"
-    return short if float(short) == value else repr(value)
+    if float(short) == value:
+        return short
+    floor = decimal.Context(prec=16, rounding=decimal.ROUND_FLOOR)
+    return f"{floor.create_decimal_from_float(value).normalize():f}"
