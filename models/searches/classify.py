@@ -58,7 +58,11 @@ class Errors:
         z = torch.cat([self._logits(weights, rows) for rows in torch.arange(self.split.m).split(_ROWS)])
         wrong = errors(z.double().numpy(), self.split.y)
         risk = certify(Enclosure.point(nats), wrong, self.split.m, self.delta).float_upper()
-        return Judged(wrong, risk, 1 / self.split.m)
+        return Judged(wrong, risk)
+
+    def weight(self, nats: float) -> float:
+        """As the bound of the risk has it where errors are few."""
+        return 1 / self.split.m
 
     def _logits(self, weights: Weights, rows: Tensor) -> Tensor:
         """Of some rows, with these weights of the family."""

@@ -33,7 +33,7 @@ class Bits:
 
     def __init__(self, design: Design, base: Mapping[str, Array], documents: Documents, delta: Scalar = 0.05) -> None:
         self.texts, self.n, self.level = Texts(documents), documents.n, math.log(64 * 8 / float(delta))
-        self.V = documents.V
+        self.V, self.spread = documents.V, 1.0
         self.model = MambaClassifier.from_tensors(design, ordered(design, base))
         self.model.requires_grad_(False)
         step = max(1, documents.m // _JUDGED)
@@ -55,9 +55,12 @@ class Bits:
         """On some documents, spread over all lengths: what follows looks at all."""
         pairs = [self._bits(weights, rows) for rows in self.judged.split(_BATCH)]
         loss, mean = (torch.cat(each).double().numpy() for each in zip(*pairs, strict=True))
-        level, spread = nats + self.level, float(np.square(loss - mean).mean())
-        bound = float(loss.mean()) + math.sqrt(2 * spread * level / self.n)
-        return Judged(float(loss.mean()), bound, math.sqrt(spread / (2 * level * self.n)))
+        self.spread = float(np.square(loss - mean).mean())
+        bound = float(loss.mean()) + math.sqrt(2 * self.spread * (nats + self.level) / self.n)
+        return Judged(float(loss.mean()), bound)
+
+    def weight(self, nats: float) -> float:
+        return math.sqrt(self.spread / (2 * (nats + self.level) * self.n))
 
     def _bits(self, weights: Weights, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The smoothed loss of each symbol and its expectation under the model, in bits."""

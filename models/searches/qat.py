@@ -56,11 +56,10 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A word as float32 sees it: ``seen`` as in :class:`Stage`; ``weight`` of a nat against the loss, from now on."""
+    """A word as float32 sees it: ``seen`` as in :class:`Stage`."""
 
     seen: float
     bound: float
-    weight: float
 
 
 Weights = Mapping[str, Tensor]
@@ -82,6 +81,10 @@ class Objective(Protocol):
 
     def judge(self, weights: Weights, nats: float) -> Judged:
         """On every row, for a word of this price."""
+        ...
+
+    def weight(self, nats: float) -> float:
+        """Of a nat against the loss, for words of about this price, as the last that was judged has it."""
         ...
 
 
@@ -146,12 +149,14 @@ def searched(
     latents, good, failures = None, kappa, 0
     try:
         kept = search.first(trained, updates) if begun is None else search.at(begun)
+        nats = float(len(kept.move)) if begun is None else best.stage.nats  # at first a nat for each number
         for number in count(1):
             latents = kept.copy()
+            search.weight = objective.weight(nats)
             search.train(latents, kappa, updates)
             found = search.candidate(f"stage {number}", around.word(latents))
             if found.stage.bound < best.stage.bound:
-                best, kept, good, failures = found, latents, kappa, 0
+                best, kept, good, failures, nats = found, latents, kappa, 0, found.stage.nats
             else:
                 failures += 1
             progress(best.stage)
@@ -174,7 +179,7 @@ class _Search:
         self.around, self.objective, self.budget = around, objective, budget
         self.began = time.monotonic()
         self.generator = torch.Generator().manual_seed(seed)
-        self.weight = 0.0
+        self.weight = 0.0  # set before each stage
 
     def seconds(self) -> float:
         return time.monotonic() - self.began
@@ -191,7 +196,6 @@ class _Search:
         nats = word.about()
         with torch.no_grad():
             found = self.objective.judge(weights, nats)
-        self.weight = found.weight
         return Searched(word, Stage(name, self.seconds(), self.budget, found.seen, nats, found.bound), None)
 
     def at(self, word: Word) -> Latents:
