@@ -54,11 +54,13 @@ class Search:
 @dataclass(frozen=True, slots=True)
 class Given:
     """A base that was not computed from a seed. ``met``: what its folder says of the training rows, in words;
-    ``refusal``: what there shows that it saw them."""
+    ``refusal``: what there shows that it saw them. ``met_test`` and ``no_holdout``: the same of the test rows."""
 
     sha256: str
     met: str = ""
     refusal: str | None = None
+    met_test: str = ""
+    no_holdout: str | None = None
 
     @property
     def condition(self) -> str:
@@ -165,7 +167,7 @@ class Inquiry:
                 return tuple(found)
             case Hypothesis.TEST:
                 alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
-                return (self.sampling.fresh(alone),)
+                return (self.sampling.fresh(alone) + ("" if self.base is None else self.base.met_test),)
             case Hypothesis.BASE:
                 if self.base is None:
                     raise ValueError("a bound rests on a base, and the question knows of none")
@@ -178,6 +180,8 @@ class Inquiry:
         """What shows that ``hypothesis`` is false; None where nothing does."""
         if hypothesis is Hypothesis.TEST and self.sampling.no_holdout is not None:
             return self.sampling.no_holdout
+        if hypothesis is Hypothesis.TEST and self.base is not None and self.base.no_holdout is not None:
+            return self.base.no_holdout
         if hypothesis is Hypothesis.TEST and self.rows is not None:
             return refusal(self.rows)
         if hypothesis is Hypothesis.BASE and self.base is not None:

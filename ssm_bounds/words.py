@@ -149,29 +149,38 @@ def given(search: Search, base: Base, task: Task) -> Given | None:
     shapes = f"rows of shape {seen.x.shape[1:]} are compared with none of {own.x.shape[1:]}"
     fits = search.base_data is None or seen.x.shape[1:] == own.x.shape[1:]
     require(fits, f"{file}: {shapes}; pad both to one length")
-    return compared(base.sha256, seen, own, "training rows", held)
+    found = compared(seen, own, "training rows", held)
+    tested = Compared() if task.test is None else compared(seen, task.test, "test rows", held)
+    return Given(base.sha256, found.met, found.refusal, tested.met, tested.refusal)
 
 
-def compared(sha256: str, seen: Split, own: Split, rows: str, held: str) -> Given:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the rows of a base say of others: how many it was trained on, in words, or that it was trained on these."""
+
+    met: str = ""
+    refusal: str | None = None
+
+
+def compared(seen: Split, own: Split, rows: str, held: str) -> Compared:
     """A base that was trained on ``seen``, and the ``own`` rows: the same, more of them than chance allows, or some.
 
     ``rows``: what they are, ``held``: who says so.
     """
     if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
-        return Given(sha256, refusal=f"the base was trained on these {rows}: {held} holds them")
+        return Compared(refusal=f"the base was trained on these {rows}: {held} holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
-        return Given(sha256)
+        return Compared()
     theirs, ours = Hashed.of(seen), Hashed.of(own)
     known = set(theirs.rows)
     shared = sum(row in known for row in ours.rows)
     found = hashed_facts(theirs, ours, shifted=True).shared
     if found is not None and found.excess:
-        return Given(
-            sha256,
-            refusal=f"the base was trained on these rows: {held} holds {shared} of the {own.m}, more than random "
+        return Compared(
+            refusal=f"the base was trained on these {rows}: {held} holds {shared} of the {own.m}, more than random "
             "re-splits of both sets share",
         )
-    return Given(sha256, f" ({shared} of the {own.m} {rows} are among those that {held} holds)")
+    return Compared(f" ({shared} of the {own.m} {rows} are among those that {held} holds)")
 
 
 def _read(question: Inquiry, saved: folders.Saved, task: Task) -> tuple[Rung, ...]:

@@ -92,6 +92,30 @@ class TestBaseData:
         (condition,) = certified(place).rung("occam").conditions
         assert condition.endswith("was fixed before the sample")
 
+    def test_test_rows_that_the_base_was_trained_on_are_no_holdout(self, place, tmp_path):
+        """Though the rows of the task alone show nothing: the training rows are others."""
+        own, other, order = task().test, task(seed=2, test=0).train, np.random.default_rng(0).permutation(100)[1:]
+        for seen, said in (
+            (joined(own), "the base was trained on these test rows: --base-data holds them"),
+            (joined(Split(own.x[order], (own.y[order] + 1) % 3), other), "--base-data holds 99 of the 100, more than"),
+        ):
+            found = certified(place, task(), base_data=self.held(tmp_path, seen))
+            rung = found.rung("holdout")
+            assert rung.verdict is Verdict.REFUSED and said in rung.refusal and found.headline.rung == "occam"
+            assert found.rung("occam").verdict is Verdict.CONDITIONAL
+        few = self.held(tmp_path, joined(Split(own.x[:7], own.y[:7]), other))
+        found = certified(place, task(), base_data=few)
+        (condition,) = found.rung("holdout").conditions
+        assert condition.endswith("this model alone (7 of the 100 test rows are among those that --base-data holds)")
+        (condition,) = certified(place, task()).rung("holdout").conditions
+        assert condition.endswith("met by this model alone")
+
+    def test_nor_where_its_own_folder_holds_them(self, place, tmp_path):
+        base = trained(tmp_path / "base", seed=3)
+        write_arrays(base / files.DATA, joined(task().test))
+        rung = certified(place, task(), base=base).rung("holdout")
+        assert rung.verdict is Verdict.REFUSED and "these test rows: its folder holds them" in rung.refusal
+
     def test_what_does_not_fit(self, place, tmp_path):
         own = task().train
         longer = Task("waves", Split(np.repeat(own.x, 2, axis=1), own.y), None, k=3, V=None)
