@@ -172,6 +172,8 @@ class Inquiry:
                 if self.base is None:
                     raise ValueError("a bound rests on a base, and the question knows of none")
                 return (self.base.condition,)
+            case Hypothesis.OUTPUTS:
+                return ("output i of the base means label i",)
             case Hypothesis.DRAW:
                 return DRAWN_ONCE
         return ()

@@ -6,7 +6,7 @@ Source: theory 8.1, 8.12 to 8.15. What a search finds is priced, decoded, run an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -270,7 +270,8 @@ def _rungs(
     pair = _paired(task, base, argument if isinstance(argument, OfWord) else argument.rows, z)
     if pair is None:
         return (own,)
-    beside = occam_paired(pair, rests_on, searched=searched)
+    by_number = base.own is not None and numbered(base.own.labels) and numbered(base.labels)
+    beside = occam_paired(pair, (*rests_on, *((Hypothesis.OUTPUTS,) if by_number else ())), searched=searched)
     return own, Rung(beside, lambda share: pair.at(share).found.value, subject)
 
 
@@ -285,14 +286,34 @@ def _argument(
 
 
 def _paired(task: Task, base: Base, rows: OfWord, z: np.ndarray) -> Paired | None:
-    """The word's answers beside those of the base with its own head, where that has as many outputs."""
+    """The word's answers beside those of the base with its own head, where that has outputs of the same names."""
     train = task.train
-    if base.own is None or max(len(base.own.score), 2) != z.shape[1]:
+    order = None if base.own is None else matched(base.own.labels, base.labels)
+    if base.own is None or order is None or len(order) != z.shape[1]:
         return None
-    wrong, theirs = ~right(z, train.y), beaten(run(base.own, train), train.y)
+    wrong, theirs = ~right(z, train.y), beaten(run(base.own, train)[:, order], train.y)
     differences = wrong.astype(np.int64) - theirs
     losses = differences.astype(np.float64) if task.groups is None else means(differences, task.groups)
     return Paired.of(rows, losses, int((wrong & ~theirs).sum()), int((theirs & ~wrong).sum()))
+
+
+def matched(theirs: Sequence[str], ours: Sequence[str]) -> list[int] | None:
+    """Which of the outputs called ``theirs`` is called as each of ``ours``; by number where names say no more, and None
+    where the names are not the same.
+
+    >>> matched("abc", "cab"), matched(["LABEL_0", "LABEL_1"], "01"), matched("ab", "01"), matched("aa", "aa")
+    ([2, 0, 1], [0, 1], None, None)
+    """
+    if numbered(theirs) and numbered(ours) and len(theirs) == len(ours):
+        return list(range(len(ours)))
+    found = {name: i for i, name in enumerate(theirs)}
+    same = len(found) == len(theirs) == len(ours) and found.keys() == set(ours)
+    return [found[name] for name in ours] if same else None
+
+
+def numbered(labels: Sequence[str]) -> bool:
+    """Whether each output is called by its number, as where nobody named it."""
+    return all(name in (str(i), f"LABEL_{i}") for i, name in enumerate(labels))
 
 
 def _head(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:

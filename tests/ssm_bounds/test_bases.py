@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from fractions import Fraction
 
 import jsonschema
@@ -13,6 +15,7 @@ from click.testing import CliRunner
 
 import ssm_bounds
 from ssm_bounds import words
+from ssm_bounds.bounds.codes.word import Coded
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.wealth.units import wealth, wealth_at
 from ssm_bounds.bounds.ladder.rung import Verdict
@@ -58,6 +61,15 @@ def certified(place, data=None, base="base", **search):
 @pytest.fixture(scope="module")
 def found(place):
     return certified(place)
+
+
+def certified_word(base) -> words.Word:
+    """A head of a few integers, of whatever base."""
+    rng = np.random.default_rng(6)
+    tensors = {
+        name: Coded(rng.integers(-2, 3, base.tensors[name].shape), 4, 0) for name in ("score.bias", "score.weight")
+    }
+    return words.Word("head", tensors)
 
 
 def joined(*splits: Split) -> Task:
@@ -232,6 +244,52 @@ class TestPaired:
         assert words._paired(task(), base, certified(place).rung("occam").argument, z) is None
         start = folders.moved_by(None, files.read(place / "stack"))
         assert words._paired(task(), start, certified(place).rung("occam").argument, z) is None
+
+    def named(self, place, folder, names, order=(0, 1, 2)):
+        """The base with the rows of its head in another order, and other names of them."""
+        shutil.copytree(place / "base", folder)
+        tensors = {name: value.astype(np.float32) for name, value in files.tensors(folder).items()}
+        tensors |= {name: tensors[name][list(order)] for name in ("score.weight", "score.bias")}
+        (folder / files.WEIGHTS).write_bytes(files.packed(tensors))
+        config = json.loads((folder / files.CONFIG).read_text())
+        config |= {"id2label": {str(i): name for i, name in enumerate(names)}}
+        config["label2id"] = {name: i for i, name in enumerate(names)}
+        (folder / files.CONFIG).write_text(json.dumps(config))
+        return folder
+
+    def beside(self, folder, like, word):
+        """The rung of a word of a few integers around that base, which is to answer as ``like`` is named."""
+        found = folders.moved_by(folder, files.read(like))
+        folders.write(word, certified_word(found), found, {})
+        asked = ssm_bounds.ask(word, data=task(test=0), search=ssm_bounds.Search(base=folder))
+        return next((rung for rung in ssm_bounds.certify(asked).rungs if rung.name == "occam-paired"), None)
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+    def test_outputs_are_matched_by_their_names(self, place, found, tmp_path, order):
+        """The same base with the rows of its head in another order, and named so, is the same classifier."""
+        base = self.named(place, tmp_path / "base", ["abc"[i] for i in order], order)
+        rung = self.beside(base, place / "stack", tmp_path / "word")
+        same = self.beside(place / "base", place / "stack", tmp_path / "same")
+        assert (rung.argument.worse, rung.argument.better) == (same.argument.worse, same.argument.better)
+        assert rung.value == same.value and len(rung.conditions) == 1 and rung.argument.better > 0
+        if order != (0, 1, 2):  # control: the same rows of the head under the old names are another classifier
+            other = self.beside(
+                self.named(place, tmp_path / "other", "abc", order), place / "stack", tmp_path / "otherword"
+            )
+            assert other.value != same.value
+
+    def test_other_names_have_no_pair_and_numbers_a_condition(self, place, tmp_path):
+        assert self.beside(self.named(place, tmp_path / "x", "abd"), place / "stack", tmp_path / "wx") is None
+        numbers = self.named(place, tmp_path / "n", "012")
+        assert self.beside(numbers, place / "stack", tmp_path / "wn") is None
+        like = self.named(place, tmp_path / "like", ["LABEL_0", "LABEL_1", "LABEL_2"])
+        rung = self.beside(numbers, like, tmp_path / "wl")
+        assert rung.verdict is Verdict.CONDITIONAL and rung.conditions[1:] == ("output i of the base means label i",)
+        swapped = self.named(place, tmp_path / "s", "102", (1, 0, 2))  # somebody named these
+        rung = self.beside(swapped, numbers, tmp_path / "ws")
+        assert len(rung.conditions) == 1
+        same = self.beside(place / "base", place / "stack", tmp_path / "wb")
+        assert rung.value == same.value
 
     def test_a_base_that_saw_the_rows_pairs_with_nothing(self, place, tmp_path):
         write_arrays(tmp_path / "seen.npz", task())
