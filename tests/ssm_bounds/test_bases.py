@@ -297,7 +297,11 @@ class TestPaired:
         assert found.rung("occam-paired").verdict is Verdict.REFUSED and not found.apart
 
     def test_every_form_of_the_report(self, found):
-        jsonschema.validate(documents([found]), schema())
+        document = documents([found])
+        jsonschema.validate(document, schema())
+        (beside,) = document["certificates"][0]["beside"]
+        assert beside["sentence"] == sentence(found.question, found.apart[0]) and not beside["together"]
+        assert (beside["rung"], beside["kind"]) == ("occam-paired", "difference") and beside["value"] < 0
         for text in (markdown([found]), page([found])):
             assert "occam-paired" in text and "beside base" in text and "difference" in text
 
