@@ -213,6 +213,7 @@ def test_every_form_of_the_report(place):
     jsonschema.validate(documents([found]), schema())
     for text in (markdown([found]), page([found])):
         assert "occam-kl" in text and "whole collection" in " ".join(text.split())
+    assert "number of training sequences" in page([found]) and "number of i.i.d." not in page([found])
 
 
 def test_the_command(place):
