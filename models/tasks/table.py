@@ -54,7 +54,10 @@ def read_table(path: Path | str, groups: str | None = None) -> Labelled:
         found = read_words(labels)
     except TaskError as error:
         raise TaskError(f"{path}: y: {error}") from error
-    return Labelled(np.array(rows), found, read_groups(np.array(names)) if names else None)
+    try:
+        return Labelled(np.array(rows), found, read_groups(np.array(names)) if names else None)
+    except TaskError as error:
+        raise TaskError(f"{path}: column {groups!r}: {error}") from error
 
 
 def _column(path: Path, header: list[str], groups: str | None) -> int | None:
