@@ -54,17 +54,22 @@ class Search:
 @dataclass(frozen=True, slots=True)
 class Given:
     """A base that was not computed from a seed. ``met``: what its folder says of the training rows, in words;
-    ``refusal``: what there shows that it saw them. ``met_test`` and ``no_holdout``: the same of the test rows."""
+    ``refusal``: what there shows that it saw them. ``met_test`` and ``no_holdout``: the same of the test rows.
+    ``collection``: rows are drawn from one that the base may have read before."""
 
     sha256: str
     met: str = ""
     refusal: str | None = None
     met_test: str = ""
     no_holdout: str | None = None
+    collection: bool = False
 
     @property
     def condition(self) -> str:
-        return f"the base (sha256 {self.sha256[:8]}...) was fixed before the sample{self.met}"
+        base = f"the base (sha256 {self.sha256[:8]}...)"
+        if self.collection:
+            return f"the sample was drawn at random after {base} was fixed{self.met}"
+        return f"{base} was fixed before the sample{self.met}"
 
 
 class Model(Protocol):

@@ -41,6 +41,7 @@ from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Program as Rung
 from ssm_bounds.programs import Progress
+from ssm_bounds.sampling import IID, Sampling
 
 PROGRAM = f"{NAME}, version {VERSION}"
 Integers: TypeAlias = Mapping[str, Coded | None]
@@ -129,29 +130,38 @@ def programs(question: Inquiry, coding: Coding, progress: Progress) -> tuple[Run
     return _searched(question, coding, task, progress)
 
 
-def given(search: Search, base: Base, task: Task) -> Given | None:
-    """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on.
+def given(search: Search, base: Base, task: Task, sampling: Sampling = IID) -> Given | None:
+    """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on, and
+    from what the folder of a word records of its logits.
 
-    Raises: DomainError, TaskError, OSError.
+    Raises: DomainError, TaskError, CheckpointError, OSError.
     """
     if base.sha256 is None:
         return None
+    collection = sampling.draws == "without-replacement"
+    seen, held = _seen(search, task)
+    asked = {"training rows": task.train} | ({} if task.test is None else {"test rows": task.test})
+    found = [_known(search, base, seen, own, rows, held, sampling) for rows, own in asked.items()]
+    train, test = (*found, Compared())[:2]
+    return Given(base.sha256, train.met, train.refusal, test.met, test.refusal, collection)
+
+
+def _seen(search: Search, task: Task) -> tuple[Split | None, str]:
+    """The rows that a base was trained on, if anything holds them, and what does."""
     file, held = None if search.base is None else search.base / files.DATA, "its folder"
     if search.base_data is not None:
         recorded = file is not None and file.is_file()
         require(not recorded, f"{file}: is there and says what the base was trained on; leave --base-data out")
         file, held = search.base_data, "--base-data"
     elif file is None or not file.is_file():
-        return Given(base.sha256)
+        return None, held
     from ssm_bounds.data import read_data
 
     seen, own = read_data(file).train, task.train
     shapes = f"rows of shape {seen.x.shape[1:]} are compared with none of {own.x.shape[1:]}"
     fits = search.base_data is None or seen.x.shape[1:] == own.x.shape[1:]
     require(fits, f"{file}: {shapes}; pad both to one length")
-    found = compared(seen, own, "training rows", held)
-    tested = Compared() if task.test is None else compared(seen, task.test, "test rows", held)
-    return Given(base.sha256, found.met, found.refusal, tested.met, tested.refusal)
+    return seen, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,25 +172,47 @@ class Compared:
     refusal: str | None = None
 
 
-def compared(seen: Split, own: Split, rows: str, held: str) -> Compared:
+def _known(
+    search: Search, base: Base, seen: Split | None, own: Split, rows: str, held: str, sampling: Sampling
+) -> Compared:
+    """Of these rows: by the logits that the file of the base records, and by the rows that it was trained on."""
+    if _answered(search, base, own):
+        return Compared(refusal=f"the base is a word that was found on these {rows}: its folder records its logits")
+    return Compared() if seen is None else compared(seen, own, rows, held, sampling)
+
+
+def _answered(search: Search, base: Base, own: Split) -> bool:
+    """Whether the base is a word whose file records these logits: of rows that differ, so that few others give them."""
+    if search.base is None or base.own is None or not folders.is_word(search.base):
+        return False
+    try:
+        z = run(base.own, own)
+    except DomainError:
+        return False  # rows that it does not read are not those that it was found on
+    return bool((z != z[0]).any()) and folders.recorded(search.base).get("logits") == digest(z)
+
+
+def compared(seen: Split, own: Split, rows: str, held: str, sampling: Sampling = IID) -> Compared:
     """A base that was trained on ``seen``, and the ``own`` rows: the same, more of them than chance allows, or some.
 
-    ``rows``: what they are, ``held``: who says so.
+    Of a finite collection a base may have read all, if ``own`` were drawn from it afterwards: there only the very same
+    rows, in whatever order, say otherwise (theory 8.12). ``rows``: what they are, ``held``: who says so.
     """
-    if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
-        return Compared(refusal=f"the base was trained on these {rows}: {held} holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
         return Compared()
     theirs, ours = Hashed.of(seen), Hashed.of(own)
+    if sorted(theirs.rows) == sorted(ours.rows):
+        return Compared(refusal=f"the base was trained on these {rows}: {held} holds them")
     known = set(theirs.rows)
     shared = sum(row in known for row in ours.rows)
-    found = hashed_facts(theirs, ours, shifted=True).shared
+    found = None if sampling.draws == "without-replacement" else hashed_facts(theirs, ours, shifted=True).shared
     if found is not None and found.excess:
         return Compared(
             refusal=f"the base was trained on these {rows}: {held} holds {shared} of the {own.m}, more than random "
             "re-splits of both sets share",
         )
-    return Compared(f" ({shared} of the {own.m} {rows} are among those that {held} holds)")
+    alone = "" if sampling.groups is None else ", compared row by row: other rows of their groups are not looked for"
+    return Compared(f" ({shared} of the {own.m} {rows} are among those that {held} holds{alone})")
 
 
 def _read(question: Inquiry, saved: folders.Saved, task: Task) -> tuple[Rung, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import jsonschema
@@ -18,13 +19,13 @@ from ssm_bounds import words
 from ssm_bounds.bounds.codes.word import Coded
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.wealth.units import wealth, wealth_at
-from ssm_bounds.bounds.ladder.rung import Verdict
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Verdict
 from ssm_bounds.certificate import sentence
 from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.files.checkpoint import Metadata, write
-from ssm_bounds.models.program.evaluate import beaten, right
+from ssm_bounds.models.program.evaluate import beaten, digest, right
 from ssm_bounds.models.searches import head
 from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
@@ -53,9 +54,9 @@ def place(tmp_path_factory):
     return found
 
 
-def certified(place, data=None, base="base", **search):
+def certified(place, data=None, base="base", draws="iid", **search):
     search = ssm_bounds.Search(base=place / base, **search)
-    return ssm_bounds.certify(ssm_bounds.ask(place / "word", data=data or task(test=0), search=search))
+    return ssm_bounds.certify(ssm_bounds.ask(place / "word", data=data or task(test=0), draws=draws, search=search))
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,31 @@ class TestBaseData:
         rung = certified(place, task(), base=base).rung("holdout")
         assert rung.verdict is Verdict.REFUSED and "these test rows: its folder holds them" in rung.refusal
 
+    def test_a_base_that_read_the_whole_collection(self, place, tmp_path):
+        """Allowed where the rows were drawn from it at random afterwards (theory 8.12); its own sample is not."""
+        own, order = task(), np.random.default_rng(0).permutation(300)
+        whole = self.held(tmp_path, joined(own.train, own.test, task(m=2000, seed=2, test=0).train))
+        found = certified(place, own, base_data=whole, draws="without-replacement")
+        for name, said in (("occam-kl", "300 of the 300 training rows"), ("holdout-kl", "100 of the 100 test rows")):
+            rung = found.rung(name)
+            assert rung.verdict is Verdict.CONDITIONAL and said in rung.conditions[-1]
+        sha256 = files.read(place / "base").sha256[:8]
+        (condition,) = found.rung("occam-kl").conditions
+        assert condition.startswith(f"the sample was drawn at random after the base (sha256 {sha256}...) was fixed (")
+        assert certified(place, own, base_data=whole).rung("occam").verdict is Verdict.REFUSED  # of i.i.d. rows
+        same = self.held(tmp_path, joined(Split(own.train.x[order], own.train.y[order])))
+        rung = certified(place, own, base_data=same, draws="without-replacement").rung("occam-kl")
+        assert rung.verdict is Verdict.REFUSED and "holds them" in rung.refusal
+
+    def test_of_groups_it_is_said_that_rows_are_compared(self, place, tmp_path):
+        own, other = task(test=0), task(seed=2, test=0)
+        grouped = replace(own, groups=np.arange(300) // 3)
+        few = self.held(tmp_path, joined(Split(own.train.x[:7], own.train.y[:7]), other.train))
+        rung = certified(place, grouped, base_data=few).rung("occam-groups")
+        assert "7 of the 300 training rows" in rung.conditions[0]
+        assert "compared row by row: other rows of their groups are not looked for" in rung.conditions[0]
+        assert "row by row" not in certified(place, own, base_data=few).rung("occam").conditions[0]
+
     def test_what_does_not_fit(self, place, tmp_path):
         own = task().train
         longer = Task("waves", Split(np.repeat(own.x, 2, axis=1), own.y), None, k=3, V=None)
@@ -158,6 +184,36 @@ class TestBaseData:
         assert told.exit_code == 0 and "REFUSED" in told.output and "trained on these" in told.output
         none = CliRunner().invoke(main, [*map(str, line), str(tmp_path / "none.npz")])
         assert none.exit_code == 2 and "none.npz" in none.output and "Traceback" not in none.output
+
+
+class TestWordAsBase:
+    """What a word's own file records of its logits."""
+
+    def asked(self, place, base, data):
+        return ssm_bounds.ask(place / "stack", data=data, search=ssm_bounds.Search(occam=True, base=base))
+
+    def test_one_that_was_found_on_these_rows(self, place):
+        question = self.asked(place, place / "word", task(test=0))
+        assert question.verdict([Hypothesis.BASE]) is Verdict.REFUSED
+        assert "a word that was found on these training rows: its folder records its logits" in question.base.refusal
+
+    def test_one_that_was_found_on_the_test_rows(self, place):
+        data = Task("waves", task(seed=2).train, task().train, k=3, V=None)
+        question = self.asked(place, place / "word", data)
+        assert question.base.refusal is None and question.verdict([Hypothesis.BASE]) is Verdict.CONDITIONAL
+        assert "was found on these test rows" in question.refusal(Hypothesis.TEST)
+
+    def test_one_that_was_found_on_others_or_answers_alike_on_all(self, place, tmp_path):
+        assert self.asked(place, place / "word", task(seed=2, test=0)).base.refusal is None
+        base = folders.moved_by(place / "base", files.read(place / "stack"))
+        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        folders.write(tmp_path / "flat", untrained, base, {"logits": digest(np.zeros((300, 3)))})
+        assert self.asked(place, tmp_path / "flat", task(test=0)).base.refusal is None
+
+    def test_rows_that_it_does_not_read(self, place):
+        data = Task("t", Split(np.zeros((30, 8), dtype=int), np.zeros(30, dtype=int)), None, k=3, V=4)
+        search = ssm_bounds.Search(occam=True, base=place / "word")
+        assert words.given(search, folders.moved_by(place / "word", files.read(place / "stack")), data).refusal is None
 
 
 def test_an_error_however_ties_are_broken():
@@ -204,11 +260,13 @@ class TestPaired:
         assert dict(outcome(found))["beside base"].startswith(f"CONDITIONAL: {text}")
 
     def test_beside_a_base_that_is_as_good(self, place):
-        """The word's own folder as the base, with a word of an untrained head around it: the word ties everywhere."""
-        found = folders.moved_by(place / "word", files.read(place / "stack"))
+        """The word's own model as the base, with a word of an untrained head around it: the word ties everywhere."""
+        base = place / "plain"
+        shutil.copytree(place / "word", base, ignore=shutil.ignore_patterns("word.*"))
+        found = folders.moved_by(base, files.read(place / "stack"))
         untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
         folders.write(place / "tied", untrained, found, {})
-        asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=place / "word"))
+        asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=base))
         rung = ssm_bounds.certify(asked).rung("occam-paired")
         errors = int((~right(words.run(files.read(place / "word"), task().train), task().train.y)).sum())
         assert (rung.argument.worse, rung.argument.better) == (300 - errors, 0)
