@@ -37,6 +37,7 @@ from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import beaten, digest, errors, right
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
+from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Program as Rung
@@ -130,23 +131,23 @@ def programs(question: Inquiry, coding: Coding, progress: Progress) -> tuple[Run
     return _searched(question, coding, task, progress)
 
 
-def given(search: Search, base: Base, task: Task, sampling: Sampling = IID) -> Given | None:
+def given(search: Search, base: Base, task: Task, sampling: Sampling = IID, column: str | None = None) -> Given | None:
     """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on, and
-    from what the folder of a word records of its logits.
+    from what the folder of a word records of its logits. ``column``: what names the groups of rows, in a table.
 
     Raises: DomainError, TaskError, CheckpointError, OSError.
     """
     if base.sha256 is None:
         return None
     collection = sampling.draws == "without-replacement"
-    seen, held = _seen(search, task)
+    seen, held = _seen(search, task, column)
     asked = {"training rows": task.train} | ({} if task.test is None else {"test rows": task.test})
     found = [_known(search, base, seen, own, rows, held, sampling) for rows, own in asked.items()]
     train, test = (*found, Compared())[:2]
     return Given(base.sha256, train.met, train.refusal, test.met, test.refusal, collection)
 
 
-def _seen(search: Search, task: Task) -> tuple[Split | None, str]:
+def _seen(search: Search, task: Task, column: str | None) -> tuple[Split | None, str]:
     """The rows that a base was trained on, if anything holds them, and what does."""
     file, held = None if search.base is None else search.base / files.DATA, "its folder"
     if search.base_data is not None:
@@ -155,9 +156,7 @@ def _seen(search: Search, task: Task) -> tuple[Split | None, str]:
         file, held = search.base_data, "--base-data"
     elif file is None or not file.is_file():
         return None, held
-    from ssm_bounds.data import read_data
-
-    seen, own = read_data(file).train, task.train
+    seen, own = read_task(file, column=column).train, task.train
     shapes = f"rows of shape {seen.x.shape[1:]} are compared with none of {own.x.shape[1:]}"
     fits = search.base_data is None or seen.x.shape[1:] == own.x.shape[1:]
     require(fits, f"{file}: {shapes}; pad both to one length")

@@ -107,7 +107,7 @@ def test_listops_has_none(tmp_path):
 
 @pytest.mark.parametrize("groups", [[0, 1, 0], [0, 2, 0, 0], [0, -1, 0, 0], [0, 1, 2, 10**12], [0.0, 0.0, 0.0, 1.0]])
 def test_a_task_holds_their_numbers(groups):
-    with pytest.raises(TaskError, match="groups: expected the numbers 0 to n - 1"):
+    with pytest.raises(TaskError, match="groups: expected an array of the numbers 0 to n - 1"):
         Task("t", Split(X, Y), None, k=1, V=2, groups=np.array(groups))
 
 
@@ -119,3 +119,18 @@ def test_they_are_written(tmp_path):
 def test_a_cell_that_a_table_lost(tmp_path):
     with pytest.raises(TaskError, match=r"d.csv: column 'p': row 1 has no group \('nan'\); name"):
         read_task(table(tmp_path / "d.csv", "y,x1,p", "0,1,a", "1,0,nan"), groups="p")
+
+
+def test_a_column_that_is_not_there_is_named_before_cells_are_read(tmp_path):
+    path = table(tmp_path / "d.csv", "y,x1,p", "0,1,ann", "1,0,bob")
+    with pytest.raises(TaskError, match=r"d.csv: has no column 'q' for the groups of its rows"):
+        read_task(path, groups="q")
+    assert read_task(path, column="p").groups is None and read_task(path, column="p").train.x.tolist() == [[1], [0]]
+    with pytest.raises(TaskError, match="expected integers, found 'ann'"):
+        read_task(path, column="q")
+
+
+@pytest.mark.parametrize("groups", [[0, 1, 0, 1], "0101", 3, np.array(0)])
+def test_numbers_that_are_no_array(groups):
+    with pytest.raises(TaskError, match="groups: expected an array of the numbers 0 to n - 1"):
+        Task("t", Split(X, Y), None, k=1, V=2, groups=groups)
