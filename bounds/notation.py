@@ -43,7 +43,7 @@ def _radius(name: str, meaning: str, unit: str, source: str = "theory.md 1") -> 
 
 
 # Sizes
-m = _count("m", "number of i.i.d. training sequences")
+m = _count("m", "number of training sequences")
 T = _count("T", "largest sequence length")
 d = _count("d", "channels")
 N = _count("N", "states per channel")

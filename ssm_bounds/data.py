@@ -17,9 +17,11 @@ from ssm_bounds.models.tasks.task import Task
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A task and what its rows say, each of which is looked at once, whatever the number of models."""
+    """A task and what its rows say, each of which is looked at once, whatever the number of models. ``column``: what
+    names the groups of its rows, in a file."""
 
     task: Task
+    column: str | None = None
 
     @functools.cached_property
     def _hashed(self) -> tuple[Hashed, Hashed | None]:
@@ -75,7 +77,7 @@ def looked_at(
     require(groups is None or not read, "--groups NAME goes with --data FILE: it names an array or a column of it")
     if data is None or isinstance(data, Data):
         return data
-    return Data(data if isinstance(data, Task) else read_data(data, test, groups=groups))
+    return Data(data) if isinstance(data, Task) else Data(read_data(data, test, groups=groups), groups)
 
 
 def read_data(

@@ -56,15 +56,22 @@ class Search:
 @dataclass(frozen=True, slots=True)
 class Given:
     """A base that was not computed from a seed. ``met``: what its folder says of the training rows, in words;
-    ``refusal``: what there shows that it saw them."""
+    ``refusal``: what there shows that it saw them. ``met_test`` and ``no_holdout``: the same of the test rows.
+    ``collection``: rows are drawn from one that the base may have read before."""
 
     sha256: str
     met: str = ""
     refusal: str | None = None
+    met_test: str = ""
+    no_holdout: str | None = None
+    collection: bool = False
 
     @property
     def condition(self) -> str:
-        return f"the base (sha256 {self.sha256[:8]}...) was fixed before the sample{self.met}"
+        base = f"the base (sha256 {self.sha256[:8]}...)"
+        if self.collection:
+            return f"the sample was drawn at random after {base} was fixed{self.met}"
+        return f"{base} was fixed before the sample{self.met}"
 
 
 class Model(Protocol):
@@ -167,11 +174,13 @@ class Inquiry:
                 return tuple(found)
             case Hypothesis.TEST:
                 alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
-                return (self.sampling.fresh(alone),)
+                return (self.sampling.fresh(alone) + ("" if self.base is None else self.base.met_test),)
             case Hypothesis.BASE:
                 if self.base is None:
                     raise ValueError("a bound rests on a base, and the question knows of none")
                 return (self.base.condition,)
+            case Hypothesis.OUTPUTS:
+                return ("output i of the base means label i",)
             case Hypothesis.DRAW:
                 return DRAWN_ONCE
         return ()
@@ -180,6 +189,8 @@ class Inquiry:
         """What shows that ``hypothesis`` is false; None where nothing does."""
         if hypothesis is Hypothesis.TEST and self.sampling.no_holdout is not None:
             return self.sampling.no_holdout
+        if hypothesis is Hypothesis.TEST and self.base is not None and self.base.no_holdout is not None:
+            return self.base.no_holdout
         if hypothesis is Hypothesis.TEST and self.rows is not None:
             return refusal(self.rows)
         if hypothesis is Hypothesis.BASE and self.base is not None:

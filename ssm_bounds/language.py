@@ -104,7 +104,8 @@ class LanguageQuestion(Inquiry):
         if hypothesis is Hypothesis.TEST:
             alone = "this model alone" if self.models == 1 else f"these {self.models} models alone"
             drawn = "" if self.per == "token" else "are independent draws and "
-            return (f"the fresh documents {drawn}were met by {alone}, after it was trained",)
+            met = "" if self.base is None else self.base.met_test
+            return (f"the fresh documents {drawn}were met by {alone}, after it was trained{met}",)
         if hypothesis is Hypothesis.PROGRAM:
             return tuple(f"{line} (its config does not say it)" for line in self.classifier.assumed)
         return Inquiry.conditions(self, hypothesis)
@@ -225,7 +226,7 @@ def ask(
         models=models_on_test,
         search=search,
         notes=_notes(documents),
-        base=None if coding is None else _given(search, coding, documents, symbols),
+        base=None if coding is None else _given(search, coding, documents, fresh, symbols),
     )
 
 
@@ -296,33 +297,41 @@ def _notes(documents: Documents) -> tuple[str, ...]:
     )
 
 
-def _given(search: Search, coding: words.Coding, documents: Documents, symbols: Symbols) -> Given | None:
+def _given(
+    search: Search, coding: words.Coding, documents: Documents, fresh: Documents | None, symbols: Symbols
+) -> Given | None:
     """What is known of a base that was given, from the text that its folder holds."""
     base = coding.base
     if base.sha256 is None:
         return None
-    for said in _trained_on(search.base):
-        if documents.sha256 and said == documents.sha256:
-            return Given(base.sha256, refusal="the base was trained on this text: its folder records its SHA-256")
+    made_of = set(_trained_on(search.base))
     file, held = None if search.base is None else search.base / files.TEXT, "its folder"
     if search.base_data is not None:
         file, held = search.base_data, "--base-data"
-    if file is None or not file.is_file():
-        return Given(base.sha256)
-    seen = read_documents(file, symbols, documents.T)
-    theirs, ours = _rows(seen, documents)
-    assert ours is not None
-    return words.compared(base.sha256, theirs, ours, "documents", held)
+    seen = None if file is None or not file.is_file() else read_documents(file, symbols, documents.T)
+
+    def of(own: Documents, what: str, rows: str) -> words.Compared:
+        if own.sha256 and own.sha256 in made_of:
+            return words.Compared(refusal=f"the base was trained on this {what}: its folder records its SHA-256")
+        if seen is None:
+            return words.Compared()
+        theirs, ours = _rows(seen, own)
+        assert ours is not None
+        return words.compared(theirs, ours, rows, held)
+
+    found = of(documents, "text", "documents")
+    tested = words.Compared() if fresh is None else of(fresh, "fresh text", "fresh documents")
+    return Given(base.sha256, found.met, found.refusal, tested.met, tested.refusal)
 
 
-def _trained_on(folder: Path | None) -> Iterator[object]:
+def _trained_on(folder: Path | None) -> Iterator[str]:
     """The SHA-256 of the texts that a folder says it was made of."""
     if folder is not None:
         training = read_json(folder / files.CONFIG).get("training")
-        yield training.get("sha256") if isinstance(training, dict) else None
+        yield str(training.get("sha256")) if isinstance(training, dict) else ""
         if (folder / WORD).is_file():
             record = read_json(folder / WORD).get("record")
-            yield record.get("text") if isinstance(record, dict) else None
+            yield str(record.get("text")) if isinstance(record, dict) else ""
 
 
 def _rows(first: Documents, second: Documents | None) -> tuple[Split, Split | None]:

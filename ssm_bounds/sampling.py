@@ -44,7 +44,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         known = ", ".join(_STANDING)
-        require(self.draws in _STANDING, f"how the training rows were drawn: one of {known}, got {self.draws!r}")
+        stated = isinstance(self.draws, str) and self.draws in _STANDING
+        require(stated, f"how the training rows were drawn: one of {known}, got {self.draws!r}")
         both = self.draws == "stratified" and self.groups is not None
         require(not both, "--stratified is about the classes of single rows, --groups about groups: leave one out")
 
@@ -68,18 +69,23 @@ class Sampling:
         """What is assumed of the training rows."""
         if self.groups is None:
             return _STANDING[self.draws]
+        drawn = f"{self._groups} of training rows are"
+        if self.groups == 1:
+            drawn = f"{self._groups} of training rows is one draw, and groups are"
         return (
-            f"the {self.groups} groups of training rows are {_OF_GROUPS[self.draws]}, their number fixed without a "
-            "look at them; rows of one group may depend on one another; what is claimed of a word is the mean over "
-            "groups of its error rate within the group, whatever its size"
+            f"{drawn} {_OF_GROUPS[self.draws]}, their number fixed without a look at them; rows of one group may "
+            "depend on one another; what is claimed of a word is the mean over groups of its error rate within the "
+            "group, whatever its size"
         )
+
+    @property
+    def _groups(self) -> str:
+        return "the one group" if self.groups == 1 else f"the {self.groups} groups"
 
     def over(self, m: int) -> str:
         """What the probability is over."""
         chosen = "the random choice of " if self.draws == "without-replacement" else ""
-        return (
-            f"{chosen}the {m} training rows" if self.groups is None else f"{chosen}the {self.groups} groups of {m} rows"
-        )
+        return f"{chosen}the {m} training rows" if self.groups is None else f"{chosen}{self._groups} of {m} rows"
 
     def risk(self, subject: str) -> str:
         """The mean that is claimed of a model, in words."""

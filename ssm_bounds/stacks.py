@@ -111,7 +111,7 @@ def ask(
         search=search,
         notes=known.notes,
         sampling=sampling,
-        base=None if coding is None else words.given(search, coding.base, known.task),
+        base=None if coding is None else words.given(search, coding.base, known.task, sampling, known.column),
     )
     require_rows(classifier, known.task, value["T"])
     # the chance that a sign of a shift is false is that of i.i.d. rows

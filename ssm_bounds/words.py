@@ -6,7 +6,7 @@ Source: theory 8.1, 8.12 to 8.15. What a search finds is priced, decoded, run an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -37,10 +37,12 @@ from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import beaten, digest, errors, right
 from ssm_bounds.models.program.run import NAME, VERSION, Pooled, headed, pooled, prepared
 from ssm_bounds.models.program.selftest import require_exact
+from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.rows import Hashed, hashed_facts
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Program as Rung
 from ssm_bounds.programs import Progress
+from ssm_bounds.sampling import IID, Sampling
 
 PROGRAM = f"{NAME}, version {VERSION}"
 Integers: TypeAlias = Mapping[str, Coded | None]
@@ -145,49 +147,87 @@ def programs(question: Inquiry, coding: Coding, progress: Progress) -> tuple[Run
     return _searched(question, coding, task, progress)
 
 
-def given(search: Search, base: Base, task: Task) -> Given | None:
-    """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on.
+def given(search: Search, base: Base, task: Task, sampling: Sampling = IID, column: str | None = None) -> Given | None:
+    """What is known of a base that was given, from the rows that its folder, or the person, says it was trained on, and
+    from what the folder of a word records of its logits. ``column``: what names the groups of rows, in a table.
 
-    Raises: DomainError, TaskError, OSError.
+    Raises: DomainError, TaskError, CheckpointError, OSError.
     """
     if base.sha256 is None:
         return None
+    collection = sampling.draws == "without-replacement"
+    seen, held = _seen(search, task, column)
+    asked = {"training rows": task.train} | ({} if task.test is None else {"test rows": task.test})
+    found = [_known(search, base, seen, own, rows, held, sampling) for rows, own in asked.items()]
+    train, test = (*found, Compared())[:2]
+    return Given(base.sha256, train.met, train.refusal, test.met, test.refusal, collection)
+
+
+def _seen(search: Search, task: Task, column: str | None) -> tuple[Split | None, str]:
+    """The rows that a base was trained on, if anything holds them, and what does."""
     file, held = None if search.base is None else search.base / files.DATA, "its folder"
     if search.base_data is not None:
         recorded = file is not None and file.is_file()
         require(not recorded, f"{file}: is there and says what the base was trained on; leave --base-data out")
         file, held = search.base_data, "--base-data"
     elif file is None or not file.is_file():
-        return Given(base.sha256)
-    from ssm_bounds.data import read_data
-
-    seen, own = read_data(file).train, task.train
+        return None, held
+    seen, own = read_task(file, column=column).train, task.train
     shapes = f"rows of shape {seen.x.shape[1:]} are compared with none of {own.x.shape[1:]}"
     fits = search.base_data is None or seen.x.shape[1:] == own.x.shape[1:]
     require(fits, f"{file}: {shapes}; pad both to one length")
-    return compared(base.sha256, seen, own, "training rows", held)
+    return seen, held
 
 
-def compared(sha256: str, seen: Split, own: Split, rows: str, held: str) -> Given:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the rows of a base say of others: how many it was trained on, in words, or that it was trained on these."""
+
+    met: str = ""
+    refusal: str | None = None
+
+
+def _known(
+    search: Search, base: Base, seen: Split | None, own: Split, rows: str, held: str, sampling: Sampling
+) -> Compared:
+    """Of these rows: by the logits that the file of the base records, and by the rows that it was trained on."""
+    if _answered(search, base, own):
+        return Compared(refusal=f"the base is a word that was found on these {rows}: its folder records its logits")
+    return Compared() if seen is None else compared(seen, own, rows, held, sampling)
+
+
+def _answered(search: Search, base: Base, own: Split) -> bool:
+    """Whether the base is a word whose file records these logits: of rows that differ, so that few others give them."""
+    if search.base is None or base.own is None or not folders.is_word(search.base):
+        return False
+    try:
+        z = run(base.own, own)
+    except DomainError:
+        return False  # rows that it does not read are not those that it was found on
+    return bool((z != z[0]).any()) and folders.recorded(search.base).get("logits") == digest(z)
+
+
+def compared(seen: Split, own: Split, rows: str, held: str, sampling: Sampling = IID) -> Compared:
     """A base that was trained on ``seen``, and the ``own`` rows: the same, more of them than chance allows, or some.
 
-    ``rows``: what they are, ``held``: who says so.
+    Of a finite collection a base may have read all, if ``own`` were drawn from it afterwards: there only the very same
+    rows, in whatever order, say otherwise (theory 8.12). ``rows``: what they are, ``held``: who says so.
     """
-    if seen.x.shape == own.x.shape and np.array_equal(seen.x, own.x):
-        return Given(sha256, refusal=f"the base was trained on these {rows}: {held} holds them")
     if seen.x.shape[1:] != own.x.shape[1:]:
-        return Given(sha256)
+        return Compared()
     theirs, ours = Hashed.of(seen), Hashed.of(own)
+    if sorted(theirs.rows) == sorted(ours.rows):
+        return Compared(refusal=f"the base was trained on these {rows}: {held} holds them")
     known = set(theirs.rows)
     shared = sum(row in known for row in ours.rows)
-    found = hashed_facts(theirs, ours, shifted=True).shared
+    found = None if sampling.draws == "without-replacement" else hashed_facts(theirs, ours, shifted=True).shared
     if found is not None and found.excess:
-        return Given(
-            sha256,
-            refusal=f"the base was trained on these rows: {held} holds {shared} of the {own.m}, more than random "
+        return Compared(
+            refusal=f"the base was trained on these {rows}: {held} holds {shared} of the {own.m}, more than random "
             "re-splits of both sets share",
         )
-    return Given(sha256, f" ({shared} of the {own.m} {rows} are among those that {held} holds)")
+    alone = "" if sampling.groups is None else ", compared row by row: other rows of their groups are not looked for"
+    return Compared(f" ({shared} of the {own.m} {rows} are among those that {held} holds{alone})")
 
 
 def _read(question: Inquiry, saved: folders.Saved, task: Task) -> tuple[Rung, ...]:
@@ -280,7 +320,8 @@ def _rungs(
     pair = _paired(task, base, argument if isinstance(argument, OfWord) else argument.rows, z)
     if pair is None:
         return (own,)
-    beside = occam_paired(pair, rests_on, searched=searched)
+    by_number = base.own is not None and numbered(base.own.labels) and numbered(base.labels)
+    beside = occam_paired(pair, (*rests_on, *((Hypothesis.OUTPUTS,) if by_number else ())), searched=searched)
     return own, Rung(beside, lambda share: pair.at(share).found.value, subject)
 
 
@@ -295,14 +336,34 @@ def _argument(
 
 
 def _paired(task: Task, base: Base, rows: OfWord, z: np.ndarray) -> Paired | None:
-    """The word's answers beside those of the base with its own head, where that has as many outputs."""
+    """The word's answers beside those of the base with its own head, where that has outputs of the same names."""
     train = task.train
-    if base.own is None or max(len(base.own.score), 2) != z.shape[1]:
+    order = None if base.own is None else matched(base.own.labels, base.labels)
+    if base.own is None or order is None or len(order) != z.shape[1]:
         return None
-    wrong, theirs = ~right(z, train.y), beaten(run(base.own, train), train.y)
+    wrong, theirs = ~right(z, train.y), beaten(run(base.own, train)[:, order], train.y)
     differences = wrong.astype(np.int64) - theirs
     losses = differences.astype(np.float64) if task.groups is None else means(differences, task.groups)
     return Paired.of(rows, losses, int((wrong & ~theirs).sum()), int((theirs & ~wrong).sum()))
+
+
+def matched(theirs: Sequence[str], ours: Sequence[str]) -> list[int] | None:
+    """Which of the outputs called ``theirs`` is called as each of ``ours``; by number where names say no more, and None
+    where the names are not the same.
+
+    >>> matched("abc", "cab"), matched(["LABEL_0", "LABEL_1"], "01"), matched("ab", "01"), matched("aa", "aa")
+    ([2, 0, 1], [0, 1], None, None)
+    """
+    if numbered(theirs) and numbered(ours) and len(theirs) == len(ours):
+        return list(range(len(ours)))
+    found = {name: i for i, name in enumerate(theirs)}
+    same = len(found) == len(theirs) == len(ours) and found.keys() == set(ours)
+    return [found[name] for name in ours] if same else None
+
+
+def numbered(labels: Sequence[str]) -> bool:
+    """Whether each output is called by its number, as where nobody named it."""
+    return all(name in (str(i), f"LABEL_{i}") for i, name in enumerate(labels))
 
 
 def _head(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:

@@ -51,6 +51,7 @@ class Hypothesis(StrEnum):
     ROWS = "the training rows are the independent draws that they are counted as"
     TEST = "the test rows are fresh, independent and met by this model alone"
     BASE = "the base was fixed before the sample"
+    OUTPUTS = "the outputs of the base mean the labels of the same numbers"
     DRAW = "the parameters were drawn once, their seed fixed beforehand"
 
 

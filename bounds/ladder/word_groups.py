@@ -55,7 +55,7 @@ class OfGroups(Argument):
         n, lowest = len(self.losses), decimal_string(self.floor.lower, side="lower")
         return "; ".join(
             (
-                f"{n} groups of {self.rows.m} rows, mean error within a group at most {seen}",
+                f"{n} group{'' if n == 1 else 's'} of {self.rows.m} rows, mean error within a group at most {seen}",
                 self.rows.counted(),
                 f"by the wealth bound of the groups at lambda = {self.found.shown}",
                 f"a bound for all laws cannot usefully fall below {lowest}: near it only a shorter word "

@@ -132,6 +132,13 @@ def read(folder: Path | str, base: Path | str | None = None) -> Saved:
     return Saved(word, moved, found, text["record"])
 
 
+def recorded(folder: Path) -> Mapping[str, Any]:
+    """What a word's file says of its count. Raises: CheckpointError, one line."""
+    with located(folder):
+        record: Mapping[str, Any] = _text(folder)["record"]
+    return record
+
+
 def _text(folder: Path) -> dict[str, Any]:
     text = read_json(folder / WORD)
     if text.keys() != _KEYS or type(text["format"]) is not int or text["format"] != FORMAT:

@@ -40,6 +40,12 @@ class Base:
         return parts(self.tensors)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What each output of a model that a word makes of it is called; none where no config says it."""
+        named = self.config.get("id2label", {})
+        return tuple(str(named[str(i)]) for i in range(len(named)))
+
+    @property
     def words(self) -> str:
         """Which it is, for a sentence."""
         if self.start is not None:

@@ -21,7 +21,12 @@ _PADDED = {".tsv": padded, ".jsonl": reviews.padded}
 
 
 def read_task(
-    data: Path | str, test: Path | str | None = None, *, T: int | None = None, groups: str | None = None
+    data: Path | str,
+    test: Path | str | None = None,
+    *,
+    T: int | None = None,
+    groups: str | None = None,
+    column: str | None = None,
 ) -> Task:
     """The task in ``data``: an ``.npz`` archive (with its own test set, perhaps), a ``.csv`` table, texts with labels
     in ``.jsonl``, or the authors' ListOps ``.tsv``.
@@ -31,13 +36,13 @@ def read_task(
     longest row of the two files, texts to the latter; no other file says what its padding is, so that there two
     lengths are refused.
     Archives and tables do not say k and V: they are the smallest that fit labels and tokens. ``groups``: the array,
-    the column, or the key of each line, that holds the group of each training row.
+    the column, or the key of each line, that holds the group of each training row; ``column``: one of a table that
+    holds no tokens, if it is there, and is not asked for.
     Raises: TaskError in one line that names the file, whatever the file holds; OSError.
     """
     data, source = Path(data), Path(data if test is None else test)
-    found, shift = _read(data, "train", T, groups)
-    if groups is not None and found["train"].groups is None:
-        raise TaskError(f"{data}: has no column {groups[:80]!r} for the groups of its rows")
+    left_out = groups is None and data.suffix == ".csv"
+    found, shift = _read(data, "train", T, column if left_out else groups, named=groups is not None)
     if test is not None:
         if "test" in found:
             raise TaskError(f"{data}: has a test set of its own; give no second one ({test})")
@@ -70,7 +75,7 @@ def read_task(
             label_map=label_map,
             source=str(source),
             padded=data.suffix in _PADDED and (T is None or data.suffix == ".jsonl"),
-            groups=found["train"].groups,
+            groups=None if left_out else found["train"].groups,
         )
 
 
@@ -82,15 +87,17 @@ def _locating(path: Path, what: str = "") -> Iterator[None]:
         raise TaskError(f"{path}: {what}{error}") from error
 
 
-def _read(path: Path, needed: Set, T: int | None, groups: str | None) -> tuple[dict[str, Labelled], str | None]:
-    """The sets of one file, the needed one among them, and how they are shifted."""
+def _read(
+    path: Path, needed: Set, T: int | None, groups: str | None, *, named: bool = False
+) -> tuple[dict[str, Labelled], str | None]:
+    """The sets of one file, the needed one among them, and how they are shifted. ``named``: a table has the groups."""
     if path.suffix == ".tsv":
         if groups is not None:
             raise TaskError(f"{path}: ListOps rows have no groups; leave --groups out")
         split = read_listops(path, T)
         return {needed: Labelled(split.x, Labels("integers", split.y))}, None
     if path.suffix == ".csv":
-        return {needed: read_table(path, groups)}, None
+        return {needed: read_table(path, groups, needed=named)}, None
     if path.suffix == ".jsonl":
         return {needed: read_reviews(path, groups)}, None
     if path.suffix != ".npz":

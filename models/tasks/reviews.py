@@ -43,7 +43,10 @@ def read_reviews(path: Path, groups: str | None = None) -> Labelled:
         raise TaskError(f"{path}: {len(coded)} texts of up to {x.shape[1]} symbols are too many; cut them")
     for row, symbols in zip(x, coded, strict=True):
         row[: len(symbols)] = symbols
-    return Labelled(x, read_words(labels), None if groups is None else read_groups(np.array(names)))
+    try:
+        return Labelled(x, read_words(labels), None if groups is None else read_groups(np.array(names)))
+    except TaskError as error:
+        raise TaskError(f"{path}: {error}") from error
 
 
 def padded(x: NDArray[np.integer], T: int) -> NDArray[np.integer]:

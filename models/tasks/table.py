@@ -16,12 +16,12 @@ from ssm_bounds.models.tasks.text import reading
 _LONGEST = 200  # characters of a label, spaces around it included
 
 
-def read_table(path: Path | str, groups: str | None = None) -> Labelled:
+def read_table(path: Path | str, groups: str | None = None, *, needed: bool = False) -> Labelled:
     """Tokens (n,T) and labels of a ``.csv`` file: a header whose first column is ``y``, then one row a sequence.
 
     Each row is a label (an integer, or a word: see ``tasks.labels``) and T tokens, integers >= 0; real-valued
     inputs need three axes, so an ``.npz`` archive. ``groups``: a column that holds no tokens but the row's group, if
-    the header has it. Raises: TaskError naming the file and the line; OSError.
+    the header has it; ``needed``: it has to. Raises: TaskError naming the file and the line; OSError.
     """
     path = Path(path)
     rows, labels, names = list[NDArray[np.int32]](), list[str](), list[str]()
@@ -35,6 +35,8 @@ def read_table(path: Path | str, groups: str | None = None) -> Labelled:
                     f"found {','.join(header)[:80]!r}"
                 )
             grouped = _column(path, [name.strip() for name in header], groups)
+            if needed and grouped is None:  # before its cells are read as tokens
+                raise TaskError(f"{path}: has no column {str(groups)[:80]!r} for the groups of its rows")
             for cells in lines:
                 if cells:
                     where = f"{path}, line {lines.line_num}"
@@ -54,7 +56,10 @@ def read_table(path: Path | str, groups: str | None = None) -> Labelled:
         found = read_words(labels)
     except TaskError as error:
         raise TaskError(f"{path}: y: {error}") from error
-    return Labelled(np.array(rows), found, read_groups(np.array(names)) if names else None)
+    try:
+        return Labelled(np.array(rows), found, read_groups(np.array(names)) if names else None)
+    except TaskError as error:
+        raise TaskError(f"{path}: column {groups!r}: {error}") from error
 
 
 def _column(path: Path, header: list[str], groups: str | None) -> int | None:

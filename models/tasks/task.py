@@ -108,6 +108,7 @@ class Task:
 
 
 def _require_groups(groups: NDArray[np.int64], m: int) -> None:
-    fits = groups.dtype.kind in "iu" and groups.shape == (m,) and groups.min() >= 0 and groups.max() < m
+    is_array = isinstance(groups, np.ndarray) and groups.dtype.kind in "iu" and groups.shape == (m,)
+    fits = is_array and groups.min() >= 0 and groups.max() < m
     if not fits or not np.bincount(groups).all():
-        raise TaskError(f"groups: expected the numbers 0 to n - 1, each of them, for {m} training rows")
+        raise TaskError(f"groups: expected an array of the numbers 0 to n - 1, each of them, for {m} training rows")

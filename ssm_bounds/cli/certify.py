@@ -271,7 +271,7 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     stated["draws"] = drawn[0] if drawn else "iid"
     if options["data"] is not None:
-        known = Data(read_data(options["data"], options["test"], groups=options["groups"]))
+        known = Data(read_data(options["data"], options["test"], groups=options["groups"]), options["groups"])
         stated |= {"data": known, "test": None, "groups": None}
     if len(paths) > 1:
         _keep_what_is_loaded()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -23,6 +23,7 @@ from ssm_bounds.report.constants import constants, of_model
 
 SCHEMA = 2
 _LABELS = {"loss": "mean loss", "difference": "beside base"}
+_ELSEWHERE = "elsewhere"
 _APART = "By itself at delta: that it holds together with the headline is not claimed."
 
 
@@ -116,6 +117,21 @@ def _headline(headline: Headline | None) -> dict[str, Any] | None:
     }
 
 
+def _beside(certificate: Certificate, claim: Claim, *, together: bool) -> dict[str, Any]:
+    rung = claim.rung
+    return {
+        "sentence": sentence(certificate.question, claim),
+        "rung": rung.name,
+        "kind": claim.kind,
+        "value": _upper(claim.value),
+        "delta": number(exactly(certificate.setting.delta)),
+        "verdict": rung.verdict.value,
+        "conditions": list(rung.conditions),
+        "vacuous": _vacuous(claim),
+        "together": together,
+    }
+
+
 def _setting(certificate: Certificate) -> dict[str, Any]:
     setting, question = certificate.setting, certificate.question
     sizes, loss = of_model(question), setting.loss
@@ -160,6 +176,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
         "checkpoint": {"path": str(checkpoint.path), "format": checkpoint.format, "sha256": checkpoint.sha256},
         "headline": _headline(headline),
         "headline_conditional": _headline(certificate.headline_conditional),
+        "beside": [_beside(certificate, claim, together=together) for claim, together in beside(certificate)],
         "claim": headline.sentence,
         "verdict": headline.verdict.value,
         "best": {"rung": headline.rung, "kind": headline.kind, "value": _upper(headline.value)},
@@ -236,19 +253,21 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
     """Labelled lines beside the headline: what was compared, what stands by itself, and what the data show."""
     lines = []
     if certificate.compared > 1 and certificate.headline.rung is not None:
-        lines.append(
-            ("compared", f"the smallest of {certificate.compared} claims, each at delta/{certificate.compared}")
-        )
+        number = certificate.compared
+        told = f"the smallest of {number} claims, each at delta/{number}"
+        if any(claim.elsewhere for claim in certificate.claims):
+            told = f"{number} claims, each at delta/{number}; of those that are not elsewhere the smallest"
+        lines.append(("compared", told))
     if (own := certificate.by_itself) is not None:
         value = own.risk if own.risk is not None else own.value
         delta = f"{float(certificate.setting.delta):g}"
         lines.append(
             ("by itself", f"{own.name}, at delta = {delta}: {decimal_string(value.upper)}, {own.verdict.value}")
         )
-    lines += [
-        (_LABELS[claim.kind], f"{_judged(claim)}: {sentence(certificate.question, claim)} {_APART}")
-        for claim in certificate.apart
-    ]
+    for claim, together in beside(certificate):
+        label = _ELSEWHERE if together else _LABELS[claim.kind]
+        told = sentence(certificate.question, claim)
+        lines.append((label, f"{_judged(claim)}: {told}" + ("" if together else f" {_APART}")))
     for name, tally in (("train", certificate.train), ("test", certificate.test)):
         if tally is not None:
             lines.append((name, _scored(tally, certificate, margins=name == "train")))
@@ -259,8 +278,19 @@ def outcome(certificate: Certificate) -> list[tuple[str, str]]:
     return lines
 
 
+def beside(certificate: Certificate) -> Iterator[tuple[Claim, bool]]:
+    """What is claimed besides the headline, each with whether it holds together with that: of another mean than that of
+    the training rows, at its share of delta; and what is no risk, by itself."""
+    yield from ((claim, True) for claim in certificate.claims if claim.elsewhere and claim.rung.refusal is None)
+    yield from ((claim, False) for claim in certificate.apart)
+
+
+def _vacuous(claim: Claim) -> bool:
+    return not claim.value.upper < exactly(claim.rung.ceiling)
+
+
 def _judged(claim: Claim) -> str:
-    return f"{claim.rung.verdict.value}{', vacuous' if claim.rung.vacuous else ''}"
+    return f"{claim.rung.verdict.value}{', vacuous' if _vacuous(claim) else ''}"
 
 
 def _scored(tally: Tally, certificate: Certificate, *, margins: bool) -> str:

@@ -39,7 +39,7 @@ def pages() -> dict[str, str]:
         *_head("The JSON document", "schema.json", schema()),
         "Validate with the schema itself: `ssm_bounds.report.document.schema()`, or `ssm_bounds/report/schema.json`. "
         "The same document is inside every HTML page.",
-        *_sections(schema(), ("certificate", "headline", "rung", "tally")),
+        *_sections(schema(), ("certificate", "headline", "beside", "rung", "tally")),
         "",
         "## Words",
         "",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
+from dataclasses import replace
 from fractions import Fraction
 
 import jsonschema
@@ -13,15 +16,16 @@ from click.testing import CliRunner
 
 import ssm_bounds
 from ssm_bounds import words
+from ssm_bounds.bounds.codes.word import Coded
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.wealth.units import wealth, wealth_at
-from ssm_bounds.bounds.ladder.rung import Verdict
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Verdict
 from ssm_bounds.certificate import sentence
 from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.files.checkpoint import Metadata, write
-from ssm_bounds.models.program.evaluate import beaten, right
+from ssm_bounds.models.program.evaluate import beaten, digest, right
 from ssm_bounds.models.searches import head
 from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
@@ -50,14 +54,23 @@ def place(tmp_path_factory):
     return found
 
 
-def certified(place, data=None, base="base", **search):
+def certified(place, data=None, base="base", draws="iid", **search):
     search = ssm_bounds.Search(base=place / base, **search)
-    return ssm_bounds.certify(ssm_bounds.ask(place / "word", data=data or task(test=0), search=search))
+    return ssm_bounds.certify(ssm_bounds.ask(place / "word", data=data or task(test=0), draws=draws, search=search))
 
 
 @pytest.fixture(scope="module")
 def found(place):
     return certified(place)
+
+
+def certified_word(base) -> words.Word:
+    """A head of a few integers, of whatever base."""
+    rng = np.random.default_rng(6)
+    tensors = {
+        name: Coded(rng.integers(-2, 3, base.tensors[name].shape), 4, 0) for name in ("score.bias", "score.weight")
+    }
+    return words.Word("head", tensors)
 
 
 def joined(*splits: Split) -> Task:
@@ -92,6 +105,55 @@ class TestBaseData:
         (condition,) = certified(place).rung("occam").conditions
         assert condition.endswith("was fixed before the sample")
 
+    def test_test_rows_that_the_base_was_trained_on_are_no_holdout(self, place, tmp_path):
+        """Though the rows of the task alone show nothing: the training rows are others."""
+        own, other, order = task().test, task(seed=2, test=0).train, np.random.default_rng(0).permutation(100)[1:]
+        for seen, said in (
+            (joined(own), "the base was trained on these test rows: --base-data holds them"),
+            (joined(Split(own.x[order], (own.y[order] + 1) % 3), other), "--base-data holds 99 of the 100, more than"),
+        ):
+            found = certified(place, task(), base_data=self.held(tmp_path, seen))
+            rung = found.rung("holdout")
+            assert rung.verdict is Verdict.REFUSED and said in rung.refusal and found.headline.rung == "occam"
+            assert found.rung("occam").verdict is Verdict.CONDITIONAL
+        few = self.held(tmp_path, joined(Split(own.x[:7], own.y[:7]), other))
+        found = certified(place, task(), base_data=few)
+        (condition,) = found.rung("holdout").conditions
+        assert condition.endswith("this model alone (7 of the 100 test rows are among those that --base-data holds)")
+        (condition,) = certified(place, task()).rung("holdout").conditions
+        assert condition.endswith("met by this model alone")
+
+    def test_nor_where_its_own_folder_holds_them(self, place, tmp_path):
+        base = trained(tmp_path / "base", seed=3)
+        write_arrays(base / files.DATA, joined(task().test))
+        rung = certified(place, task(), base=base).rung("holdout")
+        assert rung.verdict is Verdict.REFUSED and "these test rows: its folder holds them" in rung.refusal
+
+    def test_a_base_that_read_the_whole_collection(self, place, tmp_path):
+        """Allowed where the rows were drawn from it at random afterwards (theory 8.12); its own sample is not."""
+        own, order = task(), np.random.default_rng(0).permutation(300)
+        whole = self.held(tmp_path, joined(own.train, own.test, task(m=2000, seed=2, test=0).train))
+        found = certified(place, own, base_data=whole, draws="without-replacement")
+        for name, said in (("occam-kl", "300 of the 300 training rows"), ("holdout-kl", "100 of the 100 test rows")):
+            rung = found.rung(name)
+            assert rung.verdict is Verdict.CONDITIONAL and said in rung.conditions[-1]
+        sha256 = files.read(place / "base").sha256[:8]
+        (condition,) = found.rung("occam-kl").conditions
+        assert condition.startswith(f"the sample was drawn at random after the base (sha256 {sha256}...) was fixed (")
+        assert certified(place, own, base_data=whole).rung("occam").verdict is Verdict.REFUSED  # of i.i.d. rows
+        same = self.held(tmp_path, joined(Split(own.train.x[order], own.train.y[order])))
+        rung = certified(place, own, base_data=same, draws="without-replacement").rung("occam-kl")
+        assert rung.verdict is Verdict.REFUSED and "holds them" in rung.refusal
+
+    def test_of_groups_it_is_said_that_rows_are_compared(self, place, tmp_path):
+        own, other = task(test=0), task(seed=2, test=0)
+        grouped = replace(own, groups=np.arange(300) // 3)
+        few = self.held(tmp_path, joined(Split(own.train.x[:7], own.train.y[:7]), other.train))
+        rung = certified(place, grouped, base_data=few).rung("occam-groups")
+        assert "7 of the 300 training rows" in rung.conditions[0]
+        assert "compared row by row: other rows of their groups are not looked for" in rung.conditions[0]
+        assert "row by row" not in certified(place, own, base_data=few).rung("occam").conditions[0]
+
     def test_what_does_not_fit(self, place, tmp_path):
         own = task().train
         longer = Task("waves", Split(np.repeat(own.x, 2, axis=1), own.y), None, k=3, V=None)
@@ -122,6 +184,36 @@ class TestBaseData:
         assert told.exit_code == 0 and "REFUSED" in told.output and "trained on these" in told.output
         none = CliRunner().invoke(main, [*map(str, line), str(tmp_path / "none.npz")])
         assert none.exit_code == 2 and "none.npz" in none.output and "Traceback" not in none.output
+
+
+class TestWordAsBase:
+    """What a word's own file records of its logits."""
+
+    def asked(self, place, base, data):
+        return ssm_bounds.ask(place / "stack", data=data, search=ssm_bounds.Search(occam=True, base=base))
+
+    def test_one_that_was_found_on_these_rows(self, place):
+        question = self.asked(place, place / "word", task(test=0))
+        assert question.verdict([Hypothesis.BASE]) is Verdict.REFUSED
+        assert "a word that was found on these training rows: its folder records its logits" in question.base.refusal
+
+    def test_one_that_was_found_on_the_test_rows(self, place):
+        data = Task("waves", task(seed=2).train, task().train, k=3, V=None)
+        question = self.asked(place, place / "word", data)
+        assert question.base.refusal is None and question.verdict([Hypothesis.BASE]) is Verdict.CONDITIONAL
+        assert "was found on these test rows" in question.refusal(Hypothesis.TEST)
+
+    def test_one_that_was_found_on_others_or_answers_alike_on_all(self, place, tmp_path):
+        assert self.asked(place, place / "word", task(seed=2, test=0)).base.refusal is None
+        base = folders.moved_by(place / "base", files.read(place / "stack"))
+        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        folders.write(tmp_path / "flat", untrained, base, {"logits": digest(np.zeros((300, 3)))})
+        assert self.asked(place, tmp_path / "flat", task(test=0)).base.refusal is None
+
+    def test_rows_that_it_does_not_read(self, place):
+        data = Task("t", Split(np.zeros((30, 8), dtype=int), np.zeros(30, dtype=int)), None, k=3, V=4)
+        search = ssm_bounds.Search(occam=True, base=place / "word")
+        assert words.given(search, folders.moved_by(place / "word", files.read(place / "stack")), data).refusal is None
 
 
 def test_an_error_however_ties_are_broken():
@@ -168,11 +260,13 @@ class TestPaired:
         assert dict(outcome(found))["beside base"].startswith(f"CONDITIONAL: {text}")
 
     def test_beside_a_base_that_is_as_good(self, place):
-        """The word's own folder as the base, with a word of an untrained head around it: the word ties everywhere."""
-        found = folders.moved_by(place / "word", files.read(place / "stack"))
+        """The word's own model as the base, with a word of an untrained head around it: the word ties everywhere."""
+        base = place / "plain"
+        shutil.copytree(place / "word", base, ignore=shutil.ignore_patterns("word.*"))
+        found = folders.moved_by(base, files.read(place / "stack"))
         untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
         folders.write(place / "tied", untrained, found, {})
-        asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=place / "word"))
+        asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=base))
         rung = ssm_bounds.certify(asked).rung("occam-paired")
         errors = int((~right(words.run(files.read(place / "word"), task().train), task().train.y)).sum())
         assert (rung.argument.worse, rung.argument.better) == (300 - errors, 0)
@@ -209,13 +303,63 @@ class TestPaired:
         start = folders.moved_by(None, files.read(place / "stack"))
         assert words._paired(task(), start, certified(place).rung("occam").argument, z) is None
 
+    def named(self, place, folder, names, order=(0, 1, 2)):
+        """The base with the rows of its head in another order, and other names of them."""
+        shutil.copytree(place / "base", folder)
+        tensors = {name: value.astype(np.float32) for name, value in files.tensors(folder).items()}
+        tensors |= {name: tensors[name][list(order)] for name in ("score.weight", "score.bias")}
+        (folder / files.WEIGHTS).write_bytes(files.packed(tensors))
+        config = json.loads((folder / files.CONFIG).read_text())
+        config |= {"id2label": {str(i): name for i, name in enumerate(names)}}
+        config["label2id"] = {name: i for i, name in enumerate(names)}
+        (folder / files.CONFIG).write_text(json.dumps(config))
+        return folder
+
+    def beside(self, folder, like, word):
+        """The rung of a word of a few integers around that base, which is to answer as ``like`` is named."""
+        found = folders.moved_by(folder, files.read(like))
+        folders.write(word, certified_word(found), found, {})
+        asked = ssm_bounds.ask(word, data=task(test=0), search=ssm_bounds.Search(base=folder))
+        return next((rung for rung in ssm_bounds.certify(asked).rungs if rung.name == "occam-paired"), None)
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+    def test_outputs_are_matched_by_their_names(self, place, found, tmp_path, order):
+        """The same base with the rows of its head in another order, and named so, is the same classifier."""
+        base = self.named(place, tmp_path / "base", ["abc"[i] for i in order], order)
+        rung = self.beside(base, place / "stack", tmp_path / "word")
+        same = self.beside(place / "base", place / "stack", tmp_path / "same")
+        assert (rung.argument.worse, rung.argument.better) == (same.argument.worse, same.argument.better)
+        assert rung.value == same.value and len(rung.conditions) == 1 and rung.argument.better > 0
+        if order != (0, 1, 2):  # control: the same rows of the head under the old names are another classifier
+            other = self.beside(
+                self.named(place, tmp_path / "other", "abc", order), place / "stack", tmp_path / "otherword"
+            )
+            assert other.value != same.value
+
+    def test_other_names_have_no_pair_and_numbers_a_condition(self, place, tmp_path):
+        assert self.beside(self.named(place, tmp_path / "x", "abd"), place / "stack", tmp_path / "wx") is None
+        numbers = self.named(place, tmp_path / "n", "012")
+        assert self.beside(numbers, place / "stack", tmp_path / "wn") is None
+        like = self.named(place, tmp_path / "like", ["LABEL_0", "LABEL_1", "LABEL_2"])
+        rung = self.beside(numbers, like, tmp_path / "wl")
+        assert rung.verdict is Verdict.CONDITIONAL and rung.conditions[1:] == ("output i of the base means label i",)
+        swapped = self.named(place, tmp_path / "s", "102", (1, 0, 2))  # somebody named these
+        rung = self.beside(swapped, numbers, tmp_path / "ws")
+        assert len(rung.conditions) == 1
+        same = self.beside(place / "base", place / "stack", tmp_path / "wb")
+        assert rung.value == same.value
+
     def test_a_base_that_saw_the_rows_pairs_with_nothing(self, place, tmp_path):
         write_arrays(tmp_path / "seen.npz", task())
         found = certified(place, base_data=tmp_path / "seen.npz")
         assert found.rung("occam-paired").verdict is Verdict.REFUSED and not found.apart
 
     def test_every_form_of_the_report(self, found):
-        jsonschema.validate(documents([found]), schema())
+        document = documents([found])
+        jsonschema.validate(document, schema())
+        (beside,) = document["certificates"][0]["beside"]
+        assert beside["sentence"] == sentence(found.question, found.apart[0]) and not beside["together"]
+        assert (beside["rung"], beside["kind"]) == ("occam-paired", "difference") and beside["value"] < 0
         for text in (markdown([found]), page([found])):
             assert "occam-paired" in text and "beside base" in text and "difference" in text
 

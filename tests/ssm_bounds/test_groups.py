@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from fractions import Fraction
 
@@ -142,6 +143,62 @@ def test_what_does_not_fit(place, tmp_path):
     np.savez(tmp_path / "d.npz", x_train=[[0, 1], [1, 1], [0, 0]], y_train=[0, 1, 0], patient=["a", "b", "a"])
     with pytest.raises(ValueError, match="folder of Mamba blocks"):
         ssm_bounds.ask(tmp_path / "model.safetensors", data=tmp_path / "d.npz", groups="patient")
+
+
+def test_one_group_is_one_draw(place):
+    found = certified(place, replace(task(test=0), groups=np.zeros(300, dtype=int)))
+    assert "over the one group of 300 rows, the mean over new groups" in found.headline.sentence
+    assert found.question.standing[0].startswith("the one group of training rows is one draw, and groups are")
+    assert found.rung("occam-groups").argument.sentence().startswith("1 group of 300 rows")
+    assert "1 groups" not in markdown([found])
+
+
+def test_what_costs_are_divided_by(place, tmp_path):
+    trained(tmp_path / "base", seed=3)
+    search = ssm_bounds.Search(occam=True, family="head", base=tmp_path / "base", budget=0.1)
+    both = ssm_bounds.certify(ssm_bounds.ask(place / "stack", data=grouped(test=0), search=search))
+    assert "(occam-groups, occam-paired: by the number of groups)" in re.sub("<[^>]*>", "", page([both]))
+    alone = re.sub("<[^>]*>", "", page([certified(place)]))
+    assert "(occam-groups: by the number of groups)" in alone
+
+
+def test_draws_that_are_no_name(place):
+    for draws in (["iid"], None, {"iid"}):
+        with pytest.raises(ValueError, match="how the training rows were drawn: one of iid"):
+            certified(place, task(), draws=draws)
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory):
+    """A base, and rows of tokens in tables with a column of groups."""
+    found = tmp_path_factory.mktemp("tables")
+    design = {"c": None, "V": 4, "outputs": 2, "layers": 2}
+    trained(found / "stack", **design)
+    trained(found / "base", seed=3, **design)
+    x = np.random.default_rng(0).integers(0, 4, (120, 8))
+    for name, part in (("data", x[:60]), ("seen", np.concatenate([x[57:60], x[60:]]))):
+        lines = [",".join(["y", *(f"x{i}" for i in range(8)), "who"])]
+        lines += [",".join([str(row[0] % 2), *map(str, row), f"p{i // 2}"]) for i, row in enumerate(part.tolist())]
+        (found / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    bare = [line.rsplit(",", 1)[0] for line in (found / "seen.csv").read_text().splitlines()]
+    (found / "bare.csv").write_text("\n".join(bare) + "\n")
+    return found
+
+
+@pytest.mark.parametrize("seen", ["seen.csv", "bare.csv"])
+def test_what_a_base_saw_may_have_the_column_too(tokens, seen):
+    search = ssm_bounds.Search(occam=True, base=tokens / "base", base_data=tokens / seen)
+    asked = ssm_bounds.ask(tokens / "stack", data=tokens / "data.csv", groups="who", search=search)
+    assert "3 of the 60 training rows are among those that --base-data holds" in asked.base.condition
+
+
+def test_a_table_on_the_command_line(tokens):
+    line = ["certify", tokens / "stack", "--data", tokens / "data.csv", "--occam", "--budget", "1", "--family"]
+    line += ["head", "--base", tokens / "base", "--base-data", tokens / "seen.csv", "--format", "markdown"]
+    told = CliRunner().invoke(main, [*map(str, line), "--groups", "who"])
+    assert told.exit_code == 0 and "3 of the 60 training rows" in told.stdout and "30 groups" in told.stdout
+    wrong = CliRunner().invoke(main, [*map(str, line), "--groups", "whom"])
+    assert wrong.exit_code == 2 and "has no column 'whom' for the groups of its rows" in " ".join(wrong.output.split())
 
 
 def test_every_form_of_the_report(place):

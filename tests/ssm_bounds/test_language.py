@@ -202,6 +202,13 @@ def test_a_base_that_was_trained_on_the_text(place, found, tmp_path):
         assert "its folder holds them" in same.base.refusal
         other = ssm_bounds.ask(base, text=place / "other.jsonl", T=T, search=asked)
         assert "of the 800 documents are among those" in other.base.condition
+        fresh = ssm_bounds.ask(base, text=place / "other.jsonl", test=place / "train.jsonl", T=T, search=asked)
+        refused = fresh.refusal(Hypothesis.TEST)
+        assert "trained on these fresh documents: its folder holds them" in refused and fresh.base.refusal is None
+        some = ssm_bounds.ask(base, text=place / "other.jsonl", test=place / "fresh.jsonl", T=T, search=asked)
+        (condition,) = some.conditions(Hypothesis.TEST)
+        assert "fresh documents are among those that its folder holds" in condition
+        assert some.refusal(Hypothesis.TEST) is None
     finally:
         (base / "train.jsonl").unlink()
 
@@ -311,6 +318,10 @@ class TestRecords:
             asked = ssm_bounds.Search(occam=True, base=place / base)
             question = ssm_bounds.ask(place / "lm", text=place / "train.jsonl", T=T, search=asked)
             assert "its folder records its SHA-256" in question.base.refusal
+            other, met = place / "other.jsonl", place / "train.jsonl"
+            fresh = ssm_bounds.ask(place / "lm", text=other, test=met, T=T, search=asked)
+            assert fresh.base.refusal is None and fresh.refusal(Hypothesis.TEST) is not None
+            assert "on this fresh text: its folder records its SHA-256" in fresh.base.no_holdout
         fresh = ssm_bounds.ask(place / "bare", text=place / "other.jsonl", test=place / "train.jsonl")
         assert "trained on the fresh text" in fresh.refusal(Hypothesis.TEST)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import jsonschema
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from mpmath import log, mp, mpf
+from rich.console import Console
 
 import ssm_bounds
 from ssm_bounds.bounds.evaluate.balls import Enclosure
@@ -19,14 +21,15 @@ from ssm_bounds.bounds.ladder.holdout import limit
 from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.ladder.word import OfWord
+from ssm_bounds.certificate import sentence
 from ssm_bounds.cli import main
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.searches import head
 from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
-from ssm_bounds.report.document import documents, rows, schema
+from ssm_bounds.report.document import documents, outcome, rows, schema
 from ssm_bounds.report.html.page import page
-from ssm_bounds.report.tables import markdown
+from ssm_bounds.report.tables import latex, markdown, table
 from tests.ssm_bounds.cli.test_cli import weights
 from tests.words import task, trained
 
@@ -120,10 +123,39 @@ def test_test_rows_bound_the_rest_of_the_collection(place):
     assert "without replacement of the other rows of that collection" in condition
     claim = next(claim for claim in found.claims if claim.rung.name == "holdout-kl")
     assert claim.elsewhere and found.compared == 2 and found.headline.rung == "occam-kl"
-    from ssm_bounds.certificate import sentence
-
     assert "on the rows of that collection that are not the training rows is at most" in sentence(found.question, claim)
     assert not any("the hold-out is smaller" in row.why for row in rows(found))
+
+
+def test_what_test_rows_bound_elsewhere_is_said_where_people_read(place):
+    """With its conditions, at its share of delta: of a finite collection, and under a shift that somebody stated."""
+    shifted = replace(task(), shift="training rows are balanced, test rows are not")
+    for draws, data, name, said in (
+        ("without-replacement", task(), "holdout-kl", "on the rows of that collection that are not the training rows"),
+        ("iid", shifted, "holdout", "on new rows from the distribution of the test rows"),
+    ):
+        found = certified(place, draws, data)
+        (claim,) = [claim for claim in found.claims if claim.rung.name == name]
+        text = sentence(found.question, claim)
+        assert said in text and claim.rung.conditions[0] in text and claim.value.upper > claim.rung.value.upper
+        assert dict(outcome(found))["elsewhere"] == f"CONDITIONAL: {text}"
+        assert "that are not elsewhere the smallest" in dict(outcome(found))["compared"]
+        console = Console(width=500, record=True, file=io.StringIO())
+        table([found], console)
+        forms = (markdown([found]), console.export_text(), page([found]), latex([found]).replace("\\", ""))
+        for form in forms:
+            assert said in " ".join(form.split()) and claim.rung.conditions[0] in " ".join(form.split())
+        document = documents([found])
+        jsonschema.validate(document, schema())
+        (beside,) = document["certificates"][0]["beside"]
+        assert (beside["sentence"], beside["rung"], beside["together"]) == (text, name, True)
+        assert beside["value"] == claim.value.float_upper() and beside["conditions"] == list(claim.rung.conditions)
+
+
+def test_nothing_is_elsewhere_for_independent_rows_or_where_it_is_refused(place):
+    for draws in ("iid", "stratified"):
+        found = certified(place, draws)
+        assert "elsewhere" not in dict(outcome(found)) and documents([found])["certificates"][0]["beside"] == []
 
 
 def test_no_holdout_of_a_stratified_sample(place):
@@ -181,6 +213,7 @@ def test_every_form_of_the_report(place):
     jsonschema.validate(documents([found]), schema())
     for text in (markdown([found]), page([found])):
         assert "occam-kl" in text and "whole collection" in " ".join(text.split())
+    assert "number of training sequences" in page([found]) and "number of i.i.d." not in page([found])
 
 
 def test_the_command(place):

@@ -33,6 +33,8 @@ def test_an_array_of_an_archive(tmp_path, names):
         ([[0], [1], [0], [1]], "integers or strings"),
         ([0, 1, 0], "has 3 entries, for 4 training rows"),
         (["a", " ", "b", "c"], "row 1 has no group"),
+        (["a", "b", "nan", "c"], "row 2 has no group \\('nan'\\)"),
+        (["a", "b", "c", "None "], "row 3 has no group \\('None'\\)"),
         (np.array([{}, 1, 2, 3], dtype=object), "Python objects"),
     ],
 )
@@ -40,6 +42,14 @@ def test_what_names_no_groups(tmp_path, names, said):
     with pytest.raises(TaskError, match=rf"d.npz: array 'patient'.*{said}") as error:
         read_task(archive(tmp_path / "d.npz", patient=np.array(names)), groups="patient")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("names", [["p0", "p0 ", "p1", "\tp1"], ["p0 ", " p0", "p1", "p1"]])
+def test_spaces_around_a_name_are_none_of_it(tmp_path, names):
+    """Two groups for one patient would count as two draws."""
+    assert read_task(archive(tmp_path / "d.npz", who=np.array(names)), groups="who").groups.tolist() == [0, 0, 1, 1]
+    lines = ["y,x1,who", *(f'{i % 2},0,"{name}"' for i, name in enumerate(names))]
+    assert read_task(table(tmp_path / "d.csv", *lines), groups="who").groups.tolist() == [0, 0, 1, 1]
 
 
 def test_an_array_that_is_not_there_or_is_something_else(tmp_path):
@@ -97,10 +107,30 @@ def test_listops_has_none(tmp_path):
 
 @pytest.mark.parametrize("groups", [[0, 1, 0], [0, 2, 0, 0], [0, -1, 0, 0], [0, 1, 2, 10**12], [0.0, 0.0, 0.0, 1.0]])
 def test_a_task_holds_their_numbers(groups):
-    with pytest.raises(TaskError, match="groups: expected the numbers 0 to n - 1"):
+    with pytest.raises(TaskError, match="groups: expected an array of the numbers 0 to n - 1"):
         Task("t", Split(X, Y), None, k=1, V=2, groups=np.array(groups))
 
 
 def test_they_are_written(tmp_path):
     write_arrays(tmp_path / "d.npz", Task("t", Split(X, Y), None, k=1, V=2, groups=np.array([0, 1, 1, 0])))
     assert read_task(tmp_path / "d.npz", groups="groups").groups.tolist() == [0, 1, 1, 0]
+
+
+def test_a_cell_that_a_table_lost(tmp_path):
+    with pytest.raises(TaskError, match=r"d.csv: column 'p': row 1 has no group \('nan'\); name"):
+        read_task(table(tmp_path / "d.csv", "y,x1,p", "0,1,a", "1,0,nan"), groups="p")
+
+
+def test_a_column_that_is_not_there_is_named_before_cells_are_read(tmp_path):
+    path = table(tmp_path / "d.csv", "y,x1,p", "0,1,ann", "1,0,bob")
+    with pytest.raises(TaskError, match=r"d.csv: has no column 'q' for the groups of its rows"):
+        read_task(path, groups="q")
+    assert read_task(path, column="p").groups is None and read_task(path, column="p").train.x.tolist() == [[1], [0]]
+    with pytest.raises(TaskError, match="expected integers, found 'ann'"):
+        read_task(path, column="q")
+
+
+@pytest.mark.parametrize("groups", [[0, 1, 0, 1], "0101", 3, np.array(0)])
+def test_numbers_that_are_no_array(groups):
+    with pytest.raises(TaskError, match="groups: expected an array of the numbers 0 to n - 1"):
+        Task("t", Split(X, Y), None, k=1, V=2, groups=groups)
