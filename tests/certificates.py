@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -258,7 +259,8 @@ def table(rows: Sequence[Reached]) -> str:
     for row in rows:
         sign = ">=" if row.least else "<="
         unit = "" if row.unit == "risk" else f" {row.unit}"
-        lines.append(f"| {row.words} | **{row.value:.4f}**{unit} | {sign} {row.must:g} | {row.verdict} | {row.seen} |")
+        value = math.ceil(row.value * 1e4) / 1e4  # a bound is rounded up
+        lines.append(f"| {row.words} | **{value:.4f}**{unit} | {sign} {row.must:g} | {row.verdict} | {row.seen} |")
     return "\n".join(lines) + "\n"
 
 

@@ -44,7 +44,7 @@ class English:
     """The fixed list.
 
     >>> English().encode(["a Cat!", "é"])[0].tolist(), English().encode(["é"])[0].tolist()
-    ([3, 2, 55, 3, 22, 49], [1])
+    ([3, 2, 55, 3, 22, 50], [1])
     """
 
     name: str = NAME
