@@ -355,7 +355,8 @@ class TestParts:
     def test_its_parts_are_those_of_make_test(self):
         parts = re.findall(r"^ *part (\w+) (.*?)(?: +#.*)?$", RUN, re.M)
         assert parts == [
-            ("browser", "browser"), ("texts", "texts"),
+            ("browser", "browser"),
+            ("texts", "texts"),
             ("install", "make .venv/.ready"),
             ("lint", "make lint"),
             ("types", "make types"),
