@@ -24,8 +24,9 @@ from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks import rows
 from ssm_bounds.report.document import schema
 
-TOP = ["checkpoint", "headline", "headline_conditional", "claim", "verdict", "best", "compared", "standing_assumptions",
-       "facts", "notes", "setting", "rungs", "empirical", "constants", "class", "sums", "beta", "trace"]  # fmt: skip
+TOP = ["checkpoint", "headline", "headline_conditional", "beside", "claim", "verdict", "best", "compared",
+       "standing_assumptions", "facts", "notes", "setting", "rungs", "empirical", "constants", "class", "sums", "beta",
+       "trace"]  # fmt: skip
 CONSTANTS = ["s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_q", "p", "B_w", "M_w", "Delta_min",
              "M_Delta", "M_Delta_ball"]  # fmt: skip
 RUNG = ["rung", "kind", "sided", "verdict", "conditions", "refusal", "value", "risk", "would_be", "lower", "vacuous",
