@@ -344,7 +344,7 @@ def _paired(task: Task, base: Base, rows: OfWord, z: np.ndarray) -> Paired | Non
     wrong, theirs = ~right(z, train.y), beaten(run(base.own, train)[:, order], train.y)
     differences = wrong.astype(np.int64) - theirs
     losses = differences.astype(np.float64) if task.groups is None else means(differences, task.groups)
-    return Paired.of(rows, losses, int((wrong & ~theirs).sum()), int((theirs & ~wrong).sum()))
+    return Paired.of(rows, losses, worse=int((wrong & ~theirs).sum()), better=int((theirs & ~wrong).sum()))
 
 
 def matched(theirs: Sequence[str], ours: Sequence[str]) -> list[int] | None:

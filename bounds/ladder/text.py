@@ -17,10 +17,13 @@ from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps.wealth import units
 from ssm_bounds.bounds.gaps.wealth.differences import chained
 from ssm_bounds.bounds.gaps.wealth.documents import NUS, Counts, per_document, per_symbol
+from ssm_bounds.bounds.gaps.wealth.grid import Bet
 from ssm_bounds.bounds.gaps.wealth.ticks import TICK, Span, Ticks, mean_above, total
 from ssm_bounds.bounds.gaps.wealth.tokens import GRID, tokens
 from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence
 from ssm_bounds.bounds.ladder.occam import level
+from ssm_bounds.bounds.ladder.word import bill, paid, told
+from ssm_bounds.bounds.values import DomainError
 
 Per: TypeAlias = Literal["token", "document", "symbol"]
 """What is bounded: the mean over the contexts of this text (8.6), over new documents of their means (8.5), or the bits
@@ -60,15 +63,13 @@ class Losses:
     def bounded(self, nats: Enclosure) -> Bounded:
         """At this level and the price of a bet. Raises: DomainError."""
         if self.per == "token":
-            assert self.expected is not None
+            if self.expected is None:
+                raise DomainError("losses of a text by token: what was expected of each symbol is missing")
             found = tokens(self.losses, self.expected, self.span, nats)
-            factor = "infinity" if found.bet.factor is None else f"{found.bet.factor:.6g}"
-            against = "the largest loss" if found.bet.kind == "constant" else "the model's own expectation"
-            return Bounded(found.value, f"lambda = {factor} against {against}", GRID)
+            return Bounded(found.value, _lambda(found.bet), GRID)
         if self.per == "document":
-            whole = per_document(self.means, self.span, nats)
-            factor = "infinity" if whole.bet.factor is None else f"{whole.bet.factor:.6g}"
-            return Bounded(whole.value, f"lambda = {factor} against the largest loss", units.GRID)
+            found = per_document(self.means, self.span, nats)
+            return Bounded(found.value, _lambda(found.bet), units.GRID)
         rate = per_symbol(self.losses, self.lengths, self.longest, self.span, nats)
         return Bounded(rate.value, "none bounds it" if rate.nu is None else f"nu = {rate.nu}", len(NUS))
 
@@ -80,6 +81,12 @@ class Bounded:
     value: Enclosure
     bet: str
     grid: int
+
+
+def _lambda(bet: Bet) -> str:
+    factor = "infinity" if bet.factor is None else f"{bet.factor:.6g}"
+    against = "the largest loss" if bet.kind == "constant" else "the model's own expectation"
+    return f"lambda = {factor} against {against}"
 
 
 def summed(losses: Ticks, lengths: Counts) -> Ticks:
@@ -120,12 +127,12 @@ class OfText(Argument):
     def sentence(self) -> str:
         found = self.losses
         seen = f"{decimal_string(Enclosure.point(found.seen).upper)} bits on this text"
-        paid = "" if self.word is None else f", {decimal_string(self.nats.upper, 3)} nats ({self._coded()})"
+        nats = ""
+        if self.word is not None:
+            coded = f"{self.word.family} of {self.moved}, alpha = 2^-{self.power}"
+            nats = f", {decimal_string(self.nats.upper, 3)} nats ({coded})"
         counted = f"{found.n} symbols of {len(found.lengths)} documents"
-        return "; ".join((f"{self.what}: {seen}, {counted}{paid}", *self._bet(), *self.remarks))
-
-    def _coded(self) -> str:
-        return "" if self.word is None else f"{self.word.family} of {self.moved}, alpha = 2^-{self.power}"
+        return "; ".join((f"{self.what}: {seen}, {counted}{nats}", *self._bet(), *self.remarks))
 
     def _bet(self) -> tuple[str, ...]:
         bet = f"bet: {self.bounded.bet}"
@@ -147,44 +154,27 @@ class OfText(Argument):
             "bet": bounded.bet,
             "nats": self.nats,
             "program": self.program,
-            **({} if self.word is None else self._priced(self.word)),
+            **({} if self.word is None else {"family": self.word.family, "moved": self.moved, **bill(self.word)}),
             **({"floor": self.floor} if found.per == "document" else {}),
         }
 
-    def _priced(self, word: Word) -> Mapping[str, Any]:
-        return {
-            "family": word.family,
-            "moved": self.moved,
-            "table": [
-                {"choice": row.choice, "times": row.times, "prior": row.prior, "nats": row.nats} for row in word.table()
-            ],
-            "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in word.ledger()],
-        }
-
     def costs(self) -> tuple[Cost, ...]:
-        table = () if self.word is None else self.word.table()
-        rows = (Cost(row.choice, "price", row.nats, row.choice) for row in table)
+        rows = () if self.word is None else paid(self.word)
         chosen = () if self.lengths == 1 else (Cost("T", "price", self.nats, f"ln {self.lengths}"),)
         with bits(START_BITS):
             grid = Cost("bet", "price", Enclosure.of(arb(self.bounded.grid).log()), f"ln {self.bounded.grid}")
         return (*rows, *chosen, grid, confidence(self.delta))
 
     def words(self) -> tuple[str, ...]:
-        """The table, and the same nats by tensor."""
-        if self.word is None:
-            return self._bet()
-        chosen = [
-            f"{row.choice} ({row.prior}, {row.times} times): {decimal_string(row.nats.upper, 4)} nats"
-            for row in self.word.table()
-        ]
-        tensors = [f"{name}, {n} numbers: {decimal_string(nats.upper, 4)} nats" for name, n, nats in self.word.ledger()]
-        return (*self._bet(), *chosen, *tensors)
+        return self._bet() if self.word is None else (*self._bet(), *told(self.word))
 
 
-def of_text(losses: Losses, word: Word | None, power: int, delta: Fraction, *, lengths: int = 1, **told: Any) -> OfText:
+def of_text(
+    losses: Losses, word: Word | None, power: int, delta: Fraction, *, lengths: int = 1, **known: Any
+) -> OfText:
     """Bounded at ``delta``. Raises: DomainError."""
     bounded = losses.bounded(level(_nats(word, lengths), delta))
-    return OfText(losses, word, power, delta, bounded, lengths=lengths, **told)
+    return OfText(losses, word, power, delta, bounded, lengths=lengths, **known)
 
 
 def _nats(word: Word | None, lengths: int) -> Enclosure:

@@ -45,8 +45,8 @@ class OfWord(Argument):
 
     def counted(self) -> str:
         """The errors and the price, without the form of the bound."""
-        paid = f"{decimal_string(self.word.nats().upper, 3)} nats ({self.word.family} of {self.moved})"
-        return "; ".join((f"{self.errors} errors of the word's model on {self.m} rows, {paid}", *self.remarks))
+        nats = f"{decimal_string(self.word.nats().upper, 3)} nats ({self.word.family} of {self.moved})"
+        return "; ".join((f"{self.errors} errors of the word's model on {self.m} rows, {nats}", *self.remarks))
 
     def record(self) -> Mapping[str, Any]:
         return {
@@ -56,22 +56,36 @@ class OfWord(Argument):
             "family": self.word.family,
             "moved": self.moved,
             "program": self.program,
-            "table": [
-                {"choice": row.choice, "times": row.times, "prior": row.prior, "nats": row.nats}
-                for row in self.word.table()
-            ],
-            "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in self.word.ledger()],
+            **bill(self.word),
         }
 
     def costs(self) -> tuple[Cost, ...]:
-        paid = (Cost(row.choice, "price", row.nats, row.choice) for row in self.word.table())
-        return (*paid, confidence(self.delta))
+        return (*paid(self.word), confidence(self.delta))
 
     def words(self) -> tuple[str, ...]:
-        """The table, and the same nats by tensor."""
-        chosen = [f"{row.choice} ({row.prior}, {row.times} times): {_nats(row.nats)}" for row in self.word.table()]
-        tensors = [f"{name}, {n} numbers: {_nats(nats)}" for name, n, nats in self.word.ledger()]
-        return (*chosen, *tensors)
+        return told(self.word)
+
+
+def bill(word: Word) -> Mapping[str, Any]:
+    """What a word pays, choice by choice and by tensor, for the JSON document."""
+    return {
+        "table": [
+            {"choice": row.choice, "times": row.times, "prior": row.prior, "nats": row.nats} for row in word.table()
+        ],
+        "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in word.ledger()],
+    }
+
+
+def paid(word: Word) -> tuple[Cost, ...]:
+    """The same, choice by choice, as summands of a bound."""
+    return tuple(Cost(row.choice, "price", row.nats, row.choice) for row in word.table())
+
+
+def told(word: Word) -> tuple[str, ...]:
+    """The same in lines of text."""
+    chosen = [f"{row.choice} ({row.prior}, {row.times} times): {_nats(row.nats)}" for row in word.table()]
+    tensors = [f"{name}, {n} numbers: {_nats(nats)}" for name, n, nats in word.ledger()]
+    return (*chosen, *tensors)
 
 
 def _nats(found: Enclosure) -> str:
