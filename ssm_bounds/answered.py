@@ -19,9 +19,9 @@ class Answered:
     options and the file."""
 
     question: Inquiry
-    bounds: tuple[Rung, ...]
-    compared: int
-    at: Callable[[Fraction], Iterable[Rung]]
+    bounds: tuple[Rung, ...] = ()
+    compared: int = 0
+    at: Callable[[Fraction], Iterable[Rung]] = lambda share: ()
     programs: tuple[Program, ...] = ()
     promised: int = 0
     train: Tally | None = None

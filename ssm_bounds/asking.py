@@ -31,8 +31,7 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
         return _classifier(Path(path), stated)
-    only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
-    require(not only, f"{path}: {', '.join(only)} is for folders of language models")
+    _without_text(path, stated, "folders of language models")
     if not isinstance(path, Checkpoint) and s4d.is_s4d(path):
         return lti.ask(path, **stated)
     return question.ask(path, **stated)
@@ -44,14 +43,19 @@ def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
     found = _read(path, stated.get("search"))
     if found.pooling == "none":
         return language.ask(path, found, **stated)
-    only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
-    require(not only, f"{path}: {', '.join(only)} is for language models; give --data FILE")
+    _without_text(path, stated, "language models; give --data FILE")
     if is_word(path):
         return stacks.ask(path, found, **stated)
     try:
         return one_block.ask(path, found, **stated)
     except one_block.NotOneBlockError as error:
         return stacks.ask(path, found, why=str(error), **stated)
+
+
+def _without_text(path: object, stated: dict[str, Any], whose: str) -> None:
+    """Take what only language models have out of what is stated. Raises: DomainError where it was given."""
+    only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
+    require(not only, f"{path}: {', '.join(only)} is for {whose}")
 
 
 def _read(path: Path, search: Search | None) -> Classifier:

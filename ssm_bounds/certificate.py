@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ssm_bounds import ladder, language, lti, one_block, stacks
+from ssm_bounds import ladder, lti, one_block, stacks, texts
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
@@ -154,7 +154,7 @@ def _answered(question: Inquiry, progress: Progress) -> Answered:
     if isinstance(question, StackQuestion):
         return stacks.answered(question, progress)
     if isinstance(question, LanguageQuestion):
-        return language.answered(question, progress)
+        return texts.answered(question, progress)
     if isinstance(question, LtiQuestion):
         return lti.answered(question)
     raise TypeError(f"no ladder of bounds for {type(question).__name__}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from ssm_bounds import words
 from ssm_bounds.bounds.gaps.losses import Loss
-from ssm_bounds.bounds.ladder.rung import Hypothesis
+from ssm_bounds.bounds.ladder.rung import WHOLE, Hypothesis
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 from ssm_bounds.inquiry import Inquiry, Search
 from ssm_bounds.models.files.checkpoint import MOST
@@ -65,8 +65,8 @@ def ran(question: OfFolder, test: Tally | None, progress: Progress) -> tuple[Pro
 
 
 def claiming(programs: tuple[Program, ...]) -> int:
-    """How many of them claim a risk: a word, and a hold-out."""
-    return sum(program.rung.kind == "risk" for program in programs)
+    """How many of them claim a risk, or bits: a word, and a hold-out."""
+    return sum(program.rung.kind in WHOLE for program in programs)
 
 
 def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from ssm_bounds import words
-from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.codes.word import LENGTHS
 from ssm_bounds.bounds.gaps.losses import CodeLength
-from ssm_bounds.bounds.ladder.rung import Hypothesis, Kind, Rung
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Kind
 from ssm_bounds.bounds.ladder.text import Per
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.evidence import Evidence, Fact, exactly
@@ -34,7 +33,6 @@ from ssm_bounds.models.tasks.documents import LONGEST, Documents, read_documents
 from ssm_bounds.models.tasks.rows import INDEPENDENT_REPEATS, Hashed, RowFacts, hashed_facts
 from ssm_bounds.models.tasks.symbols import NAME, English, Symbols, Tokenizer
 from ssm_bounds.models.tasks.task import Split
-from ssm_bounds.programs import Progress
 
 _MOST = 1 << 26
 """Logits of one document."""
@@ -183,13 +181,14 @@ def ask(
         length = next(each for each in LENGTHS if each >= documents.T)
         documents = replace(documents, T=length)
     fresh = None if test is None else _read(test, symbols, documents.T)
-    for each in (documents, *(() if fresh is None else (fresh,))):
+    met = () if fresh is None else (fresh,)
+    for each in (documents, *met):
         held = V * each.y.shape[1]
         require(
             held <= _MOST, f"{each.source}: a document of {each.y.shape[1]} of {V} symbols is too long; cut it (--T)"
         )
-    train, tested = _rows(documents, fresh)
-    rows = hashed_facts(Hashed.of(train), None if tested is None else Hashed.of(tested))
+    train, *tested = map(Hashed.of, _rows(documents, *met))
+    rows = hashed_facts(train, tested[0] if tested else None)
     how = Evidence.STATED if T is not None else Evidence.RECORDED if length is None else Evidence.CHECKED
     facts = (
         Fact("T", documents.T, how),
@@ -316,7 +315,6 @@ def _given(
         if seen is None:
             return words.Compared()
         theirs, ours = _rows(seen, own)
-        assert ours is not None
         return words.compared(theirs, ours, rows, held)
 
     found = of(documents, "text", "documents")
@@ -334,27 +332,11 @@ def _trained_on(folder: Path | None) -> Iterator[str]:
             yield str(record.get("text")) if isinstance(record, dict) else ""
 
 
-def _rows(first: Documents, second: Documents | None) -> tuple[Split, Split | None]:
-    """As rows to compare, both as wide as the longest of all."""
-    both = (first, *(() if second is None else (second,)))
-    width = max(each.y.shape[1] for each in both)
-
-    def rows(documents: Documents) -> Split:
-        found, t = np.full((documents.m, width), first.V, dtype=np.int32), documents.y.shape[1]
-        found[:, :t] = np.where(np.arange(t) < documents.lengths[:, None], documents.y, first.V)
-        return Split(found, np.zeros(documents.m, dtype=np.int64))
-
-    return rows(first), None if second is None else rows(second)
-
-
-def answered(question: LanguageQuestion, progress: Progress) -> Answered:
-    """The word, alone and with a base, and the hold-out."""
-    from ssm_bounds import texts
-
-    programs = tuple(texts.programs(question, progress))
-    promised = sum(program.rung.kind == "bits" for program in programs)
-
-    def at(share: Fraction) -> Iterator[Rung]:
-        return iter(())
-
-    return Answered(question, (), 0, at, programs, promised)
+def _rows(*texts: Documents) -> list[Split]:
+    """Of each text, as rows to compare, all as wide as the longest document."""
+    width, found = max(each.y.shape[1] for each in texts), list[Split]()
+    for each in texts:
+        x, t = np.full((each.m, width), each.V, dtype=np.int32), each.y.shape[1]
+        x[:, :t] = np.where(np.arange(t) < each.lengths[:, None], each.y, each.V)
+        found.append(Split(x, np.zeros(each.m, dtype=np.int64)))
+    return found

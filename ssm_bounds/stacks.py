@@ -6,7 +6,6 @@ No bound by norms takes part: of one block over a small vocabulary there is one 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +17,6 @@ from ssm_bounds import evidence, words
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import margins
-from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
@@ -135,11 +133,7 @@ def answered(question: StackQuestion, progress: Progress) -> Answered:
         None if split is None else tally(question.classifier, split, setting) for split in (task.train, task.test)
     )
     programs = ran(question, test, progress)
-
-    def at(share: Fraction) -> Iterator[Rung]:
-        return iter(())
-
-    return Answered(question, (), 0, at, programs, claiming(programs), train, test)
+    return Answered(question, programs=programs, promised=claiming(programs), train=train, test=test)
 
 
 def tally(classifier: Classifier, split: Split, setting: Setting) -> Tally:

@@ -13,16 +13,17 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ssm_bounds import words
+from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.codes.families import Family
 from ssm_bounds.bounds.codes.word import LENGTHS, POWERS, Word
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
-from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.elementary import Floats
 from ssm_bounds.bounds.gaps.wealth.differences import smoothed
 from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.text import Chained, Losses, OfText, Per, of_text, summed, uniform
 from ssm_bounds.bounds.values import require
+from ssm_bounds.folders import claiming
 from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.models.files import atomic
 from ssm_bounds.models.files import classifier as files
@@ -44,6 +45,12 @@ _CHOSEN_ON = 500
 
 Score: TypeAlias = Callable[[list[Floats], Ints], Scored]
 """Of the probabilities of the model, and of the base if there is one, and of what came."""
+
+
+def answered(question: LanguageQuestion, progress: Progress) -> Answered:
+    """The word, alone and with a base, and the hold-out. Raises: ValueError, OSError."""
+    found = tuple(programs(question, progress))
+    return Answered(question, programs=found, promised=claiming(found))
 
 
 def programs(question: LanguageQuestion, progress: Progress) -> list[Rungs]:
@@ -133,10 +140,13 @@ def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progres
         scores["base"] = _base_alone
     progress("counting", 0.0, 0.0, f"{question.documents.n} symbols by the exact program")
     found = losses(scores, models, question.documents, question.per, lambda z: digest.update(canonical(z)))
-    told = _remarks(question, saved, digest.hexdigest()) if stopped is None else (stopped,)
+    logits = digest.hexdigest()
+    told = [] if saved is None else words.unlike(saved, delta, logits, "another text")
+    if stopped is not None:
+        told.append(stopped)
     if saved is None and question.search.save is not None:
-        _save(question, word, base, digest.hexdigest())
-    return _rungs(question, word, base, tensors, found, powers, told, searched=saved is None)
+        _save(question, word, base, logits)
+    return _rungs(question, word, base, tensors, found, powers, tuple(told), searched=saved is None)
 
 
 def _still(word: Word) -> Word:
@@ -192,16 +202,7 @@ def _rungs(
                 mixed.format(f"2^-{powers['beyond']}", OF_BASE),
             ),
             Rungs(
-                Rung(
-                    "paired",
-                    "difference",
-                    False,
-                    pair.bounded.value,
-                    powers["paired"],
-                    pair,
-                    rests_on,
-                    searched=searched,
-                ),
+                Rung("paired", "difference", False, pair.bounded.value, k, pair, rests_on, searched=searched),
                 lambda share: beside(share).bounded.value,
                 mixed.format(f"2^-{k}", AS_IT_IS),
             ),
@@ -269,17 +270,5 @@ def _record(question: LanguageQuestion, word: Word, logits: str | None) -> dict[
         "symbols": found.n,
         "T": found.T,
         "T_is_paid": word.length is not None,
-        "delta": str(question.setting.delta),
-        "nats": decimal_string(word.nats().upper, 9),
-        "logits": logits,
-        "ledger": [[name, size, decimal_string(nats.upper, 9)] for name, size, nats in word.ledger()],
+        **words.recorded(word, question.setting.delta, logits),
     }
-
-
-def _remarks(question: LanguageQuestion, saved: folders.Saved | None, logits: str) -> tuple[str, ...]:
-    if saved is None:
-        return ()
-    found = list(words.recorded_delta(saved, question.setting.delta))
-    if saved.record.get("logits") != logits:
-        found.append("its logits are not those that the file records: another text, or another config")
-    return tuple(found)

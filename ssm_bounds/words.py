@@ -238,16 +238,18 @@ def _read(question: Inquiry, saved: folders.Saved, task: Task) -> tuple[Rung, ..
     if recorded != (counted, task.train.m):
         told = " on ".join(str(each)[:20] for each in recorded)
         remarks.append(f"the file records {told} errors and rows, this program counts {counted} on {task.train.m}")
-    remarks += recorded_delta(saved, question.setting.delta)
-    if saved.record.get("logits") != hashed:
-        remarks.append("its logits are not those that the file records: other rows, or another config")
+    remarks += unlike(saved, question.setting.delta, hashed, "other rows")
     return _rungs(question, task, saved.word, saved.base, z, saved.classifier.sha256, tuple(remarks))
 
 
-def recorded_delta(saved: folders.Saved, delta: Fraction) -> tuple[str, ...]:
-    """That a file records another delta than is asked for."""
-    said = saved.record.get("delta")
-    return () if said == str(delta) else (f"the file records delta = {str(said)[:20]}",)
+def unlike(saved: folders.Saved, delta: Fraction, logits: str, otherwise: str) -> list[str]:
+    """Where a file records something else of its word: another delta than is asked for, and other logits."""
+    found, said = list[str](), saved.record.get("delta")
+    if said != str(delta):
+        found.append(f"the file records delta = {str(said)[:20]}")
+    if saved.record.get("logits") != logits:
+        found.append(f"its logits are not those that the file records: {otherwise}, or another config")
+    return found
 
 
 def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress) -> tuple[Rung, ...]:
@@ -289,9 +291,16 @@ def _record(question: Inquiry, word: Word, z: np.ndarray, counted: int) -> dict[
     return {
         "m": len(z),
         "errors": counted,
-        "delta": str(question.setting.delta),
+        **recorded(word, question.setting.delta, digest(z)),
+    }
+
+
+def recorded(word: Word, delta: Fraction, logits: str | None) -> dict[str, Any]:
+    """What the file of a word says of it, whatever it was counted on."""
+    return {
+        "delta": str(delta),
         "nats": decimal_string(word.nats().upper, 9),
-        "logits": digest(z),
+        "logits": logits,
         "ledger": [[name, size, decimal_string(nats.upper, 9)] for name, size, nats in word.ledger()],
     }
 

@@ -35,6 +35,15 @@ def probabilities(z: Array) -> tuple[Int64, Int64]:
     return E, E.sum(axis=1)
 
 
+def probable(z: Array) -> Array:
+    """The distribution ``E_v/S`` of each position (n,V), rounded; NaN where a logit is not finite."""
+    finite = np.asarray(np.isfinite(z).all(axis=1))
+    E, S = probabilities(np.where(finite[:, None], z, 0.0))
+    p = E / S[:, None]
+    p[~finite] = np.nan
+    return p
+
+
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """``l = -log2((1 - alpha) p + alpha/V)``, which lies in [a, b]. Raises: DomainError.
@@ -65,9 +74,9 @@ class Smoothed:
         n, V = z.shape
         require(self.outputs == V, f"expected logits (n, {self.outputs}), found {z.shape}")
         require_labels(y, n, V)
-        finite = np.asarray(np.isfinite(z).all(axis=1))
-        E, S = probabilities(np.where(finite[:, None], z, 0.0))
-        p = E / S[:, None]
+        p = probable(z)
+        finite = ~np.isnan(p[:, 0])
+        p[~finite] = 1 / V
         length = ln((1 - float(self.alpha)) * p + float(self.alpha) / V) * -_PER_LN2
         own = length[np.arange(n), y]
         loss = np.ceil(own * 2.0**24).astype(np.int64) + 1

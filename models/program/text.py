@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.evaluate.elementary import Floats
 from ssm_bounds.bounds.gaps.wealth import differences
 from ssm_bounds.bounds.gaps.wealth.ticks import Span, Ticks, expected, own, own_span
-from ssm_bounds.models.program.losses import probabilities
+from ssm_bounds.models.program.losses import probable
 from ssm_bounds.models.program.run import Program, run
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.documents import Documents
@@ -50,15 +50,6 @@ def distributions(
         logits = [run(each, x, lengths) for each in programs]
         watch(logits[0])
         yield [probable(z) for z in logits], y
-
-
-def probable(z: Floats) -> Floats:
-    """The distribution ``E_v/S`` of each position (n,V), rounded; NaN where a logit is not finite."""
-    finite = np.asarray(np.isfinite(z).all(axis=1))
-    E, S = probabilities(np.where(finite[:, None], z, 0.0))
-    p = E / S[:, None]
-    p[~finite] = np.nan
-    return p
 
 
 def direct(p: Floats, y: Ints, k: int) -> Scored:

@@ -99,12 +99,11 @@ class Around:
     size: int | None = None
     start: Start | Seeded | None = None
     bases: int = 1
-    power: int | None = None
 
     def word(self, latents: Latents | None) -> Word:
         """Of these latents, or all zeros."""
         tensors = dict.fromkeys(coded(self.family, self.parts, self.size)) if latents is None else latents.tensors()
-        return Word(self.family, tensors, self.size, self.start, bases=self.bases, power=self.power)
+        return Word(self.family, tensors, self.size, self.start, bases=self.bases)
 
     def moved(self, values: Weights) -> dict[str, Tensor]:
         """The weights of the model that these values of the word's tensors make, as ``decode`` makes them."""
@@ -152,8 +151,7 @@ def searched(
         nats = float(len(kept.move)) if begun is None else best.stage.nats  # at first a nat for each number
         for number in count(1):
             latents = kept.copy()
-            search.weight = objective.weight(nats)
-            search.train(latents, kappa, updates)
+            search.train(latents, kappa, objective.weight(nats), updates)
             found = search.candidate(f"stage {number}", around.word(latents))
             if found.stage.bound < best.stage.bound:
                 best, kept, good, failures, nats = found, latents, kappa, 0, found.stage.nats
@@ -179,7 +177,6 @@ class _Search:
         self.around, self.objective, self.budget = around, objective, budget
         self.began = time.monotonic()
         self.generator = torch.Generator().manual_seed(seed)
-        self.weight = 0.0  # set before each stage
 
     def seconds(self) -> float:
         return time.monotonic() - self.began
@@ -229,7 +226,7 @@ class _Search:
         self._descend(torch.optim.Adam(free, lr=_LR), updates, objective, self.budget / 3)
         return {name: value.detach().numpy().astype(np.float64) for name, value in found.items()}
 
-    def train(self, latents: Latents, kappa: float, updates: int) -> None:
+    def train(self, latents: Latents, kappa: float, weight: float, updates: int) -> None:
         groups = [
             {"params": [latents.move], "lr": _LR},
             {"params": [latents.j, latents.scale], "lr": _LR_OF_STEPS},
@@ -237,7 +234,7 @@ class _Search:
 
         def objective(rows: Tensor) -> Tensor:
             loss = self.objective.loss(self.around.moved(latents.weights()), rows)
-            return kappa * loss + self.weight * latents.rate(self.generator)
+            return kappa * loss + weight * latents.rate(self.generator)
 
         self._descend(torch.optim.Adam(groups), updates, objective, self.budget, latents.keep_steps)
 

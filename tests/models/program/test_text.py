@@ -12,6 +12,7 @@ from ssm_bounds.bounds.gaps.wealth.differences import smoothed
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.program import text
 from ssm_bounds.models.program.classifier import stack
+from ssm_bounds.models.program.losses import probable
 from ssm_bounds.models.program.run import prepared
 from ssm_bounds.models.tasks.documents import of_texts
 from ssm_bounds.models.tasks.symbols import English
@@ -70,7 +71,7 @@ def test_what_goes_together_changes_nothing(models, monkeypatch):
 
 
 def test_a_position_without_an_answer_has_the_largest_loss(models):
-    p = text.probable(np.array([[0.0, 1.0], [np.nan, 1.0]]))
+    p = probable(np.array([[0.0, 1.0], [np.nan, 1.0]]))
     assert np.isnan(p[1]).all() and p[0].sum() == pytest.approx(1)
     found = text.direct(p, np.array([0, 0]), 2)
     assert found.losses[1] == found.expected[1] == found.span.high > found.losses[0]

@@ -157,10 +157,10 @@ def test_the_seed_decides():
 def test_a_stage_goes_on_from_the_best_at_a_smaller_kappa_until_three_fail(monkeypatch):
     kappas, begun, ended, stages, real = [], [], [], [], qat._Search.train
 
-    def train(search, latents, kappa, updates):
+    def train(search, latents, kappa, weight, updates):
         kappas.append(kappa)
         begun.append(latents.move.detach().clone())
-        real(search, latents, kappa, updates)
+        real(search, latents, kappa, weight, updates)
         ended.append(latents.move.detach().clone())
 
     monkeypatch.setattr(qat._Search, "train", train)
