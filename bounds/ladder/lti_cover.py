@@ -14,18 +14,15 @@ from ssm_bounds.bounds.architectures.entropy import entropy
 from ssm_bounds.bounds.architectures.lti.classes import Values, fixed, parameters, parametrised
 from ssm_bounds.bounds.architectures.lti.table import DEFINITIONS, S4D
 from ssm_bounds.bounds.covers.entropy import AppliedRule, Product
-from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, rational
+from ssm_bounds.bounds.evaluate.balls import Enclosure, rational
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.formula import Formula, evaluated
-from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.ladder.argument import Argument, Cost, confidence, price
 from ssm_bounds.bounds.ladder.lti import OF_INPUTS, LtiSetting
 from ssm_bounds.bounds.ladder.of_class import cell_steps
 from ssm_bounds.bounds.ladder.rung import Rung
-from ssm_bounds.bounds.ladder.scale import single_scale
+from ssm_bounds.bounds.ladder.scale import RULE, gap_formula, single_scale
 from ssm_bounds.bounds.selection.family import SelectedClass
-
-_RULE = "2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +87,7 @@ class OfTable(Argument):
             *cell_steps(self.selected.cells),
             AppliedRule("ln(1/pi) of all cells", "theory.md 7", self.selected.price),
             *self.entropy.trace(self.radius),
-            AppliedRule(_RULE, self.end.source, self.end.value),
+            AppliedRule(RULE, self.end.source, self.end.value),
         )
 
 
@@ -107,15 +104,6 @@ def lti_cover(setting: LtiSetting, delta: Fraction | None = None) -> Rung:
     classes = [(each, found(each.constants, each.price)) for each in parametrised(setting.measured, g)]
     selected, (value, eps, fixed_split) = min(classes, key=lambda pair: pair[1][0].float_upper())
     before, *_ = found(parameters(setting.measured, g), Enclosure.point(0))
-    intervals = {
-        sym.H: fixed_split.log_covering(eps),
-        sym.price: selected.price,
-        sym.m: Enclosure.point(setting.sample.m),
-        sym.delta: Enclosure.point(delta),
-        sym.l: enclose(lipschitz, {}),
-        sym.eps: eps,
-        sym.c: Enclosure.point(setting.loss.range),
-    }
-    end = Formula("gap", Symbol("gap"), chaining.SINGLE_SCALE, intervals, value, "theory.md 6.2")
+    end = gap_formula(setting, fixed_split, eps, selected.price, lipschitz, delta, value)
     argument = OfTable(selected, {**where, **selected.constants}, fixed_split, eps, end, delta)
     return Rung("lti-cover", "gap", True, value, setting.loss.range, argument, OF_INPUTS, before_selection=before)

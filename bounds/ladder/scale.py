@@ -21,7 +21,7 @@ from ssm_bounds.bounds.ladder.rung import OF_A_CLASS, Rung, Setting
 from ssm_bounds.bounds.ladder.values import Losing, increasing, scalars_of
 from ssm_bounds.bounds.values import Scalar
 
-_RULE = "2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))"
+RULE = "2 l eps + c sqrt((H + ln(1/pi) + ln(2/delta))/(2m))"
 
 
 def scale(setting: Setting, delta: Fraction | None = None) -> Rung:
@@ -46,27 +46,40 @@ def _scale(name: str, setting: Setting, delta: Fraction, *, groups: bool) -> Run
     value, eps, fixed = single_scale(setting, entropy, selected.price, lipschitz, delta)
     measured = entropy_before(setting, selected)
     before, *_ = single_scale(setting, measured, Enclosure.point(0), setting.loss_lipschitz, delta)
-    where = {
-        sym.H: fixed.log_covering(eps),
-        sym.price: selected.price,
-        sym.m: Enclosure.point(setting.sample.m),
-        sym.delta: Enclosure.point(delta),
-        sym.l: enclose(lipschitz, {}),
-        sym.eps: eps,
-        sym.c: Enclosure.point(setting.loss.range),
-    }
-    end = Formula("gap", Symbol("gap"), chaining.SINGLE_SCALE, where, value, "theory.md 6.2")
+    end = gap_formula(setting, fixed, eps, selected.price, lipschitz, delta, value)
     return Rung(
         name,
         "gap",
         True,
         value,
         setting.loss.range,
-        OfClass(setting, delta, selected, fixed, eps, end, _RULE, two_sided=True),
+        OfClass(setting, delta, selected, fixed, eps, end, RULE, two_sided=True),
         OF_A_CLASS,
         before_selection=before,
         refines="scale" if groups else None,
     )
+
+
+def gap_formula(
+    setting: Losing,
+    fixed: Product,
+    eps: Enclosure,
+    price: Enclosure,
+    lipschitz: sympy.Expr,
+    delta: Fraction,
+    value: Enclosure,
+) -> Formula:
+    """What :func:`single_scale` evaluated, with its numbers: ``fixed`` is its entropy. Source: theory 6.2."""
+    where = {
+        sym.H: fixed.log_covering(eps),
+        sym.price: price,
+        sym.m: Enclosure.point(setting.sample.m),
+        sym.delta: Enclosure.point(delta),
+        sym.l: enclose(lipschitz, {}),
+        sym.eps: eps,
+        sym.c: Enclosure.point(setting.loss.range),
+    }
+    return Formula("gap", Symbol("gap"), chaining.SINGLE_SCALE, where, value, "theory.md 6.2")
 
 
 def single_scale(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
-from ssm_bounds.experiments.mamba import say_stopped, with_bar
+from ssm_bounds.experiments.mamba import opened, ran, say_stopped, with_bar
 from ssm_bounds.models.files import atomic
-from ssm_bounds.models.files.classifier import STATE, TEXT, require_own, write
+from ssm_bounds.models.files.classifier import TEXT, write
 from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.mamba.module import MambaClassifier
 from ssm_bounds.models.mamba.start import start
@@ -34,19 +32,13 @@ def train_on(
 ) -> MambaResult:
     """Train on the documents of a .jsonl file; model, config and a copy of the text go to ``folder``, as by
     ``experiments.mamba.train_into``. Raises: ValueError, OSError."""
-    torch.set_num_threads(1)
     symbols = English()
     documents = read_documents(text, symbols, T)
-    require_own(folder)
-    folder.mkdir(exist_ok=True)
-    state = folder / STATE
-    if not resume:
-        state.unlink(missing_ok=True)
+    state = opened(folder, resume=resume)
+    said = {"task": "text", "text": text.name, "sha256": documents.sha256, "documents": documents.m, "T": T}
 
     def save(model: MambaClassifier, status: str, epochs: int, **found: float) -> None:
-        said = {"task": "text", "text": text.name, "sha256": documents.sha256, "documents": documents.m, "T": T}
-        how = {name: value for name, value in asdict(settings).items() if name not in ("seed", "epochs")}
-        training = said | how | {"epochs": settings.epochs, "epochs_run": epochs, "status": status, **found}
+        training = said | ran(settings, status, epochs) | found
         write(folder, design, model.tensors(), symbols=symbols.name, seed=settings.seed, training=training)
 
     if not state.exists():

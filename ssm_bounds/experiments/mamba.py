@@ -45,18 +45,12 @@ def train_into(
     The start is written first, so that the folder is marked as ours; the state stays until the training has ended.
     On one thread, as ``experiments.run.fit``, and leaves torch at that. Raises: ValueError, OSError.
     """
-    torch.set_num_threads(1)
     require_fit(task, design)
-    require_own(folder)
-    folder.mkdir(exist_ok=True)
-    state = folder / STATE
-    if not resume:
-        state.unlink(missing_ok=True)
+    state = opened(folder, resume=resume)
+    said = {"task": task.name, "options": dict(options), "m": task.train.m, "T": task.train.T, "shift": task.shift}
 
     def save(model: MambaClassifier, status: str, epochs: int, **found: float) -> None:
-        said = {"task": task.name, "options": dict(options), "m": task.train.m, "T": task.train.T, "shift": task.shift}
-        how = {name: value for name, value in asdict(settings).items() if name not in ("seed", "epochs")}
-        training = said | how | {"epochs": settings.epochs, "epochs_run": epochs, "status": status, **found}
+        training = said | ran(settings, status, epochs) | found
         write(folder, design, model.tensors(), labels=_labels(task), seed=settings.seed, training=training)
 
     if not state.exists():
@@ -76,6 +70,26 @@ def train_into(
     say_stopped(console, result)
     _say(console, folder, task, errors)
     return result
+
+
+def opened(folder: Path, *, resume: bool) -> Path:
+    """Where the state of a training stands in its folder, on one thread; without ``resume`` an older one is gone.
+
+    Raises: CheckpointError for a folder of others; OSError.
+    """
+    torch.set_num_threads(1)
+    require_own(folder)
+    folder.mkdir(exist_ok=True)
+    state = folder / STATE
+    if not resume:
+        state.unlink(missing_ok=True)
+    return state
+
+
+def ran(settings: MambaSettings, status: str, epochs: int) -> dict[str, Any]:
+    """How a training was made and how far it came, for the config."""
+    how = {name: value for name, value in asdict(settings).items() if name not in ("seed", "epochs")}
+    return how | {"epochs": settings.epochs, "epochs_run": epochs, "status": status}
 
 
 def with_bar(
