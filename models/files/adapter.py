@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ssm_bounds.bounds.codes.families import RANKS
+from ssm_bounds.bounds.codes.moves import lora
 from ssm_bounds.models.files import classifier
 from ssm_bounds.models.files.container import CheckpointError, quote
 from ssm_bounds.models.files.tensors import located, open_tensors, read_json
@@ -73,7 +74,7 @@ def read(path: Path | str, base: Path | str | None) -> Adapter:
                 name = key.removesuffix(".A")
                 if f"{name}.B" not in start:
                     raise CheckpointError(f"has lora_A of {quote(name)} and no lora_B; save it again")
-                merged[name] = merged[name] + start[f"{name}.B"] @ value
+                merged[name] = lora(merged[name], value, start[f"{name}.B"])  # as a word, the same bits everywhere
             elif f"{key.removesuffix('.B')}.A" not in start:
                 raise CheckpointError(f"has lora_B of {quote(key.removesuffix('.B'))} and no lora_A; save it again")
         return Adapter(rank, start, merged, model.config)

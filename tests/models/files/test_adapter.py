@@ -48,6 +48,10 @@ def test_the_model_is_the_base_and_the_product(base, tmp_path, config, scale):
     A, B = (stored[f"base_model.model.{MOVED}.lora_{each}.weight"].astype(np.float64) for each in "AB")
     expected = before[f"{MOVED}.weight"] + scale * B @ A
     assert np.abs(found.merged[f"{MOVED}.weight"] - expected).max() < 1e-12
+    in_order = before[f"{MOVED}.weight"]
+    for row, column in zip(A, (scale * B).T, strict=True):  # one rounded sum after another: no library's product
+        in_order = in_order + np.outer(column, row)
+    assert np.array_equal(found.merged[f"{MOVED}.weight"], in_order)
     assert np.array_equal(found.merged["score.weight"], stored["base_model.model.score.weight"])
     same = [name for name in before if name not in (f"{MOVED}.weight", "score.weight")]
     assert found.rank == 2 and all(np.array_equal(found.merged[name], before[name]) for name in same)
