@@ -436,10 +436,6 @@ def beginning(path: Path, coding: Coding) -> Mapping[str, np.ndarray] | None:
         starts = centres("lora", coding.base.parts, base, coding.adapter.rank)
         return starts | dict(coding.adapter.start)
     tensors = files.tensors(path)
-    if "lm_head.bias" in base:  # a language model of others has none, and may hold its embedding twice
-        tensors.setdefault("lm_head.bias", np.zeros_like(base["lm_head.bias"]))
-        if "lm_head.weight" not in base:
-            tensors.pop("lm_head.weight", None)
     shapes = {name: value.shape for name, value in base.items()}
     return tensors if {name: value.shape for name, value in tensors.items()} == shapes else None
 

@@ -129,10 +129,19 @@ def read(path: Path | str) -> Classifier:
 
 
 def tensors(path: Path | str) -> dict[str, Array]:
-    """Every tensor of the folder in float64, in the order of their names. Raises: CheckpointError."""
+    """Every tensor of the folder in float64, in the order of their names; of a language model its embedding once, where
+    that is tied, and a bias, zeros without one. Raises: CheckpointError."""
     file = open_tensors(path)
     with located(file.path):
-        return {name: file.array(name) for name in sorted(file.tensors)}
+        config, names = file.config or {}, set(file.tensors)
+        bias = dict[str, Array]()
+        if is_language_model(config, names):
+            if tied(config, names):
+                names.discard("lm_head.weight")
+            embedding = next((name for name in _EMBEDDINGS if name in names), None)
+            if embedding is not None and "lm_head.bias" not in names:
+                bias["lm_head.bias"] = np.zeros((file.shape(embedding) or (0,))[0])
+        return dict(sorted(({name: file.array(name) for name in names} | bias).items()))
 
 
 def assembled(tensors: Mapping[str, Array], config: Mapping[str, Any], source: Path | str = "the model") -> Classifier:

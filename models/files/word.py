@@ -70,10 +70,7 @@ def moved_by(base: Path | str | None, found: Classifier) -> Base:
         raise CheckpointError(f"{base}: is no folder, expected that of the base, with its config")
     if base is None:
         return started(found, classifier.design_of(found.config, len(found.score)))
-    model, tensors = classifier.read(base), classifier.tensors(base)
-    if model.pooling == "none" and classifier.tied(model.config, tensors):
-        tensors.pop("lm_head.weight", None)  # the embedding once more
-    return given(tensors, model, found)
+    return given(classifier.tensors(base), classifier.read(base), found)
 
 
 def model(word: Word, base: Base, source: Path | str = "the word") -> tuple[dict[str, Array], Classifier]:

@@ -78,8 +78,6 @@ def _held(tensors: Mapping[str, Array], like: Classifier) -> dict[str, Array]:
     if like.pooling != "none":
         outputs, width = like.score.shape
         held |= {WEIGHT: np.zeros((outputs, width)), BIAS: np.zeros(outputs)}
-    elif "lm_head.bias" not in held:
-        held["lm_head.bias"] = np.zeros(len(like.score))
     return dict(sorted(held.items()))
 
 
