@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+import ssm_bounds
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.mamba.start import narrowed, start
+from ssm_bounds.models.searches import head
+from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
 
 T = 8
@@ -35,3 +39,16 @@ def rows(m, rng, labels=None) -> Split:
 def task(m=300, test=100, seed=1, labels=None) -> Task:
     rng = np.random.default_rng(seed)
     return Task("waves", rows(m, rng, labels), rows(test, rng) if test else None, k=3, V=None)
+
+
+def worded(folder, data, base=None):
+    """A trained folder ``stack``, rows ``data.npz``, and a head ``word`` that was quickly found for them, around the
+    start or a ``base``."""
+    trained(folder / "stack")
+    write_arrays(folder / "data.npz", data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(head, "_KICKS", 1)
+        patch.setattr(head, "_ROWS", 1)
+        search = ssm_bounds.Search(occam=True, family="head", base=base, save=folder / "word")
+        ssm_bounds.certify(ssm_bounds.ask(folder / "stack", data=data, search=search))
+    return folder

@@ -26,7 +26,6 @@ from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.program.evaluate import beaten, digest, right
-from ssm_bounds.models.searches import head
 from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.report.document import documents, outcome, schema
@@ -34,7 +33,7 @@ from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import markdown
 from tests.bounds.gaps.wealth.test_units import again
 from tests.ssm_bounds.cli.test_cli import weights
-from tests.words import task, trained
+from tests.words import task, trained, worded
 
 DELTA = Fraction(1, 20)
 
@@ -43,15 +42,7 @@ DELTA = Fraction(1, 20)
 def place(tmp_path_factory):
     """A base whose head is drawn at random, a word around it, and rows."""
     found = tmp_path_factory.mktemp("bases")
-    trained(found / "stack")
-    trained(found / "base", seed=3)
-    write_arrays(found / "data.npz", task())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(head, "_KICKS", 1)
-        patch.setattr(head, "_ROWS", 1)
-        search = ssm_bounds.Search(occam=True, family="head", base=found / "base", save=found / "word")
-        ssm_bounds.certify(ssm_bounds.ask(found / "stack", data=task(), search=search))
-    return found
+    return worded(found, task(), trained(found / "base", seed=3))
 
 
 def certified(place, data=None, base="base", draws="iid", **search):

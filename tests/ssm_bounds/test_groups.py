@@ -21,8 +21,6 @@ from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.program.evaluate import right
-from ssm_bounds.models.searches import head
-from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.report.document import documents, schema
 from ssm_bounds.report.html.page import page
@@ -30,7 +28,7 @@ from ssm_bounds.report.tables import markdown
 from ssm_bounds.words import run
 from tests.bounds.gaps.wealth.test_units import again
 from tests.ssm_bounds.cli.test_cli import weights
-from tests.words import task, trained
+from tests.words import task, trained, worded
 
 SIZES = [1] * 60 + [2] * 90 + [3] * 20  # 300 rows
 GROUPS = np.random.default_rng(4).permutation(np.repeat(np.arange(len(SIZES)), SIZES))
@@ -43,15 +41,7 @@ def grouped(**rows) -> Task:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A trained folder, rows with their groups, and a word that was found for them."""
-    found = tmp_path_factory.mktemp("groups")
-    trained(found / "stack")
-    write_arrays(found / "data.npz", grouped())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(head, "_KICKS", 1)
-        patch.setattr(head, "_ROWS", 1)
-        search = ssm_bounds.Search(occam=True, family="head", save=found / "word")
-        ssm_bounds.certify(ssm_bounds.ask(found / "stack", data=grouped(), search=search))
-    return found
+    return worded(tmp_path_factory.mktemp("groups"), grouped())
 
 
 def certified(place, data=None, **stated):

@@ -25,13 +25,12 @@ from ssm_bounds.certificate import sentence
 from ssm_bounds.cli import main
 from ssm_bounds.models.files.checkpoint import Metadata, write
 from ssm_bounds.models.searches import head
-from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.report.document import documents, outcome, rows, schema
 from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown, table
 from tests.ssm_bounds.cli.test_cli import weights
-from tests.words import task, trained
+from tests.words import task, trained, worded
 
 OTHERS = ("stratified", "without-replacement")
 
@@ -39,15 +38,7 @@ OTHERS = ("stratified", "without-replacement")
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A trained folder, rows, and a word that was found around the start."""
-    found = tmp_path_factory.mktemp("sampling")
-    trained(found / "stack")
-    write_arrays(found / "data.npz", task())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(head, "_KICKS", 1)
-        patch.setattr(head, "_ROWS", 1)
-        search = ssm_bounds.Search(occam=True, family="head", save=found / "word")
-        ssm_bounds.certify(ssm_bounds.ask(found / "stack", data=task(), search=search))
-    return found
+    return worded(tmp_path_factory.mktemp("sampling"), task())
 
 
 def certified(place, draws="iid", data=None, **stated):
