@@ -73,8 +73,7 @@ def modes(weights: S4D) -> Modes:
 def measure(weights: S4D, *, T: int, input_bound: float) -> Measured:
     """Raises: DomainError for modes that are not to be enclosed, and norms beyond float64."""
     found = modes(weights)
-    moduli = outward.norms(np.stack(found.residue, axis=-1).reshape(-1, 2)).reshape(weights.d, weights.N)
-    C_1 = float(sum_above(moduli, axis=1).max()) / 2 if weights.C.any() else 0.0
+    C_1 = float(sum_above(_moduli(found), axis=1).max()) / 2 if weights.C.any() else 0.0
     D = float(np.abs(weights.D).max())
     require(math.isfinite(C_1), "the coefficients of a channel add up beyond float64 (kernel.C)")
     taps = taps_of(weights, found, T) if weights.k == 1 else None
