@@ -7,12 +7,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from ssm_bounds.bounds.evaluate.decimals import shortest
 from ssm_bounds.bounds.values import require
 from ssm_bounds.evidence import Evidence, Fact
+from ssm_bounds.models.selective_ssm.measure import max_row_l2
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.rows import Hashed, RowFacts, counted, hashed_facts, padding_question
 from ssm_bounds.models.tasks.shift import shift
-from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.models.tasks.task import Split, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,3 +90,25 @@ def read_data(
     """The data of several questions, read once. ``groups``: the array or the column that holds the group of each
     training row. Raises: ValueError naming the file, OSError."""
     return read_task(Path(data), None if test is None else Path(test), groups=groups)
+
+
+def require_fitting(split: Split, where: str, *, V: int | None, width: int | None, k: int) -> None:
+    """Rows are inputs and labels of a model: tokens below V, or without one real inputs of this width; ``k`` outputs.
+
+    Raises: DomainError naming ``where`` they are.
+    """
+    if V is None:
+        fits = split.x.ndim == 3 and split.x.shape[2] == width
+        require(fits, f"{where}: expected real inputs (n, T, {width}), found shape {split.x.shape}")
+    else:
+        require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
+        largest = int(split.x.max())
+        require(largest < V, f"{where}: tokens must lie in 0..{V - 1}, found {largest}")
+    label, most = int(split.y.max()), max(k, 2) - 1
+    require(label <= most, f"{where}: labels must lie in 0..{most} for {k} outputs, found {label}")
+
+
+def require_bounded(split: Split, where: str, bound: float) -> None:
+    """Every real input has l2 norm at most the stated bound. Raises: DomainError naming ``where`` they are."""
+    norm = max_row_l2(split.x.reshape(-1, split.x.shape[-1]).astype(np.float64))
+    require(norm <= bound, f"{where} reach norm {shortest(norm)}, above --input-bound {shortest(bound)}")

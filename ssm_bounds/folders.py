@@ -11,7 +11,8 @@ from ssm_bounds import words
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.rung import WHOLE, Hypothesis
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
-from ssm_bounds.inquiry import Inquiry, Search
+from ssm_bounds.data import require_fitting
+from ssm_bounds.inquiry import Inquiry, Search, require_no_other, require_no_search
 from ssm_bounds.models.files.checkpoint import MOST
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
@@ -69,16 +70,10 @@ def claiming(programs: tuple[Program, ...]) -> int:
     return sum(program.rung.kind in WHOLE for program in programs)
 
 
-def require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
+def require_stated(path: Path, search: Search, stated: dict[str, Any]) -> None:
     """Nothing that only the paper's model has."""
-    defaults = {"loss": "ramp", "inputs": "ball"}
-    other = [name for name, value in stated.items() if value is not None and value != defaults.get(name)]
-    names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
-    require(not other, f"{path}: a Mamba block has no {names}; leave it out")
-    if search is not None:
-        flags = {"--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
-        asked = ", ".join(name for name, wanted in flags.items() if wanted)
-        require(not asked, f"{path}: {asked} is not there for Mamba blocks; leave it out")
+    require_no_other(path, "a Mamba block", stated)
+    require_no_search(path, "Mamba blocks", search, "one_draw", "certify_loss")
 
 
 def count(recorded: Any, name: str) -> int | None:
@@ -94,16 +89,9 @@ def require_rows(classifier: Classifier, task: Task, T: int) -> None:
 
 
 def _require_split(classifier: Classifier, split: Split, T: int, where: str) -> None:
-    k = max(len(classifier.score), 2)
-    if classifier.embedding is not None:
-        V = len(classifier.embedding)
-        require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
-        require(int(split.x.max()) < V, f"{where}: tokens must lie in 0..{V - 1}, found {split.x.max()}")
-    elif classifier.input_weight is not None:
-        c = classifier.input_weight.shape[1]
-        fits = split.x.ndim == 3 and split.x.shape[2] == c
-        require(fits, f"{where}: expected real inputs (n, T, {c}), found shape {split.x.shape}")
-    require(int(split.y.max()) < k, f"{where}: labels must lie in 0..{k - 1}, found {split.y.max()}")
+    E, inputs = classifier.embedding, classifier.input_weight
+    V, width = None if E is None else len(E), None if inputs is None else inputs.shape[1]
+    require_fitting(split, where, V=V, width=width, k=len(classifier.score))
     require(split.T <= T, f"{where} have length {split.T}, above T = {T}")
     try:
         lengths(split.x, classifier.pad)

@@ -6,11 +6,11 @@ condition that is printed with the claim, or a refusal where what was given show
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ssm_bounds.bounds.gaps.losses import Named
 from ssm_bounds.bounds.ladder.one_draw import CONDITIONS as DRAWN_ONCE
@@ -217,6 +217,31 @@ def require_models(models: object) -> None:
     """Raises: DomainError unless it is a number of models that meet the test rows."""
     whole = type(models) is int and models >= 1
     require(whole, f"--models-on-test: a number of models >= 1, got {models!r}")
+
+
+def require_no_other(path: Path, model: str, stated: Mapping[str, Any]) -> None:
+    """Nothing that only other models have, other than as it is where nobody states it. Raises: DomainError."""
+    usual = {"loss": "ramp", "inputs": "ball"}
+    names = _flags(name for name, value in stated.items() if value is not None and value != usual.get(name))
+    require(not names, f"{path}: {model} has no {names}; leave it out")
+
+
+def require_no_search(path: Path, models: str, search: Search, *flags: str) -> None:
+    """None of these fields of ``search``. Raises: DomainError."""
+    names = _flags(flag for flag in flags if getattr(search, flag))
+    require(not names, f"{path}: {names} is not there for {models}; leave it out")
+
+
+def require_of_a_file(path: Path, search: Search) -> None:
+    """Nothing that only a folder of Mamba blocks has. Raises: DomainError."""
+    for flag in ("base", "base_data", "resume", "family"):
+        unasked = getattr(search, flag) == getattr(Search(), flag)
+        require(unasked, f"{path}: {_flags([flag])} is for folders of Mamba blocks; leave it out")
+
+
+def _flags(names: Iterable[str]) -> str:
+    """As options of the command."""
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
 Asked = TypeVar("Asked", bound=Inquiry)

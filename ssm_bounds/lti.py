@@ -12,8 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ssm_bounds import evidence
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.architectures.lti.constants import Measured
@@ -24,12 +22,20 @@ from ssm_bounds.bounds.ladder.lti import LtiSetting, lti_geometric, lti_h2, lti_
 from ssm_bounds.bounds.ladder.lti_cover import lti_cover
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
-from ssm_bounds.data import Data, looked_at
+from ssm_bounds.data import Data, looked_at, require_bounded, require_fitting
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
-from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models
+from ssm_bounds.inquiry import (
+    DELTA,
+    STANDING,
+    Inquiry,
+    Search,
+    require_models,
+    require_no_other,
+    require_no_search,
+    require_of_a_file,
+)
 from ssm_bounds.models.files import s4d
 from ssm_bounds.models.s4d.measure import measure
-from ssm_bounds.models.selective_ssm.measure import max_row_l2
 from ssm_bounds.models.tasks.task import Split, Task
 
 OF_ONE_OUTPUT = (lti_h2, lti_l1, lti_geometric)
@@ -95,8 +101,10 @@ def ask(
 ) -> LtiQuestion:
     """What is asked of the layer in ``path``; every argument is an option of the command. Raises: ValueError (what does
     not apply to it, a contradiction, something missing, a file that cannot be read), OSError."""
-    path = Path(path)
-    _require_stated(path, search, stated)
+    path, search = Path(path), search or Search()
+    require_no_other(path, "a linear S4D model", stated)
+    require_no_search(path, "a linear S4D model", search, "occam", "one_draw", "certify_loss")
+    require_of_a_file(path, search)
     require(draws == "iid", f"{path}: bounds by norms are of i.i.d. rows, not of {draws} ones")
     require(margin != "auto", f"{path}: no bound of a linear S4D model chooses a margin; give --margin G")
     require(test is None, f"{path}: no program of a linear S4D model is run on test rows; leave --test out")
@@ -130,7 +138,7 @@ def ask(
         setting=setting,
         facts=tuple(facts),
         models=models_on_test,
-        search=search or Search(),
+        search=search,
         notes=notes,
     )
     if known is None or task is None:
@@ -159,26 +167,8 @@ def measured_facts(measured: Measured) -> list[Fact]:
     return [Fact(name, value, Evidence.CHECKED) for name, value in found.items()]
 
 
-def _require_stated(path: Path, search: Search | None, stated: dict[str, Any]) -> None:
-    """Nothing that only other models have."""
-    other = [name for name, value in stated.items() if value is not None and (name, value) != ("inputs", "ball")]
-    names = ", ".join(f"--{name.replace('_', '-')}" for name in other)
-    require(not other, f"{path}: a linear S4D model has no {names}; leave it out")
-    search = search or Search()
-    flags = {"--occam": search.occam, "--one-draw": search.one_draw, "--certify-loss": search.certify_loss}
-    asked = ", ".join(name for name, wanted in flags.items() if wanted)
-    require(not asked, f"{path}: {asked} is not there for a linear S4D model; leave it out")
-    require(search.base is None, f"{path}: --base is for folders of Mamba blocks; leave it out")
-    require(search.family == "auto", f"{path}: --family is for folders of Mamba blocks; leave it out")
-
-
 def _require_rows(file: s4d.File, split: Split, T: int, bound: float, where: str) -> None:
     """Raises: DomainError for rows that are not the model's, or that contradict what is stated."""
-    d, k = file.weights.d, max(file.weights.k, 2)
-    fits = split.x.ndim == 3 and split.x.shape[2] == d
-    require(fits, f"{where}: expected real inputs (n, T, {d}), found shape {split.x.shape}")
-    label = int(split.y.max())
-    require(label < k, f"{where}: labels must lie in 0..{k - 1} for {file.weights.k} outputs, found {label}")
+    require_fitting(split, where, V=None, width=file.weights.d, k=file.weights.k)
     require(split.T <= T, f"{where} have length {split.T}, above T = {T}")
-    norm = max_row_l2(split.x.reshape(-1, d).astype(np.float64))
-    require(norm <= bound, f"{where} reach norm {shortest(norm)}, above --input-bound {shortest(bound)}")
+    require_bounded(split, where, bound)

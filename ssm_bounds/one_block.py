@@ -99,6 +99,7 @@ def ask(
 ) -> BlockQuestion:
     """What is asked of the classifier that was read in a folder. Raises: ValueError (what does not apply to it, a
     contradiction, something missing, a file that cannot be read), OSError."""
+    search = search or Search()
     require_stated(path, search, stated)
     try:
         tabled = in_tables(classifier)
@@ -107,7 +108,6 @@ def ask(
     known = looked_at(data, test, groups)
     if not Sampling.of(draws, None if known is None else known.task).independent:
         raise NotOneBlockError(f"{path}: its bound by norms is for independent rows of one law")
-    search = search or Search()
     coding = words.Coding.of(path, classifier, search)
     require(coding is None or data is not None, "--occam needs the training data: give --data FILE")
     if coding is not None:

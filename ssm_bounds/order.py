@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from ssm_bounds.bounds.architectures.order import HYPOTHESES
 from ssm_bounds.bounds.values import DomainError, require
-from ssm_bounds.data import read_data
+from ssm_bounds.data import read_data, require_fitting
 from ssm_bounds.evidence import Fact, choice
 from ssm_bounds.models.files import classifier
 from ssm_bounds.models.files.checkpoint import Checkpoint, read
@@ -109,7 +109,8 @@ def order(
         batches = drawn(weights.V, quadruples, seed)
     else:
         task = data if isinstance(data, Task) else read_data(data)
-        _require_fitting(checkpoint, task)
+        where = f"{task.source}: the training rows"
+        require_fitting(task.train, where, V=weights.V, width=weights.d, k=weights.k)
         labelled = Labelled(task.source, task.train.m, complete(task.train))
         try:
             batches = cut(task.train.x, quadruples, seed)
@@ -179,16 +180,3 @@ def _of_layers(file: Tensors) -> tuple[str, str] | None:
         if f"{mixer}norm.weight" in file:
             return "H3", "a norm stands between the scan and the output"
     return None
-
-
-def _require_fitting(checkpoint: Checkpoint, task: Task) -> None:
-    """The training rows are inputs and labels of this model. Raises: DomainError naming the file."""
-    x, weights, where = task.train.x, checkpoint.weights, f"{task.source}: the training rows"
-    if weights.V is None:
-        fits = x.ndim == 3 and x.shape[2] == weights.d
-        require(fits, f"{where}: expected real inputs (n, T, {weights.d}), found shape {x.shape}")
-    else:
-        require(x.ndim == 2, f"{where}: expected tokens (n, T), found shape {x.shape}")
-        require(int(x.max()) < weights.V, f"{where}: tokens must lie in 0..{weights.V - 1}, found {x.max()}")
-    label, most = int(task.train.y.max()), max(weights.k, 2) - 1
-    require(label <= most, f"{where}: labels must lie in 0..{most} for {weights.k} outputs, found {label}")

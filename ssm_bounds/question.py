@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from ssm_bounds import evidence
 from ssm_bounds.bounds.architectures.selective_ssm.constants import MeasuredConstants
 from ssm_bounds.bounds.evaluate.decimals import shortest
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
 from ssm_bounds.bounds.values import DomainError, Draws, Gate, Sample, Scalar, require
-from ssm_bounds.data import Data, looked_at
+from ssm_bounds.data import Data, looked_at, require_bounded, require_fitting
 from ssm_bounds.evidence import Evidence, exactly, simplest
-from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models, shifted
+from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models, require_of_a_file, shifted
 from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
-from ssm_bounds.models.selective_ssm.measure import max_row_l2, measure
+from ssm_bounds.models.selective_ssm.measure import measure
 from ssm_bounds.models.tasks.task import Task
 from ssm_bounds.sampling import OF_WORDS, Sampling
 
@@ -121,8 +119,10 @@ def ask(
         require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    _require_of_a_file(search or Search())
-    if search is not None and search.certify_loss:
+    search = search or Search()
+    require_of_a_file(checkpoint.path, search)
+    require(search.save is None or not search.save.is_dir(), f"--save {search.save}: is a folder; name a file")
+    if search.certify_loss:
         _require_coded(checkpoint, search, loss, automatic=automatic, with_data=data is not None)
     known_data = looked_at(data, test, groups)
     sampling = Sampling.of(draws, None if known_data is None else known_data.task)
@@ -156,20 +156,11 @@ def ask(
         input_bound=bound,
         facts=tuple(facts),
         models=models_on_test,
-        search=search or Search(),
+        search=search,
         automatic=automatic,
         notes=_delta_note(checkpoint, level),
     )
     return _with_shift(question, None) if known_data is None else _with_data(question, known_data)
-
-
-def _require_of_a_file(search: Search) -> None:
-    """Nothing that only a folder has."""
-    require(search.base is None, "--base is for folders of Mamba blocks; leave it out")
-    require(search.base_data is None, "--base-data is for folders of Mamba blocks; leave it out")
-    require(not search.resume, "--resume is for folders of Mamba blocks; leave it out")
-    require(search.family == "auto", "--family is for folders of Mamba blocks; leave it out")
-    require(search.save is None or not search.save.is_dir(), f"--save {search.save}: is a folder; name a file")
 
 
 def _require_coded(checkpoint: Checkpoint, search: Search, loss: str, *, automatic: bool, with_data: bool) -> None:
@@ -201,24 +192,11 @@ def _require_fitting(question: Question, task: Task) -> None:
         if split is None:
             continue
         where = f"{task.source}: the {name} rows"
-        if weights.V is None:
-            fits = split.x.ndim == 3 and split.x.shape[2] == weights.d
-            require(fits, f"{where}: expected real inputs (n, T, {weights.d}), found shape {split.x.shape}")
-        else:
-            require(split.x.ndim == 2, f"{where}: expected tokens (n, T), found shape {split.x.shape}")
-            largest = int(split.x.max())
-            require(largest < weights.V, f"{where}: tokens must lie in 0..{weights.V - 1}, found {largest}")
-        most = max(weights.k, 2) - 1
-        label = int(split.y.max())
-        require(label <= most, f"{where}: labels must lie in 0..{most} for {weights.k} outputs, found {label}")
+        require_fitting(split, where, V=weights.V, width=weights.d, k=weights.k)
         longest = split.T - (question.convention == "paper")
         require(longest <= setting.sample.T, f"{where} have length {longest}, above T = {setting.sample.T}")
         if question.input_bound is not None:
-            norm = max_row_l2(split.x.reshape(-1, weights.d).astype(np.float64))
-            require(
-                norm <= question.input_bound,
-                f"{where} reach norm {shortest(norm)}, above --input-bound {shortest(question.input_bound)}",
-            )
+            require_bounded(split, where, question.input_bound)
 
 
 def _with_shift(question: Question, sign: str | None) -> Question:

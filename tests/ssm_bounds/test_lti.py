@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -171,6 +172,10 @@ REFUSED = {
     "margin": ({"margin": "auto"}, "no bound of a linear S4D model chooses a margin"),
     "negative": ({"input_bound": -1}, "--input-bound: -1 is not above 0"),
     "occam": ({"search": ssm_bounds.Search(occam=True)}, "--occam is not there for a linear S4D model"),
+    "base": ({"search": ssm_bounds.Search(base=Path("b"))}, "--base is for folders of Mamba blocks"),
+    "base data": ({"search": ssm_bounds.Search(base_data=Path("b"))}, "--base-data is for folders of Mamba blocks"),
+    "resume": ({"search": ssm_bounds.Search(resume=True)}, "--resume is for folders of Mamba blocks"),
+    "family": ({"search": ssm_bounds.Search(family="head")}, "--family is for folders of Mamba blocks"),
     "loss": ({"loss": "cross-entropy"}, "is unbounded"),
     "delta": ({"delta": 1}, "--delta, a probability: 1 is not above 0 and below 1"),
 }
