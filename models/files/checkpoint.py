@@ -23,9 +23,9 @@ import safetensors
 import safetensors.numpy
 
 from ssm_bounds.bounds.values import Gate
-from ssm_bounds.models.files import atomic
+from ssm_bounds.models.files import atomic, small
 from ssm_bounds.models.files.container import SAVE, CheckpointError, Tensor, parse, printable, quote, read_bytes
-from ssm_bounds.models.selective_ssm.weights import SHAPES, Array, Weights, WeightsError, check_shapes
+from ssm_bounds.models.selective_ssm.weights import SHAPES, Array, Weights
 
 Convention = Literal["code", "paper"]
 MOST = 10**18
@@ -175,34 +175,12 @@ def save(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _weights(tensors: Mapping[str, Tensor]) -> tuple[Format, Weights]:
-    stripped: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        short = name
-        while short.startswith(("module.", "_orig_mod.")):
-            short = short.removeprefix("module.").removeprefix("_orig_mod.")
-        if short in stripped:
-            raise CheckpointError(f"holds tensor {quote(short)} twice, with and without a wrapper's prefix; {SAVE}")
-        stripped[short] = tensor
-    form = _recognise(stripped.keys())
-    blocks = {block: stripped[name] for block, name in form.names.items() if name in stripped}
-    for block, tensor in blocks.items():
-        if tensor.dtype not in ("float32", "float64"):
-            raise CheckpointError(
-                f"tensor {form.names[block]!r}: has dtype {tensor.dtype}, expected float32 or float64; "
-                "convert the model with .float() and save it again"
-            )
-    try:
-        shapes = {repr(form.names[block]): tensor.shape for block, tensor in blocks.items()}
-        check_shapes(shapes, {repr(name): axes for name, axes in form.axes.items()})
-    except WeightsError as error:
-        raise CheckpointError(f"tensor {error}; check which model this file was saved from") from None
-    arrays = {block: tensor.values() for block, tensor in blocks.items()}
-    for block, array in arrays.items():
-        if bad := int(np.count_nonzero(~np.isfinite(array))):
-            raise CheckpointError(
-                f"tensor {form.names[block]!r}: has {bad} NaN or infinite values among {array.size}, expected none; "
-                "use a checkpoint from before training diverged"
-            )
+    found = small.unwrapped(tensors, SAVE)
+    form = _recognise(found.keys())
+    given = {name: found[name] for name in form.names.values() if name in found}
+    small.require_shapes(given, form.axes)
+    values = small.values(given)
+    arrays = {block: values[name] for block, name in form.names.items() if name in values}
     arrays["W"] = np.atleast_2d(arrays["W"])
     return form, Weights(**(arrays | {"p": arrays["p"][0]}))
 

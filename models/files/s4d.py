@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ssm_bounds.models.files import small
 from ssm_bounds.models.files.container import CheckpointError, Tensor, parse, quote, read_bytes
 from ssm_bounds.models.files.tensors import located, open_tensors
 from ssm_bounds.models.s4d.weights import S4D, SHAPES
-from ssm_bounds.models.selective_ssm.weights import WeightsError, check_shapes
 
 MOST_MODES = 2**20
 """Of all channels together: 32 times those of the largest S4D layers in use."""
@@ -30,6 +30,7 @@ NAMES: Mapping[str, str] = {
     "D": "D",
     "W": "W",
 }
+_AXES = {name: SHAPES[block] for block, name in NAMES.items()}
 _MARKS = ("kernel.log_A_real", "kernel.A_imag")
 _SAVE = "save the layer's own state dict with its readout as W (k, d)"
 
@@ -66,22 +67,9 @@ def read(path: str | os.PathLike[str]) -> File:
     path = Path(path)
     with located(path):
         data = read_bytes(path)
-        tensors = _stripped(parse(data)[0])
+        tensors = small.unwrapped(parse(data)[0], _SAVE)
         _require_names(tensors.keys())
         return File(path, hashlib.sha256(data).hexdigest(), _weights(tensors))
-
-
-def _stripped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Without the prefixes of wrappers."""
-    short: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        own = name
-        while own.startswith(("module.", "_orig_mod.")):
-            own = own.partition(".")[2]
-        if own in short:
-            raise CheckpointError(f"holds tensor {quote(own)} twice, with and without a wrapper's prefix; {_SAVE}")
-        short[own] = tensor
-    return short
 
 
 def _require_names(names: Iterable[str]) -> None:
@@ -101,28 +89,12 @@ def _require_names(names: Iterable[str]) -> None:
 
 
 def _weights(tensors: Mapping[str, Tensor]) -> S4D:
-    given = {block: tensors[name] for block, name in NAMES.items() if name in tensors}
-    for block, tensor in given.items():
-        if tensor.dtype not in ("float32", "float64"):
-            raise CheckpointError(
-                f"tensor {NAMES[block]!r}: has dtype {tensor.dtype}, expected float32 or float64 (a complex number as "
-                "two); convert the model with .float() and save it again"
-            )
-    shapes = {repr(NAMES[block]): tensor.shape for block, tensor in given.items()}
-    try:
-        check_shapes(shapes, {repr(NAMES[block]): SHAPES[block] for block in given})
-    except WeightsError as error:
-        raise CheckpointError(f"tensor {error}; check which model this file was saved from") from None
-    d, N, _ = given["C"].shape
+    given = {name: tensors[name] for name in NAMES.values() if name in tensors}
+    small.require_shapes(given, _AXES, "float32 or float64 (a complex number as two)")
+    d, N, _ = given[NAMES["C"]].shape
     if d * N > MOST_MODES:
         raise CheckpointError(f"tensor {NAMES['C']!r}: has {d * N:,} modes, expected at most {MOST_MODES:,}")
-    if "W" not in given and d > 1:
+    if NAMES["W"] not in given and d > 1:
         raise CheckpointError(f"lacks 'W', expected a readout (k, {d}) of {d} channels; {_SAVE}")
-    arrays = {block: tensor.values() for block, tensor in given.items()}
-    for block, array in arrays.items():
-        if bad := int(np.count_nonzero(~np.isfinite(array))):
-            raise CheckpointError(
-                f"tensor {NAMES[block]!r}: has {bad} NaN or infinite values among {array.size}, expected none; "
-                "use a checkpoint from before training diverged"
-            )
-    return S4D(**({"W": np.ones((1, 1))} | arrays))
+    values = {NAMES["W"]: np.ones((1, 1))} | small.values(given)
+    return S4D(**{block: values[name] for block, name in NAMES.items()})

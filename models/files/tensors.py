@@ -85,13 +85,13 @@ class Tensors:
     def array(self, name: str) -> NDArray[np.float64]:
         """All of one tensor, exactly. Raises: CheckpointError naming it, for NaN and infinite values too."""
         values, dtype = self._held(name)
-        return _finite(name, widened(values, dtype))
+        return finite(name, widened(values, dtype))
 
     def blocks(self, name: str, rows: int) -> Iterator[NDArray[np.float64]]:
         """The same, at most ``rows`` rows at a time: only what the file holds is in memory at once."""
         values, dtype = self._held(name)
         for start in range(0, len(values), rows):
-            yield _finite(name, widened(values[start : start + rows], dtype))
+            yield finite(name, widened(values[start : start + rows], dtype))
 
     def _held(self, name: str) -> tuple[np.ndarray, str]:
         """In the type of the file."""
@@ -112,7 +112,8 @@ class Tensors:
         return sum(places.values())
 
 
-def _finite(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def finite(name: str, values: np.ndarray) -> np.ndarray:
+    """The same. Raises: CheckpointError naming the tensor."""
     if bad := values.size - int(np.count_nonzero(np.isfinite(values))):
         raise CheckpointError(
             f"tensor {quote(name)}: has {bad} NaN or infinite values among {values.size}, expected none; "

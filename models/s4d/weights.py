@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.models.selective_ssm.weights import WeightsError, check_shapes
+from ssm_bounds.models.selective_ssm.weights import check_shapes, float64
 
 Array = NDArray[np.float64]
 
@@ -36,11 +36,7 @@ class S4D:
 
     def __post_init__(self) -> None:
         for name in SHAPES:
-            array = np.array(getattr(self, name), dtype=np.float64)
-            if not np.isfinite(array).all():
-                raise WeightsError(f"{name}: expected finite numbers")
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, float64(name, getattr(self, name)))
         check_shapes({name: getattr(self, name).shape for name in SHAPES}, SHAPES)
 
     @property

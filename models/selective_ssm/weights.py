@@ -48,7 +48,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         present = [name for name in SHAPES if name != "embedding" or self.embedding is not None]
-        arrays = {name: _float64(name, getattr(self, name)) for name in present}
+        arrays = {name: float64(name, getattr(self, name)) for name in present}
         check_shapes({name: array.shape for name, array in arrays.items()}, SHAPES)
         for name, array in arrays.items():
             object.__setattr__(self, name, array if SHAPES[name] else float(array))
@@ -99,7 +99,7 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], letters: Mapping[str, st
         fixed |= {axis: (size, name) for axis, size in zip(axes, shape, strict=True) if axis not in fixed}
 
 
-def _float64(name: str, value: object) -> Array:
+def float64(name: str, value: object) -> Array:
     """A read-only copy; only float types whose values float64 holds exactly."""
     array = np.asarray(value)
     if array.dtype not in (np.float16, np.float32, np.float64):
