@@ -14,6 +14,19 @@ dudley = 4 * sym.a + 12 / sympy.sqrt(sym.m) * integral
 deviation = GAP.subs(sym.rademacher, 0)
 claim = Le(gap, GAP.subs(sym.rademacher, dudley))
 
+TWO_SIDED = (
+    Step("symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")),
+    # McDiarmid: one example moves G by at most c/m, so each sign deviates by t with probability e^{-2mt^2/c^2}
+    Step("half of delta", Eq(2 * sym.m * t**2 / sym.c**2, sympy.log(2 / sym.delta)), Z3()),
+    Step(
+        "deviation",
+        Le(gap, mean_gap + t),
+        Axiom("McDiarmid's inequality at level delta/2 for each sign", "McDiarmid 1989"),
+        ("half of delta",),
+    ),
+)
+"""From a Rademacher average to the gap, with losses in [0, c]."""
+
 STATEMENT = Statement(
     label="6.1",
     title="Dudley's integral to c/2, and the gap",
@@ -37,17 +50,7 @@ STATEMENT = Statement(
             Axiom("Dudley's entropy integral with D.4-inner, on every sample; ln N = 0 from c/2 on", "Dudley 1967"),
             ("one constant at c/2",),
         ),
-        Step(
-            "symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")
-        ),
-        # McDiarmid: one example moves G by at most c/m, so each sign deviates by t with probability e^{-2mt^2/c^2}
-        Step("half of delta", Eq(2 * sym.m * t**2 / sym.c**2, sympy.log(2 / sym.delta)), Z3()),
-        Step(
-            "deviation",
-            Le(gap, mean_gap + t),
-            Axiom("McDiarmid's inequality at level delta/2 for each sign", "McDiarmid 1989"),
-            ("half of delta",),
-        ),
+        *TWO_SIDED,
         Step("sum", claim, Z3(), ("every sample", "symmetrisation", "deviation")),
     ),
     not_claimed=("The infimum over alpha is attained: any alpha <= c/2 that is fixed before the data is valid.",),

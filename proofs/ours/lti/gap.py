@@ -1,15 +1,13 @@
 """14.3: gap <= 2 l R + c sqrt(ln(2/delta)/(2m)), two-sided, R the average of one output, bounded on every sample."""
 
-import sympy
 from sympy import Eq, Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.gaps.chaining import AVERAGE_GAP
+from ssm_bounds.proofs.ours.gaps.dudley import TWO_SIDED, gap, mean_gap, mean_rad, t
 from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
-gap, mean_gap, mean_rad = sympy.symbols("G EG ER", nonnegative=True)
-t = sympy.Symbol("t", positive=True)
 unpaid = AVERAGE_GAP.subs(sym.price, 0)
 deviation = unpaid.subs(sym.rademacher, 0)
 claim = Le(gap, unpaid)
@@ -36,16 +34,7 @@ STATEMENT = Statement(
             Le(mean_rad, sym.l * sym.rademacher),
             Axiom("contraction: the average of l-Lipschitz functions of one output", "Ledoux and Talagrand 1991, 4.12"),
         ),
-        Step(
-            "symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")
-        ),
-        Step("half of delta", Eq(2 * sym.m * t**2 / sym.c**2, sympy.log(2 / sym.delta)), Z3()),
-        Step(
-            "deviation",
-            Le(gap, mean_gap + t),
-            Axiom("McDiarmid's inequality at level delta/2 for each sign", "McDiarmid 1989"),
-            ("half of delta",),
-        ),
+        *TWO_SIDED,
         Step("sum", claim, Z3(), ("contraction", "symmetrisation", "deviation")),
     ),
     not_claimed=("Several outputs: contraction is used for one.",),
