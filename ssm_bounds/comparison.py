@@ -40,11 +40,17 @@ STANDING = (
 )
 """What every row assumes; a row of a trained model adds its conditions."""
 
+READ = (
+    "How an upper bound of the gap grows with T for each class, by which argument, and which constant makes it grow: "
+    "the constants are equal."
+)
+"""What may be read into the table."""
+
 NOT_READ = (
     "That an architecture generalises better than another: these are upper bounds, and their arguments differ in how "
     "much they lose.",
-    "That the models compare in quality: the constants are equal, what the classes can compute is not, and rows differ "
-    "in size (parameters).",
+    "That the models compare in quality: what the classes can compute is not equal, and rows differ in size "
+    "(parameters).",
     "A choice among the rows: each holds by itself at delta; the smallest of several, chosen with the data, would be "
     "at delta over their number.",
     "Anything of a trained model in the rows of classes: nothing is paid for radii that were chosen after the data "
@@ -146,8 +152,9 @@ def compare(
     """A row for each class at ``equal`` constants, and one for each trained model at its own norms, before theory 7.
 
     ``models``: files with one selective SSM, or questions about them (``ssm_bounds.question.ask``), of which gate,
-    embedding, convention and input bound are then known. ``m``: 25000, or what the models record. ``T``: a length or
-    several, a column each. Raises: ValueError, OSError. Source: theory 10.4.
+    embedding, convention and input bound are then known; delta, loss and lengths are those of the table. ``m``: 25000,
+    or what the models record. ``T``: a length or several, a column each. Raises: ValueError, OSError. Source: theory
+    10.4.
     """
     lengths = _lengths(T)
     level = number(delta, "--delta, a probability", most=1)
@@ -194,6 +201,7 @@ def of_class(of: Class, m: int, lengths: Sequence[int], loss: Loss, delta: Fract
 
 def of_model(question: Question, m: int, lengths: Sequence[int], loss: Loss, delta: Fraction) -> Row:
     """A row about a trained model: the class of its measured norms, as if they had been fixed before the data."""
+    question = replace(question, automatic=False)  # the margin is that of the table
     setting, checkpoint = question.setting, question.checkpoint
     margin = loss.margin if isinstance(loss, Ramp) else setting.margin
     recorded = checkpoint.metadata.T

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssm_bounds.cli.certify import certify
 from ssm_bounds.cli.command_line import command_line
 from ssm_bounds.cli.options import fail, located
 
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
     from ssm_bounds.comparison import Comparison
     from ssm_bounds.question import Question
 
+_READING = ("delta", "embedding", "gate", "convention", "input_bound")
 
-@click.command()
+
+@click.command(
+    # a model is read as certify reads it
+    params=[parameter for parameter in certify.params if parameter.name in _READING],
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[MODEL...]")
 @click.option(
     "--m", "m", type=click.IntRange(1, 10**18), help="Training sequences. Default: what the models record, or 25000."
@@ -34,12 +40,7 @@ if TYPE_CHECKING:
 @click.option("--N", "N", type=click.IntRange(1, 10**6), default=4, show_default=True, help="States per channel.")
 @click.option("--s-A", "s_A", multiple=True, metavar="S", help="Largest decay, a row each.  [default: -0.1, 0]")
 @click.option("--beta", multiple=True, metavar="B", help="Norm of an RNN's U, a row each.  [default: 0.9, 1, 1.1]")
-@click.option("--delta", default="0.05", show_default=True, metavar="P", help="Failure probability, of each row.")
 @click.option("--margin", default="1", show_default=True, metavar="G", help="Margin of the ramp loss.")
-@click.option("--embedding", type=click.Choice(["fixed", "trained"]), help="Of the models, as certify takes it.")
-@click.option("--gate", type=click.Choice(["softplus", "none"]), help="The same, of their gates.")
-@click.option("--convention", type=click.Choice(["code", "paper"]), help="The same, of their outputs.")
-@click.option("--input-bound", metavar="B", help="The same, of |u_t| where a model has real inputs.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Bound against T: .png, .pdf or .svg.")
 @click.option("--format", "form", type=click.Choice(("table", "json", "markdown", "csv", "html")), default="table",
               show_default=True)  # fmt: skip
@@ -78,6 +79,9 @@ def compare(
     """
     from ssm_bounds.cli.output import draw, emit, emit_table, require_figure, require_writable
 
+    of_models = [f"--{name.replace('_', '-')}" for name, value in reading.items() if value is not None]
+    if of_models and not paths:
+        raise click.UsageError(f"{', '.join(of_models)}: says something of a MODEL, and none is named")
     try:
         require_writable(out, "--out", *paths)
         require_figure(plot, *paths, *([out] if out is not None else []))

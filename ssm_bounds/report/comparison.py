@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ssm_bounds.bounds.evaluate.balls import Enclosure, exact
 from ssm_bounds.bounds.evaluate.decimals import decimal_string, number
 from ssm_bounds.bounds.ladder.equal import said
-from ssm_bounds.comparison import NOT_READ, STANDING, Comparison, Row, Value
+from ssm_bounds.comparison import NOT_READ, READ, STANDING, Comparison, Row, Value
 from ssm_bounds.report.table import Table
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def notes(found: Comparison) -> Iterator[str]:
     yield "in brackets: min(c, value) of a number that says nothing, c the range of the loss"
     yield from (f"assumed: {line}" for line in STANDING)
     yield from conditions(found)
+    yield f"may be read: {READ}"
     yield from (f"not to be read: {line}" for line in NOT_READ)
 
 
@@ -148,6 +149,7 @@ def document(found: Comparison, failed: Sequence[tuple[str, str]] = ()) -> dict[
         "claim": found.sentence,
         "assumed": list(STANDING),
         "rows": [_row(row) for row in found.rows],
+        "may_be_read": READ,
         "not_to_be_read": list(NOT_READ),
         "failed": [{"path": path, "error": error} for path, error in failed],
     }

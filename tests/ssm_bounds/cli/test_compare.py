@@ -11,10 +11,12 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
+from ssm_bounds.bounds.ladder.equal import Equal
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
-from ssm_bounds.comparison import NOT_READ, STANDING, compare
+from ssm_bounds.comparison import NOT_READ, READ, STANDING, compare
 from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.report.comparison import table
 from ssm_bounds.report.plots.comparison import against_length
 from tests.conftest import ROOT
 from tests.s4d import layer, tensors
@@ -41,7 +43,7 @@ def test_the_table_says_what_it_is_and_what_it_is_not():
     result = run("--T", 500, "--T", 2000)
     assert result.exit_code == 0, result.stderr
     text = flat(result.stdout)
-    assert all(flat(line) in text for line in (*STANDING, *NOT_READ))
+    assert all(flat(line) in text for line in (*STANDING, READ, *NOT_READ))
     assert re.search(r"selective SSM s_A = 0 0\.2823 0\.2966 CERTIFIED 225", text)
     assert re.search(r"RNN, tanh beta = 1\.1 0\.7778 1\.441 \(vacuous: 1\) CERTIFIED 528", text)
     assert re.search(
@@ -90,6 +92,17 @@ def test_csv_has_a_line_for_each_row_and_length():
     assert all(float(line["at_most"]) <= 1 for line in lines)
     assert next(line for line in lines if line["row"] == "softmax attention")["parameters"] == "784"
     assert {line["parameters"] for line in lines if line["row"] == "LTI, any size"} == {""}
+
+
+def test_the_page_of_the_documentation_has_these_numbers():
+    page = flat((ROOT / "docs" / "compare.md").read_text(encoding="utf-8"))
+    rows = [row for N in (4, 10) for row in table(compare(T=500, equal=Equal(N=N, s_A=(0,), beta=(1,)))).rows]
+    (small, large), *_, (network, _) = ([row for row in rows if row[0] == name] for name in
+                                        ("selective SSM", "RNN, identity or ReLU"))  # fmt: skip
+    assert (
+        f"is at {small[2]} with N = 4 and {small[4]} parameters, and at {large[2]} with N = 10 and {large[4]}" in page
+    )
+    assert f"a recurrent network (beta = 1) with {network[4]} is at {network[2]}" in page
 
 
 def test_markdown_has_the_sentences():
@@ -156,6 +169,7 @@ def test_a_row_that_is_refused_everywhere_is_drawn_nowhere(tmp_path):
         (["--beta", "x"], "'x' is not a number"),
         (["--delta", "1"], "--delta"),
         (["--margin", "0"], "--margin"),
+        (["--gate", "none", "--input-bound", "1"], "--gate, --input-bound: says something of a MODEL"),
     ],
 )
 def test_bad_options_end_with_two(arguments, said):
