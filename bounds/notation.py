@@ -105,6 +105,29 @@ s_lambda = _symbol(
 b_lambda = _radius("b_lambda", "largest decay -Re lambda_jn", "1", "theory.md 14.4")
 C_1 = _radius("C_1", "largest sum of moduli sum_n |c_jn| of a channel", "output/input", "theory.md 14.4")
 
+# A recurrent network
+B_U = _radius("B_U", "spectral norm of the recurrent matrix U", "1", "theory.md 10.1")
+B_W = _radius("B_W", "spectral norm of the input matrix W of a recurrent network", "state/input", "theory.md 10.1")
+B_V = _radius("B_V", "spectral norm of the readout V of a recurrent network", "output/state", "theory.md 10.1")
+rho_h = _radius("rho_h", "Lipschitz constant of the activation, which is 0 at 0", "1", "theory.md 10.1")
+b_h = _radius("b_h", "largest modulus of an entry of the state that the activation allows", "state", "theory.md 10.1")
+B_h = _radius("B_h", "bound H_T of the state after T tokens", "state", "theory.md 10.1")
+G_h = _radius("G_h", "sum_{i<T} beta^i H_{T-1-i} over bounds of earlier states", "state", "theory.md 10.1")
+J = _symbol(
+    "J",
+    "number of tokens from which on the state is bounded by its entries alone",
+    unit="count",
+    source="theory.md 10.1",
+    integer=True,
+    nonnegative=True,
+)
+
+# A layer of attention
+B_c = _radius("B_c", "spectral norm of the matrix W_c behind the activation", "1", "theory.md 10.2")
+B_v = _radius("B_v", "spectral norm of the values' matrix W_v", "1", "theory.md 10.2")
+B_qk = _radius("B_qk", "spectral norm of W_qk, the product of queries and keys", "1/input^2", "theory.md 10.2")
+L_sigma = _radius("L_sigma", "Lipschitz constant of the activation, which is 0 at 0", "1", "theory.md 10.2")
+
 # Covers
 eps = _symbol("epsilon", "covering radius", unit="of the covered quantity", source="theory.md 3", positive=True)
 n = _count("n", "entries of a covered vector or matrix", "theory.md 3")

@@ -21,6 +21,7 @@ What to call, and what it gives:
     certify       the answer to a question: its headline and its ladder
     inspect       what every layer of a Mamba can do over all inputs: gates, memory, suprema
     explain       which norm to shrink, and what more data buys
+    compare       gaps of other architectures at equal constants, beside a model at its own norms
     sweep         a rung over grids of m, T, delta, the margin or constants: float64, not certified
     BoundMonitor  a log of what a bound depends on, epoch by epoch, in a training loop of yours
 
@@ -48,6 +49,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ssm_bounds.asking import ask, ask_each
     from ssm_bounds.certificate import Certificate, Headline, certify
+    from ssm_bounds.comparison import compare
     from ssm_bounds.data import read_data
     from ssm_bounds.evidence import Evidence, Fact
     from ssm_bounds.explanation import explain, sweep
@@ -73,6 +75,7 @@ _HOMES = {
     "ask": "ssm_bounds.asking",
     "ask_each": "ssm_bounds.asking",
     "certify": "ssm_bounds.certificate",
+    "compare": "ssm_bounds.comparison",
     "explain": "ssm_bounds.explanation",
     "inspect": "ssm_bounds.inspection",
     "read": "ssm_bounds.models.files.checkpoint",
@@ -93,6 +96,7 @@ __all__ = [
     "ask",
     "ask_each",
     "certify",
+    "compare",
     "explain",
     "inspect",
     "read",

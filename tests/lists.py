@@ -6,8 +6,10 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
+from ssm_bounds.bounds.architectures import attention
 from ssm_bounds.bounds.architectures.lti.real import DIAGONAL
 from ssm_bounds.bounds.architectures.lti.table import S4D
+from ssm_bounds.bounds.architectures.rnn import RNN
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.architectures.stack import stack
 from ssm_bounds.bounds.codes.symbols import ALPHABETS, WORD_ALPHABET
@@ -29,7 +31,16 @@ def template(name: str) -> ModuleType:
 
 
 LINEAR = template("architecture").ARCHITECTURE
-ARCHITECTURES = (SELECTIVE_SSM, S4D, DIAGONAL, LINEAR, stack([LINEAR, LINEAR]))
+ARCHITECTURES = (
+    SELECTIVE_SSM,
+    S4D,
+    DIAGONAL,
+    RNN,
+    attention.SOFTMAX,
+    attention.LINEAR,
+    LINEAR,
+    stack([LINEAR, LINEAR]),
+)
 BOUNDS = (*registry.BOUNDS, template("bound").BOUND)
 CODES = (*(code for codes in ALPHABETS.values() for code in codes), *WORD_ALPHABET[2::3], template("code").CODE)
 FORMATS = (*checkpoint.FORMATS, template("format").FORMAT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ssm_bounds.cli.certify import certify
+from ssm_bounds.cli.compare import compare
 from ssm_bounds.cli.experiment import experiment
 from ssm_bounds.cli.explain import explain
 from ssm_bounds.cli.growth import growth
@@ -29,5 +30,5 @@ def main() -> None:
     """
 
 
-for command in (certify, experiment, explain, growth, inspect, order, sweep, train, verify):
+for command in (certify, compare, experiment, explain, growth, inspect, order, sweep, train, verify):
     main.add_command(command)

@@ -121,7 +121,9 @@ def test_help_starts_without_sympy():
     assert subprocess.run([sys.executable, "-c", check], cwd=ROOT).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["", "certify", "sweep", "explain", "experiment", "order", "train", "verify"])
+@pytest.mark.parametrize(
+    "command", ["", "certify", "compare", "sweep", "explain", "experiment", "order", "train", "verify"]
+)
 def test_help_of_a_command_starts_without_sympy(command):
     arguments = [*command.split(), "--help"]
     heavy = ("sympy", "torch", "flint", "numpy", "pandas", "matplotlib", "z3", "IPython", "distributed")

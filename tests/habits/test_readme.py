@@ -25,7 +25,9 @@ from tests.conftest import ROOT
 from tests.ssm_bounds.cli.test_cli import weights
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = README + "".join((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("mamba", "order"))
+PAGES = README + "".join(
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("compare", "mamba", "order")
+)
 COMMANDS = re.findall(r"^    (ssm-bounds .*?)(?:\s{2,}#.*)?$", PAGES, re.M)
 
 
