@@ -132,17 +132,21 @@ class _Table:
 
 def _real(program: Program, rows: NDArray) -> tuple[Array, Array, Flags]:
     """States (N,d,b) of real inputs (b,T,d) at their end, what reads them (N,b), and which rows are ok."""
-    u = np.ascontiguousarray(rows.transpose(2, 1, 0), dtype=np.float64)  # (d,T,b)
-    last = effects(program, u[:, -1])
+    last = effects(program, _time_inside(rows[:, -1:])[:, 0])
     ok, states = last.ok.copy(), np.zeros((*program.A.shape, len(rows)))
-    entering = u if program.convention == "code" else u[:, :-1]
+    entering = rows if program.convention == "code" else rows[:, :-1]
     size = max(1, STATES_AT_ONCE // max(states.size, 1))
     for start in range(0, entering.shape[1], size):
-        each = effects(program, entering[:, start : start + size])
+        each = effects(program, _time_inside(entering[:, start : start + size]))
         new = time_first(each.B)[:, :, None] * time_first(each.write)[:, None]  # (t,N,d,b)
         states = carried(states, exp(each.step[:, None, None] * program.A[:, :, None]), new)
         ok &= each.ok.all(axis=0)
     return states, last.C, ok
+
+
+def _time_inside(rows: NDArray) -> Array:
+    """(b,t,d) -> (d,t,b)."""
+    return np.ascontiguousarray(rows.transpose(2, 1, 0), dtype=np.float64)
 
 
 def _require_inputs(program: Program, x: NDArray) -> None:
