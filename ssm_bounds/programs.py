@@ -24,7 +24,9 @@ from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.values import require
 from ssm_bounds.inquiry import Inquiry
 from ssm_bounds.models.files.checkpoint import Metadata, encoded, save
+from ssm_bounds.models.program.label_losses import above
 from ssm_bounds.models.searches import rounded
+from ssm_bounds.models.selective_ssm import programs as runs
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.task import Task
@@ -108,8 +110,10 @@ def _occam(question: Question, task: Task, progress: Progress) -> Iterator[Progr
 
 def _recorded_occam(question: Question, task: Task, record: Any) -> Iterator[Program]:
     weights, setting = question.checkpoint.weights, question.setting
-    code = rounded.recorded(weights, record, setting.measured.gate)
-    certified = rounded.certified(weights, code, task.train, convention=question.convention, delta=setting.delta)
+    code, program = rounded.recorded(weights, record, setting.measured.gate), runs.recorded(record)
+    certified = rounded.certified(
+        weights, code, task.train, convention=question.convention, delta=setting.delta, program=program
+    )
     remarks = ["the code is that of the file"]
     if rounded.recorded_errors(record) not in (None, certified.errors):
         remarks.append(f"the file records {record['errors']} errors, this program counts {certified.errors}")
@@ -128,14 +132,15 @@ def _coded(
     """Its risk and, where that is asked for, its mean loss."""
     delta, loss, subject = question.setting.delta, question.setting.loss, f"the rounded model (sha256 {sha256[:8]}...)"
     nats, code, ledger = certified.nats, str(certified.code), certified.ledger
-    argument = Coded(certified.errors, certified.m, nats, code, ledger, delta, remarks)
+    program = str(certified.program)
+    argument = Coded(certified.errors, certified.m, nats, code, ledger, delta, program, remarks)
     yield Program(
         occam(argument, rests_on, searched=searched), lambda share: replace(argument, delta=share).risk, subject
     )
     if question.search.certify_loss:
-        losses = loss.above(certified.answers.z, certified.answers.y)
+        losses = above(loss, certified.answers.z, certified.answers.y)
         mean = certify_mean(nats, losses, loss.range, delta)
-        rung = occam_loss(CodedLoss(loss.words, mean, nats, code, ledger, delta), rests_on, searched=searched)
+        rung = occam_loss(CodedLoss(loss.words, mean, nats, code, ledger, delta, program), rests_on, searched=searched)
         yield Program(rung, lambda share: certify_mean(nats, losses, loss.range, share).value, subject)
 
 
@@ -161,12 +166,13 @@ def _one_draw(question: Question, task: Task, progress: Progress) -> Program:
     )
     draw = Draw.once(center=center, mean=found.mean, factor=found.factor, seed=search.seed)
     drawn = posterior.unflatten(draw.parameters, weights)
-    data = _file(question, task, drawn, one_draw=draw.record())
+    program = runs.EXACT
+    data = _file(question, task, drawn, one_draw=draw.record() | {"program": program.record()})
     if search.save is not None:
         save(search.save, data)
     sha256 = hashlib.sha256(data).hexdigest()
     remarks = (found.stopped,) if found.stopped else ()
-    return _drawn(question, task, draw, drawn, sha256, remarks, searched=True)
+    return _drawn(question, task, draw, drawn, program, sha256, remarks, searched=True)
 
 
 def _recorded_draw(question: Question, task: Task, record: Any) -> Program:
@@ -181,7 +187,7 @@ def _recorded_draw(question: Question, task: Task, record: Any) -> Program:
         "the weights are not those that the file's record of the draw gives: certify the original model again",
     )
     sha256, remarks = question.checkpoint.sha256, ("the draw is that of the file",)
-    return _drawn(question, task, draw, weights, sha256, remarks, (Hypothesis.PROGRAM,))
+    return _drawn(question, task, draw, weights, runs.recorded(record), sha256, remarks, (Hypothesis.PROGRAM,))
 
 
 def _drawn(
@@ -189,6 +195,7 @@ def _drawn(
     task: Task,
     draw: Draw,
     weights: Weights,
+    program: runs.Program,
     sha256: str,
     remarks: tuple[str, ...],
     rests_on: tuple[Hypothesis, ...] = (),
@@ -196,8 +203,8 @@ def _drawn(
     searched: bool = False,
 ) -> Program:
     train = task.train
-    errors = rounded.mistakes(weights, train, gate=question.setting.measured.gate, convention=question.convention)
-    argument = Drawn(draw, errors, train.m, remarks)
+    errors = program.run(weights, train, question.setting.measured.gate, question.convention).errors
+    argument = Drawn(draw, errors, train.m, str(program), remarks)
     return Program(
         one_draw(argument, question.setting.delta, rests_on, searched=searched),
         lambda share: draw.risk(errors, train.m, share),

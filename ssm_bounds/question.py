@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,11 +20,12 @@ from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.rung import Embedding, Hypothesis, Setting
 from ssm_bounds.bounds.values import DomainError, Draws, Gate, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at, require_bounded, require_fitting
-from ssm_bounds.evidence import Evidence, exactly, simplest
+from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models, require_of_a_file, shifted
 from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import measure
+from ssm_bounds.models.selective_ssm.programs import EXACT, recorded
 from ssm_bounds.models.tasks.task import Task
 from ssm_bounds.sampling import OF_WORDS, Sampling
 
@@ -45,7 +47,19 @@ class Question(Inquiry):
 
     @property
     def standing(self) -> tuple[str, ...]:
-        return (*STANDING, PROGRAMS)
+        return (*STANDING, PROGRAMS, *(() if self.task is None else self._computed()))
+
+    def _computed(self) -> Iterator[str]:
+        """What computes a model that is coded or drawn."""
+        known, search = self.checkpoint.metadata, self.search
+        mean = " and occam-loss" if search.certify_loss else ""
+        for rungs, model, asked, record in (
+            (f"occam{mean}", "rounded", search.occam, known.occam),
+            ("one-draw", "drawn", search.one_draw, known.one_draw),
+        ):
+            program = EXACT if asked else None if record is None else recorded(record)
+            if program is not None:
+                yield f"for {rungs}: the {model} model runs as the program {program}, which was fixed before the data"
 
     @property
     def subject(self) -> str:
@@ -109,14 +123,14 @@ def ask(
     are not stated. Raises: ValueError (a contradiction, something missing, a file that cannot be read), OSError.
     """
     checkpoint = path if isinstance(path, Checkpoint) else read(path)
-    recorded, weights = checkpoint.metadata, checkpoint.weights
+    known, weights = checkpoint.metadata, checkpoint.weights
     automatic = margin == "auto"
-    for option, stated, known in (
+    for option, stated, values in (
         ("gate", gate, get_args(Gate)),
         ("convention", convention, get_args(Convention)),
         ("inputs", inputs, get_args(Inputs)),
     ):
-        require(stated in (None, *known), f"--{option}: one of {', '.join(known)}, got {stated!r}")
+        require(stated in (None, *values), f"--{option}: one of {', '.join(values)}, got {stated!r}")
     require(not automatic or data is not None, "--margin auto chooses the margin from the training data: give --data")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
     search = search or Search()
@@ -128,11 +142,12 @@ def ask(
     sampling = Sampling.of(draws, None if known_data is None else known_data.task)
     require(sampling.independent, f"{OF_WORDS}, that of a folder of Mamba blocks; leave it out")
     facts = [
-        evidence.number("m", m, recorded.m, None if known_data is None else known_data.task.train.m),
-        evidence.number("T", T, recorded.T, at_least=True),
-        evidence.choice("gate", gate, recorded.gate, "softplus"),
-        evidence.choice("convention", convention, recorded.convention, "code"),
+        evidence.number("m", m, known.m, None if known_data is None else known_data.task.train.m),
+        evidence.number("T", T, known.T, at_least=True),
+        evidence.choice("gate", gate, known.gate, "softplus"),
+        evidence.choice("convention", convention, known.convention, "code"),
         evidence.embedding(checkpoint, embedding),
+        *_programs(checkpoint),
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
     bound = evidence.input_bound(checkpoint, input_bound, inputs)
@@ -161,6 +176,18 @@ def ask(
         notes=_delta_note(checkpoint, level),
     )
     return _with_shift(question, None) if known_data is None else _with_data(question, known_data)
+
+
+def _programs(checkpoint: Checkpoint) -> Iterator[Fact]:
+    """What the file says computes its model, where it is a rounded or drawn one. Raises: DomainError, naming it."""
+    for model, record in (("rounded", checkpoint.metadata.occam), ("drawn", checkpoint.metadata.one_draw)):
+        if record is not None:
+            try:
+                program = recorded(record)
+            except DomainError as problem:
+                raise DomainError(f"{checkpoint.path}: {problem}") from None
+            said = Evidence.RECORDED if "program" in record else Evidence.ASSUMED
+            yield Fact(f"program of the {model} model", str(program), said)
 
 
 def _require_coded(checkpoint: Checkpoint, search: Search, loss: str, *, automatic: bool, with_data: bool) -> None:
@@ -220,13 +247,13 @@ def _delta_note(checkpoint: Checkpoint, delta: Fraction) -> tuple[str, ...]:
     record = checkpoint.metadata.occam
     if record is None:
         return ()
-    recorded = record.get("delta")
-    if recorded is None:
+    stated = record.get("delta")
+    if stated is None:
         return ()
     with suppress(DomainError):
-        if exactly(recorded, "delta", most=1) == delta:
+        if exactly(stated, "delta", most=1) == delta:
             return ()
-    shown = printable(str(recorded)[:40])
+    shown = printable(str(stated)[:40])
     return (f"the file was certified at delta = {shown!r}; this certificate is at delta = {delta}",)
 
 

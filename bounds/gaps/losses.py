@@ -5,18 +5,14 @@ Labels: 0/1 for one output (margin ``(2y-1) z``), 0..k-1 for k outputs (margin `
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
 import sympy
-from flint import arb
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.evaluate.balls import START_BITS, bits, exact, float_above
 from ssm_bounds.bounds.evaluate.elementary import exp, log, logaddexp, total
 from ssm_bounds.bounds.gaps.wealth.ticks import POWERS, own_span
 from ssm_bounds.bounds.values import DomainError, Scalar, require
@@ -38,14 +34,9 @@ class Named(Protocol):
 
 
 class Loss(Named, Protocol):
-    """What a bound of a classifier needs of a loss.
-
-    ``values``: in float64. ``above``: at least the losses (n,) of these logits in real arithmetic, and c where one of
-    them is not finite.
-    """
+    """What a bound of a classifier needs of a loss. ``values``: in float64."""
 
     def values(self, z: Floats, y: Labels) -> Floats: ...
-    def above(self, z: Floats, y: Labels) -> NDArray[np.float64]: ...
 
 
 def rational(value: Scalar) -> sympy.Rational:
@@ -75,24 +66,6 @@ def margins(z: Floats, y: Labels) -> Floats:
 def _require_labels(y: Labels, k: int) -> None:
     if y.max() >= max(k, 2) or y.min() < 0:
         raise DomainError(f"labels lie in {y.min()}..{y.max()}, but the model has {k} output{'s' * (k > 1)}")
-
-
-def _leads(row: Sequence[float], label: int) -> list[arb]:
-    """How far the right output is above each of the others; of one output, its margin."""
-    if len(row) == 1:
-        return [arb(row[0] if label == 1 else -row[0])]
-    return [arb(row[label]) - arb(other) for j, other in enumerate(row) if j != label]
-
-
-def _above(loss: Callable[[list[arb]], arb], z: Floats, y: Labels, most: Scalar) -> NDArray[np.float64]:
-    """Float64 (n,) at least ``min(most, max(0, loss))``: of each row in balls, rounded up."""
-    _require_labels(y, z.shape[1])
-    with bits(START_BITS):
-        top, low = exact(most), arb(0)
-        rows = zip(z.tolist(), np.isfinite(z), y.tolist(), strict=True)
-        balls = (loss(_leads(row, label)) if finite.all() else top for row, finite, label in rows)
-        # what is not known to be below the range is put there
-        return np.array([float_above(arb.max(low, ball.upper()) if ball < top else top) for ball in balls])
 
 
 def margin_lipschitz(k: int) -> sympy.Expr:
@@ -128,9 +101,6 @@ class Ramp:
     def values(self, z: Floats, y: Labels) -> Floats:
         return np.clip(1.0 - margins(z, y) / float(self.margin), 0.0, 1.0)
 
-    def above(self, z: Floats, y: Labels) -> NDArray[np.float64]:
-        return _above(lambda leads: 1 - functools.reduce(arb.min, leads) / exact(Fraction(self.margin)), z, y, 1)
-
 
 @dataclass(frozen=True, slots=True)
 class ClippedCrossEntropy:
@@ -164,9 +134,6 @@ class ClippedCrossEntropy:
             top = z.max(axis=1)
             entropy = top + log(total(exp(z - top[:, None]), axis=1)) - z[np.arange(len(y)), y]
         return np.minimum(float(self.clip), entropy)
-
-    def above(self, z: Floats, y: Labels) -> NDArray[np.float64]:
-        return _above(lambda leads: sum(((-lead).exp() for lead in leads), arb(0)).log1p(), z, y, Fraction(self.clip))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ssm_bounds.bounds.values import Scalar, require
 @dataclass(frozen=True, slots=True)
 class Coded(Argument):
     """Errors of a rounded model on m rows, and its code, at ``delta``. ``ledger``: tensor, its numbers, their nats;
-    ``remarks``: what else is to be said of the model."""
+    ``program``: what computes the model; ``remarks``: what else is to be said of it."""
 
     errors: int
     m: int
@@ -27,6 +27,7 @@ class Coded(Argument):
     code: str
     ledger: Sequence[tuple[str, int, Enclosure]]
     delta: Fraction
+    program: str
     remarks: tuple[str, ...] = ()
 
     @property
@@ -35,7 +36,8 @@ class Coded(Argument):
 
     def sentence(self) -> str:
         paid = f"{decimal_string(self.nats.upper, 3)} nats ({self.code})"
-        return "; ".join((f"{self.errors} errors of the rounded model on {self.m} rows, {paid}", *self.remarks))
+        counted = f"{self.errors} errors of the rounded model on {self.m} rows, {paid}"
+        return "; ".join((counted, f"the program is {self.program}", *self.remarks))
 
     def record(self) -> Mapping[str, Any]:
         return {
@@ -43,6 +45,7 @@ class Coded(Argument):
             "m": self.m,
             "nats": self.nats,
             "code": self.code,
+            "program": self.program,
             "by_block": [{"block": name, "parameters": n, "nats": nats} for name, n, nats in self.ledger],
         }
 

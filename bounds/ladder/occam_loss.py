@@ -57,7 +57,7 @@ def certify_mean(nats: Enclosure, losses: Floats, most: Scalar, delta: Fraction)
 @dataclass(frozen=True, slots=True)
 class CodedLoss(Argument):
     """The mean loss of a rounded model, and its code, at ``delta``. ``loss``: in words; ``ledger``: tensor, its
-    numbers, their nats."""
+    numbers, their nats; ``program``: what computes the model."""
 
     loss: str
     mean: Mean
@@ -65,12 +65,13 @@ class CodedLoss(Argument):
     code: str
     ledger: Sequence[tuple[str, int, Enclosure]]
     delta: Fraction
+    program: str
 
     def sentence(self) -> str:
         seen = decimal_string(Enclosure.point(self.mean.seen).upper)
         paid = f"{decimal_string(self.nats.upper, 3)} nats ({self.code})"
         first = f"{self.loss}: mean at most {seen} of the rounded model, as it runs, on {self.mean.m} rows, {paid}"
-        return "; ".join((first, self._forms(), self._floor()))
+        return "; ".join((first, self._forms(), f"the program is {self.program}", self._floor()))
 
     def words(self) -> tuple[str, ...]:
         return self._forms(), self._floor()
@@ -94,6 +95,7 @@ class CodedLoss(Argument):
             "m": self.mean.m,
             "nats": self.nats,
             "code": self.code,
+            "program": self.program,
             "form": "wealth" if self.mean.by_wealth else "kl",
             "kl": self.mean.kl,
             "wealth": self.mean.wealth.value,

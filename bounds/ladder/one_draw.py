@@ -185,22 +185,24 @@ def _array(text: str) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn(Argument):
-    """A draw, and the errors of the drawn model on m rows. ``remarks``: what else is to be said of it."""
+    """A draw, and the errors of the drawn model on m rows. ``program``: what computes the model; ``remarks``: what else
+    is to be said of it."""
 
     draw: Draw
     errors: int
     m: int
+    program: str
     remarks: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         ratio = decimal_string(self.draw.log_ratio.upper, 3)
         counted = f"{self.errors} errors of the drawn model on {self.m} rows, ln dQ/dP = {ratio} nats"
-        return "; ".join((f"{counted}, seed {self.draw.seed}", *self.remarks))
+        return "; ".join((f"{counted}, seed {self.draw.seed}", f"the program is {self.program}", *self.remarks))
 
     def record(self) -> Mapping[str, Any]:
         draw = self.draw
         counted = {"errors": self.errors, "m": self.m, "nats": draw.log_ratio}
-        return counted | {"seed": draw.seed, "parameters": len(draw.mean)}
+        return counted | {"seed": draw.seed, "parameters": len(draw.mean), "program": self.program}
 
 
 def one_draw(

@@ -159,17 +159,13 @@ def scan(state: Array, step: Array, A: Array, write: Array, B: Array, C: Array) 
     Shapes: state (N,...,b), step and write (...,t,b), A (N,...,1) or (...,1), B and C (N,...,t,b), sizes of 1 being
     repeated; steps >= 0, A <= 0. Returns the last state and the sums (...,t,b).
     """
-    step, write, B, C = map(_time_first, (step, write, B, C))
-    y, moved = np.empty_like(write), np.empty_like(state)
+    step, write, B, C = map(time_first, (step, write, B, C))
+    y = np.empty_like(write)
     size = max(1, STATES_AT_ONCE // state.size)
     for start in range(0, len(write), size):
         part = slice(start, start + size)
         states = write[part, None] * B[part]
-        for decay, new in zip(falling_exp(step[part, None] * A), states, strict=True):
-            np.multiply(decay, state, out=moved)
-            new += moved
-            state = new
-        state = state.copy()
+        state = carried(state, falling_exp(step[part, None] * A), states)
         states *= C[part]
         total = y[part]
         total[...] = states[:, 0]
@@ -178,7 +174,20 @@ def scan(state: Array, step: Array, A: Array, write: Array, B: Array, C: Array) 
     return state, np.moveaxis(y, 0, -2)
 
 
-def _time_first(x: Array) -> Array:
+def carried(state: Array, decays: Array, states: Array) -> Array:
+    """``s = decay s + what is new`` over axis 0, the time: ``states`` holds what is new at each, and then s there.
+
+    Returns the last s. Shapes: state (...), the others (t,...).
+    """
+    moved = np.empty_like(state)
+    for decay, new in zip(decays, states, strict=True):
+        np.multiply(decay, state, out=moved)
+        new += moved
+        state = new
+    return state.copy()
+
+
+def time_first(x: Array) -> Array:
     """(...,t,b) -> (t,...,b), side by side in memory."""
     return np.ascontiguousarray(np.moveaxis(x, -2, 0))
 

@@ -31,9 +31,9 @@ def _require_the_rest() -> None:
     _require_products()
     for name, values in vectors.FUNCTIONS.items():
         found = getattr(primitives, name)(np.array(list(values)))
-        _require_bits(name, found, list(values.values()))
+        require_bits(name, found, list(values.values()))
     y, _ = primitives.mm(vectors.X.T, primitives.matrix(vectors.W))
-    _require_bits("the product of the vectors", y.T.ravel(), [word for row in vectors.PRODUCT for word in row])
+    require_bits("the product of the vectors", y.T.ravel(), [word for row in vectors.PRODUCT for word in row])
     _require_model("Mamba", vectors.mamba1(), vectors.REAL, vectors.LOGITS1)
     _require_model("Mamba-2", vectors.mamba2(), vectors.TOKENS, vectors.LOGITS2)
 
@@ -52,10 +52,10 @@ def _require_products() -> None:
 
 def _require_model(name: str, stack: Stack, x: np.ndarray, logits: tuple[tuple[str, ...], ...]) -> None:
     found = run(prepared(stack), x, vectors.LENGTHS)
-    _require_bits(f"the example of {name}", found.ravel(), [word for row in logits for word in row])
+    require_bits(f"the example of {name}", found.ravel(), [word for row in logits for word in row])
 
 
-def _require_bits(name: str, found: np.ndarray, expected: list[str]) -> None:
+def require_bits(name: str, found: np.ndarray, expected: list[str]) -> None:
     there = [value.hex() for value in found.tolist()]
     require(
         there == [float.fromhex(word).hex() for word in expected],

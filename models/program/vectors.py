@@ -57,7 +57,7 @@ LOGITS2 = (
 )
 
 
-class _Tensors:
+class Tensors:
     """Tensor k, flat index i: ``((37 i + 11 k) mod 101 - 50)/128``, norms plus 1."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _Tensors:
 
 def mamba1() -> Stack:
     """Two layers on one real input, the mean pooled."""
-    tensors, D, d, N, R = _Tensors(), 4, 8, 2, 1
+    tensors, D, d, N, R = Tensors(), 4, 8, 2, 1
     entry = Projection(tensors(D, 1), tensors(D))
     layers = []
     for index in range(2):
@@ -93,7 +93,7 @@ def mamba2() -> Stack:
     Tensors in the order embedding; per layer norm, in_proj, conv_w, conv_b, dt_bias, A_log, D, norm of the gate,
     out_proj; norm_f, head, head_b. Limits of the steps 1/2 and 7/8.
     """
-    tensors, D, d, N, H, G = _Tensors(), 4, 8, 3, 4, 2
+    tensors, D, d, N, H, G = Tensors(), 4, 8, 3, 4, 2
     entry = Embedding(tensors(5, D))
     layers = []
     for index in range(2):

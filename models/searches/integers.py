@@ -21,7 +21,7 @@ from ssm_bounds.bounds.codes.scheme import SCHEMES, Scheme
 from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.models.files.checkpoint import Convention
 from ssm_bounds.models.searches.rounded import assembled
-from ssm_bounds.models.selective_ssm import program
+from ssm_bounds.models.selective_ssm import earlier
 from ssm_bounds.models.selective_ssm.radius import likely
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.task import Split
@@ -49,7 +49,7 @@ class Point:
 
     code: Code
     integers: dict[str, NDArray[np.int64]]
-    run: program.Run
+    run: earlier.Run
     errors: int
     nats: float
     risk: float
@@ -76,15 +76,15 @@ class Search:
     def values(self, code: Code, integers: Mapping[str, NDArray[np.int64]]) -> Weights:
         return assembled(code.values(integers))
 
-    def point(self, code: Code, integers: dict[str, NDArray[np.int64]], near: program.Run | None = None) -> Point:
+    def point(self, code: Code, integers: dict[str, NDArray[np.int64]], near: earlier.Run | None = None) -> Point:
         """Evaluate integers; ``near`` is the run of other integers of the same sizes."""
         weights = self.values(code, integers)
         run = (
             near.changed(weights)
             if near
-            else program.run(weights, self.data, gate=gate_of(self.layout), convention=self.convention)
+            else earlier.run(weights, self.data, gate=gate_of(self.layout), convention=self.convention)
         )
-        errors, nats = program.errors(run.z, self.data.y, likely(run)), code.about(integers)
+        errors, nats = earlier.errors(run.z, self.data.y, likely(run)), code.about(integers)
         return Point(
             code, integers, run, errors, nats, _risk(round(errors * self.m / self.data.m), self.m, nats, self.delta)
         )

@@ -2,7 +2,7 @@
 
 Q = N(mean, factor factor^T) may depend on the sample in any way; the prior may not. The search minimises the bound on
 the mean risk of Q by reparametrised gradients, with a sigmoid of the margin in place of the 0-1 error. Nothing here is
-certified: the certificate is that of the one draw (``ladder.one_draw``) evaluated by ``selective_ssm.program``.
+certified: the certificate is that of the one draw (``ladder.one_draw``), evaluated by ``selective_ssm.program``.
 """
 
 from __future__ import annotations

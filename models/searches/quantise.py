@@ -27,9 +27,9 @@ from ssm_bounds.bounds.values import Gate, Scalar
 from ssm_bounds.models.files.checkpoint import Convention
 from ssm_bounds.models.searches.integers import LARGEST, Point, Search, anneal, descend
 from ssm_bounds.models.searches.rounded import Blocks, Rounded, balanced, blocks, layout_of
-from ssm_bounds.models.selective_ssm import program
+from ssm_bounds.models.selective_ssm import earlier
+from ssm_bounds.models.selective_ssm.programs import EXACT
 from ssm_bounds.models.selective_ssm.scan import last_output
-from ssm_bounds.models.selective_ssm.tally import answers
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.task import Split
 
@@ -55,7 +55,7 @@ def narrowed(
 
     Channels of real-valued inputs keep their places: nothing permutes them.
     """
-    run = program.run(weights, data, gate=gate_of(layout), convention=convention)
+    run = earlier.run(weights, data, gate=gate_of(layout), convention=convention)
     flow = np.nan_to_num(run.x.reshape(len(run.x), weights.d, weights.N) * run.C[:, None])
     reach = np.linalg.norm(weights.W, axis=0)
     first = np.argsort(-(np.abs(flow.sum(2)).mean(0) * reach), kind="stable")[:channels]
@@ -151,7 +151,7 @@ def search(
     task = Search(data, data.m, layout, convention, float(delta), start + budget)
     rows = max(1, min(data.m, _SAMPLE // data.T))
     part = replace(task, data=Split(data.x[:rows], data.y[:rows]))
-    given = program.run(weights, data, gate=gate, convention=convention)
+    given = earlier.run(weights, data, gate=gate, convention=convention)
     best = task.recoded(_coarse(task, balanced(weights, gate)))
     stopped = None
 
@@ -189,9 +189,9 @@ def search(
         stopped = "interrupted"
         best = min([best, *map(task.recoded, task.live)], key=lambda point: point.risk)
     final = task.weights(best)
-    after = answers(final, data, gate=gate, convention=convention)
+    after = EXACT.run(final, data, gate, convention)
     agreement = int(np.count_nonzero(_answer(after.z) == _answer(given.z)))
-    return Rounded(final, best.code, after.errors, program.errors(given.z, data.y), agreement, data.m, seed, stopped)
+    return Rounded(final, best.code, after.errors, earlier.errors(given.z, data.y), agreement, data.m, seed, stopped)
 
 
 def _answer(z: Array) -> NDArray[np.int64]:

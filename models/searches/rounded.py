@@ -17,7 +17,7 @@ from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError, Gate, Scalar, require
 from ssm_bounds.models.files.checkpoint import Convention
-from ssm_bounds.models.selective_ssm.tally import Answers, answers
+from ssm_bounds.models.selective_ssm.programs import EXACT, Answers, Program
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.task import Split
 
@@ -29,8 +29,8 @@ class Rounded:
     """Rounded weights, the code they are in, and what they get wrong on the training data.
 
     ``agreement``: training examples on which they answer as the given model did. ``stopped``: why the search ended
-    early; None if it did not. ``errors`` are counted as by :func:`mistakes`; ``before`` is the float64 number of errors
-    of the given weights.
+    early; None if it did not. ``errors`` are counted by the exact program, as a certificate counts; ``before`` is what
+    the search counts of the given weights.
     """
 
     weights: Weights
@@ -85,7 +85,8 @@ def balanced(weights: Weights, gate: Gate = "softplus") -> Weights:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """What a certificate of rounded weights rests on, and its value: all of it follows from weights, code and data.
+    """What a certificate of rounded weights rests on, and its value: all of it follows from weights, code, program and
+    data.
 
     ``answers``: what the program says on the training rows.
     """
@@ -96,11 +97,18 @@ class Certified:
     m: int
     risk: Enclosure
     ledger: list[tuple[str, int, Enclosure]]
+    program: Program
     answers: Answers = field(compare=False, repr=False)
 
 
 def certified(
-    weights: Weights, code: Code, data: Split, *, convention: Convention = "code", delta: Scalar
+    weights: Weights,
+    code: Code,
+    data: Split,
+    *,
+    convention: Convention = "code",
+    delta: Scalar,
+    program: Program = EXACT,
 ) -> Certified:
     """The certificate of weights in a code, without a search: the same numbers, bit for bit, wherever it is run.
 
@@ -114,14 +122,16 @@ def certified(
     )
     nats = code.nats(integers)
     # what the word says, not the file: there a zero may be -0
-    found = answers(assembled(code.decoded(integers)), data, gate=gate_of(code.layout), convention=convention)
+    found = program.run(assembled(code.decoded(integers)), data, gate_of(code.layout), convention)
     risk = occam.certify(nats, found.errors, data.m, delta)
-    return Certified(code, nats, found.errors, data.m, risk, code.ledger(integers), found)
+    return Certified(code, nats, found.errors, data.m, risk, code.ledger(integers), program, found)
 
 
 def record(rounded: Rounded, delta: Scalar) -> dict[str, Any]:
-    """What the metadata of a rounded checkpoint holds under ``occam``; :func:`recorded` reads the code back."""
-    return rounded.code.record() | {"delta": str(Fraction(delta)), "errors": rounded.errors, "seed": rounded.seed}
+    """What the metadata of a rounded checkpoint holds under ``occam``: :func:`recorded` reads the code back, and
+    ``selective_ssm.programs.recorded`` the program."""
+    found = {"delta": str(Fraction(delta)), "errors": rounded.errors, "seed": rounded.seed}
+    return rounded.code.record() | found | {"program": EXACT.record()}
 
 
 def recorded(weights: Weights, entry: Mapping[str, Any], gate: Gate) -> Code:
@@ -136,9 +146,3 @@ def recorded_errors(entry: Mapping[str, Any]) -> int | None:
     """
     found = entry.get("errors")
     return found if type(found) is int and found >= 0 else None
-
-
-def mistakes(weights: Weights, data: Split, *, gate: Gate, convention: Convention = "code") -> int:
-    """Errors of the certified program (``selective_ssm.program``), and rows whose margin is within its proven radius:
-    what a certificate may count."""
-    return answers(weights, data, gate=gate, convention=convention).errors

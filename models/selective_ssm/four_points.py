@@ -4,7 +4,7 @@ In real arithmetic ``f(qpe) - f(qp'e) - f(q'pe) + f(q'p'e) = 0`` (``bounds.archi
 computes in its place is at most the four radii and three roundings. A program that computes another model is beyond
 them; that none is beyond is seen on the given sequences, and proves nothing of others.
 
-Source: theory 15.4; ``selective_ssm.program``, ``selective_ssm.radius``.
+Source: theory 15.4; ``selective_ssm.earlier``, ``selective_ssm.radius``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.evaluate.outward import above, below
 from ssm_bounds.bounds.values import Gate
 from ssm_bounds.models.files.checkpoint import Convention
-from ssm_bounds.models.selective_ssm.program import run
+from ssm_bounds.models.selective_ssm.earlier import run
 from ssm_bounds.models.selective_ssm.radius import of_logits
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.quadruples import Quadruples

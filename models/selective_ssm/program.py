@@ -1,206 +1,161 @@
-"""The program that an Occam certificate speaks about: logits as a fixed function of weights and one example.
+"""The program of the paper's model: theory 1 by the operations of theory 8.13, the same bits on every machine.
 
-Only additions, products, quotients and scalings by powers of two of float64, in an order that does not depend on the
-batch: the same bits for an example alone or among others, and on every machine with IEEE 754 arithmetic. A library's
-``exp`` or matrix product promises neither. Real inputs that are zero may be put before a sequence: nothing
-changes, unless their own decay overflows (then a logit is not a number).
-It is the recurrence of theory 1; a logit that is not a number makes an error, whatever the label.
+Claim: the logits of a row are a fixed function of the weights and the row, bit for bit, for any BLAS, number of
+threads, vector width and batch. Derivation: products are of integers (``program.primitives``, (P)); all else is one
+correctly rounded or exact operation a call (E), none of which mixes rows. A row is what it is, padding included: every
+token of it counts.
 
-Shapes: letters of ``selective_ssm.scan``; r rows of inputs (embedding rows, or the examples at one time); s = d N
-states.
+Of each input u (d,): ``mm`` by the rows of q, W_B and W_C; ``Delta = softplus(q u + p)``, or 1 without a gate;
+``x_jn = exp(Delta a_jn) x_jn + (Delta u_j) (W_B u)_n``. Of the last input C = W_C u, and then
+``y_j = sum_n x_jn C_n`` in the order of n; ``z = mm(y, W)``. In the convention "paper" the last input is read and does
+not enter the state. One output is the logit of label 1 beside a 0, so that an output of 0 is a tie. Where an input or
+y is not ok, all logits are NaN; what overflows in a state reaches y, as no decay is 0. An a_jn may be of either sign.
+
+Not claimed: anything about the model in real arithmetic, or about its weights in float32 elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.gaps.losses import margins
-from ssm_bounds.bounds.values import Gate
+from ssm_bounds.bounds.values import Gate, require
 from ssm_bounds.models.files.checkpoint import Convention
+from ssm_bounds.models.program.blocks import STATES_AT_ONCE, carried, time_first
+from ssm_bounds.models.program.primitives import Flags, Matrix, exp, matrix, mm, softplus
+from ssm_bounds.models.selective_ssm.states import AT_ONCE, gathered
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
-from ssm_bounds.models.tasks.task import Split
 
-_LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # their sum is ln 2; the first has 33 bits
-AT_ONCE = 1 << 13
-"""States that are carried through time together: they stay in a processor's cache."""
-
-
-def _exp(x: Array) -> Array:
-    """e^x to about 1e-15, by a Taylor polynomial after an exact reduction by multiples of ln 2."""
-    x = np.clip(x, -800.0, 800.0)
-    whole = np.rint(x * 1.4426950408889634)
-    rest = (x - whole * _LN2_HIGH) - whole * _LN2_LOW
-    total = np.ones_like(rest)
-    for i in range(14, 0, -1):
-        total = total * rest / i + 1.0
-    return np.ldexp(total, whole.astype(np.int64))
-
-
-def softplus(x: Array) -> Array:
-    """ln(1 + e^x) = max(x, 0) + 2 artanh(e^{-|x|}/(2 + e^{-|x|})), to about 1e-15."""
-    small = _exp(-np.abs(x))
-    s = small / (2.0 + small)
-    square, total = s * s, np.zeros_like(s)
-    for i in range(35, 0, -2):
-        total = total * square + 1.0 / i
-    return np.maximum(x, 0.0) + 2.0 * s * total
-
-
-def product(u: Array, matrix: Array) -> Array:
-    """``u @ matrix.T`` by sums in the order of the columns. Shapes: u (r,d), matrix (n,d) -> (r,n)."""
-    total = u[:, :1] * matrix[:, 0]
-    for j in range(1, u.shape[1]):
-        total = total + u[:, j : j + 1] * matrix[:, j]
-    return total
-
-
-def updates(weights: Weights, u: Array, gate: Gate) -> tuple[Array, Array]:
-    """What a token does to the state: ``x -> decay x + inject``. Shapes: u (r,d) -> two of (r,s)."""
-    step = np.ones((len(u), 1)) if gate == "none" else softplus(product(u, weights.q[None]) + weights.p)
-    decay = _exp(step[:, :, None] * weights.A)
-    inject = (step * u)[:, :, None] * product(u, weights.W_B)[:, None]
-    return decay.reshape(len(u), -1), inject.reshape(len(u), -1)
+TOKENS = 1 << 22
+"""Tokens that are looked at together. No result depends on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
-    """One run of the program, kept so that the next one repeats only what a change of weights touches.
+class Program:
+    """Weights with their matrices as integers: once for each theta. Letters of ``selective_ssm.weights.SHAPES``."""
 
-    Shapes: tokens (t,b) that enter the state (none for real inputs); decay, inject (V,s) and read (V,N) over the
-    embedding rows (None for real inputs); x (b,s), C (b,N), y (b,d), z (b,k) logits.
-    """
-
-    weights: Weights
-    data: Split
+    inner: Matrix  # rows q, W_B, W_C
+    p: float
+    A: Array  # (N,d)
+    readout: Matrix
+    embedding: Array | None  # (d,V)
     gate: Gate
     convention: Convention
-    tokens: NDArray[np.intp]
-    decay: Array | None
-    inject: Array | None
-    read: Array | None
-    x: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """What inputs do, each alone: Delta (...), ``Delta u`` (d,...), ``W_B u``, ``W_C u`` (N,...), and which are ok."""
+
+    step: Array
+    write: Array
+    B: Array
     C: Array
-    y: Array
-    z: Array
-
-    def changed(self, weights: Weights) -> Run:
-        """The run with other weights of the same shapes: bit for bit that of :func:`run`.
-
-        W repeats the readout alone, W_C also the output matrix. A repeats the recurrence of the states whose entries
-        changed, W_B that of the changed rows. An embedding row repeats the sequences that hold its token, and q and p
-        those that hold a token whose gate changed. Real inputs repeat every sequence for q and p.
-        """
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-            return self._changed(weights)
-
-    def _changed(self, weights: Weights) -> Run:
-        old = self.weights
-        same = {name: np.array_equal(getattr(weights, name), getattr(old, name)) for name in ("q", "W_B", "W_C", "A")}
-        gated = self.gate == "none" or (same["q"] and weights.p == old.p)
-        decay, inject, read, x, C = self.decay, self.inject, self.read, self.x, self.C
-        if weights.embedding is None:
-            if not (gated and same["W_B"] and same["A"]):
-                touched = np.broadcast_to(weights.A != old.A, old.A.shape)
-                touched = touched | (weights.W_B != old.W_B).any(1) | (not gated)
-                columns = np.flatnonzero(touched.ravel())
-                x = x.copy()
-                x[:, columns] = _states_real(weights, self.data, self.convention, self.gate, columns)
-            if not same["W_C"]:
-                C = product(self.data.x[:, -1].astype(np.float64), weights.W_C)
-        else:
-            assert old.embedding is not None  # the same shapes
-            embedded = np.array_equal(weights.embedding, old.embedding)
-            last = self.data.x[:, -1]
-            if not (embedded and gated and same["W_B"] and same["A"]):
-                decay, inject = updates(weights, weights.embedding, self.gate)
-                assert self.decay is not None and self.inject is not None
-                differs = ~((decay == self.decay) & (inject == self.inject))
-                columns, words = np.flatnonzero(differs.any(0)), differs.any(1)
-                rows = np.flatnonzero(words[self.tokens].any(0)) if not words.all() else np.arange(len(x))
-                if columns.size and rows.size:
-                    tokens = self.tokens if rows.size == len(x) else self.tokens[:, rows]
-                    x = x.copy()
-                    x[np.ix_(rows, columns)] = _states(decay, inject, tokens, columns)
-            if not (embedded and same["W_C"]):
-                read = product(weights.embedding, weights.W_C)
-                C = read[last]
-        y = self.y if x is self.x and C is self.C else _output(x, C, weights.d)
-        z = product(y, weights.W)
-        return replace(self, weights=weights, decay=decay, inject=inject, read=read, x=x, C=C, y=y, z=z)
+    ok: Flags
 
 
-def run(weights: Weights, data: Split, *, gate: Gate = "softplus", convention: Convention = "code") -> Run:
-    """Run the program on every sequence of ``data``. Raises: ValueError where the inputs are not the model's."""
-    if (weights.embedding is None) != (data.x.ndim == 3) or (data.x.ndim == 3 and data.x.shape[2] != weights.d):
-        wanted = f"real inputs (n, T, {weights.d})" if weights.embedding is None else "tokens (n, T)"
-        raise ValueError(f"x: expected {wanted}, found {data.x.dtype} of shape {data.x.shape}")
-    if weights.embedding is not None and data.x.max() >= len(weights.embedding):
-        raise ValueError(f"tokens must lie in 0..{len(weights.embedding) - 1}, found {data.x.max()}")
-    everything = np.arange(weights.d * weights.N)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        decay = inject = read = None
-        tokens = np.empty((0, len(data.x)), dtype=np.intp)
-        if weights.embedding is None:
-            x = _states_real(weights, data, convention, gate, everything)
-            C = product(data.x[:, -1].astype(np.float64), weights.W_C)
-        else:
-            decay, inject = updates(weights, weights.embedding, gate)
-            read = product(weights.embedding, weights.W_C)
-            tokens = np.ascontiguousarray(inputs(data, convention).T, dtype=np.intp)
-            x, C = _states(decay, inject, tokens, everything), read[data.x[:, -1]]
-        y = _output(x, C, weights.d)
-        return Run(weights, data, gate, convention, tokens, decay, inject, read, x, C, y, product(y, weights.W))
+def prepared(weights: Weights, *, gate: Gate, convention: Convention) -> Program:
+    """Raises: DomainError for weights of 2^500 and above."""
+    head = weights.W
+    return Program(
+        inner=matrix(np.vstack([weights.q, weights.W_B, weights.W_C])),
+        p=weights.p,
+        A=np.ascontiguousarray(weights.A.T),
+        readout=matrix(np.vstack([np.zeros_like(head), head]) if weights.k == 1 else head),
+        embedding=None if weights.embedding is None else np.ascontiguousarray(weights.embedding.T),
+        gate=gate,
+        convention=convention,
+    )
 
 
-def errors(z: Array, y: NDArray[np.int64], within: Array | float = 0.0) -> int:
-    """Examples whose margin is not above ``within``: ties and logits that are not numbers are errors.
+def run(program: Program, x: NDArray) -> Array:
+    """Logits (n, max(k,2)) of tokens (n,T) or real inputs (n,T,d); NaN for a row that is not ok.
 
-    Shapes: z (n,k), y (n,), within (n,) or a number. Source: theory 6.3.
+    On a machine that has passed no self-test (``selective_ssm.selftest.logits``). Raises: DomainError for inputs that
+    are not the model's.
     """
-    with np.errstate(invalid="ignore", over="ignore"):
-        return int(np.count_nonzero(~(margins(z, y) > within)))
+    _require_inputs(program, x)
+    out = np.empty((len(x), len(program.readout.q)))
+    table = None if program.embedding is None else _Table.of(program, program.embedding)
+    size = max(1, TOKENS // x.shape[1]) if table is not None else max(1, AT_ONCE // program.A.size)
+    with np.errstate(all="ignore"):
+        for start in range(0, len(x), size):
+            rows = x[start : start + size]
+            states, C, ok = table.read(program, rows) if table is not None else _real(program, rows)
+            y = states[0] * C[0]
+            for n in range(1, len(C)):
+                y += states[n] * C[n]
+            z, good = mm(y, program.readout)
+            z[:, ~(ok & good)] = np.nan
+            out[start : start + size] = z.T
+    return out
 
 
-def inputs(data: Split, convention: Convention) -> NDArray:
-    """What enters the state: in the paper's convention the last input is only read."""
-    return data.x if convention == "code" else data.x[:, :-1]
+def effects(program: Program, u: Array) -> Effects:
+    """Of inputs u (d,...)."""
+    N, found = len(program.A), mm(u, program.inner)
+    rows, ok = found
+    step = np.ones(u.shape[1:]) if program.gate == "none" else softplus(rows[0] + program.p)
+    return Effects(step, step * u, rows[1 : 1 + N], rows[1 + N :], ok)
 
 
-def _states(decay: Array, inject: Array, tokens: NDArray[np.intp], columns: NDArray[np.int64]) -> Array:
-    """States (b, columns) after all tokens (t,b), from the tables of the embedding rows."""
-    tables = [np.ascontiguousarray(table[:, columns]) for table in (decay, inject)]  # "take" copies others whole
-    x = np.zeros((tokens.shape[1], columns.size))
-    wide = max(1, AT_ONCE // max(columns.size, 1))
-    buffers = np.empty((2, min(wide, len(x)), columns.size))
-    for start in range(0, len(x), wide):
-        state = x[start : start + wide]
-        factor, term = taken = buffers[:, : len(state)]
-        for rows in tokens[:, start : start + wide]:
-            for table, entries in zip(tables, taken, strict=True):
-                table.take(rows, axis=0, out=entries, mode="clip")  # the range was checked; "raise" copies
-            np.multiply(state, factor, out=state)
-            np.add(state, term, out=state)
-    return x
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """What each row of the embedding does: decays and additions (V, d N), C (N,V), and which rows are ok (V,)."""
+
+    decay: Array
+    inject: Array
+    C: Array
+    ok: Flags
+
+    @classmethod
+    def of(cls, program: Program, embedding: Array) -> _Table:
+        with np.errstate(all="ignore"):
+            each = effects(program, embedding)
+            V, states = len(each.ok), program.A.size
+            decay = exp(each.step[:, None] * program.A.ravel())
+            inject = (each.B.T[:, :, None] * each.write.T[:, None]).reshape(V, states)
+            return cls(decay, inject, each.C, each.ok)
+
+    def read(self, program: Program, rows: NDArray) -> tuple[Array, Array, Flags]:
+        """States (N,d,b) of tokens (b,T) at their end, what reads them (N,b), and which rows are ok."""
+        tokens = np.ascontiguousarray(rows.T, dtype=np.intp)
+        entering = tokens if program.convention == "code" else tokens[:-1]
+        states = gathered(self.decay, self.inject, entering).T.reshape(*program.A.shape, -1)
+        ok = np.ones(len(rows), dtype=bool)
+        if not self.ok.all():
+            ok &= self.ok[tokens].all(axis=0)
+        return states, self.C[:, tokens[-1]], ok
 
 
-def _states_real(
-    weights: Weights, data: Split, convention: Convention, gate: Gate, columns: NDArray[np.int64]
-) -> Array:
-    tokens = inputs(data, convention)
-    x = np.zeros((len(tokens), columns.size))
-    for t in range(tokens.shape[1]):
-        decay, inject = updates(weights, tokens[:, t].astype(np.float64), gate)
-        x = x * decay[:, columns] + inject[:, columns]
-    return x
+def _real(program: Program, rows: NDArray) -> tuple[Array, Array, Flags]:
+    """States (N,d,b) of real inputs (b,T,d) at their end, what reads them (N,b), and which rows are ok."""
+    last = effects(program, _time_inside(rows[:, -1:])[:, 0])
+    ok, states = last.ok.copy(), np.zeros((*program.A.shape, len(rows)))
+    entering = rows if program.convention == "code" else rows[:, :-1]
+    size = max(1, STATES_AT_ONCE // max(states.size, 1))
+    for start in range(0, entering.shape[1], size):
+        each = effects(program, _time_inside(entering[:, start : start + size]))
+        new = time_first(each.B)[:, :, None] * time_first(each.write)[:, None]  # (t,N,d,b)
+        states = carried(states, exp(each.step[:, None, None] * program.A[:, :, None]), new)
+        ok &= each.ok.all(axis=0)
+    return states, last.C, ok
 
 
-def _output(x: Array, C: Array, d: int) -> Array:
-    """``y_j = sum_n x_jn C_n``, in the order of the states. Shapes: x (b,s), C (b,n) -> (b,d)."""
-    states = x.reshape(len(x), d, -1)
-    total = states[:, :, 0] * C[:, :1]
-    for n in range(1, C.shape[1]):
-        total = total + states[:, :, n] * C[:, n : n + 1]
-    return total
+def _time_inside(rows: NDArray) -> Array:
+    """(b,t,d) -> (d,t,b)."""
+    return np.ascontiguousarray(rows.transpose(2, 1, 0), dtype=np.float64)
+
+
+def _require_inputs(program: Program, x: NDArray) -> None:
+    if program.embedding is None:
+        d = program.A.shape[1]
+        wanted, fits = f"real inputs (n, T, {d})", x.ndim == 3 and x.shape[2] == d and x.dtype.kind in "iuf"
+    else:
+        wanted, fits = "tokens (n, T)", x.ndim == 2 and x.dtype.kind in "iu"
+    require(fits and x.shape[1] >= 1, f"x: expected {wanted}, found {x.dtype} of shape {x.shape}")
+    if program.embedding is not None and x.size:
+        V, low, high = program.embedding.shape[1], int(x.min()), int(x.max())
+        require(low >= 0 and high < V, f"tokens have to lie in 0..{V - 1}, found {low} to {high}")

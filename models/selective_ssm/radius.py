@@ -1,4 +1,4 @@
-"""How far rounding moves the program's margins (``selective_ssm.program``) from those of the model of theory 1.
+"""How far rounding moves the program's margins (``selective_ssm.earlier``) from those of the model of theory 1.
 
 **Claim.** For float64 weights and inputs, every label and every row, ``|computed margin - exact margin| <= radius``;
 the exact margin is that of real arithmetic on the same weights and inputs. The radius is itself a float64, the same on
@@ -57,7 +57,8 @@ from numpy.typing import NDArray
 
 from ssm_bounds.bounds.gaps.losses import margins
 from ssm_bounds.bounds.values import Gate
-from ssm_bounds.models.selective_ssm.program import AT_ONCE, Run, inputs, product, softplus, updates
+from ssm_bounds.models.selective_ssm.earlier import Run, inputs, product, softplus, updates
+from ssm_bounds.models.selective_ssm.states import AT_ONCE
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 
 _UNIT, _TINY = 2.0**-53, 2.0**-1064

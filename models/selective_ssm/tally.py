@@ -1,6 +1,6 @@
 """What a model answers on data and how its errors are counted: by the program, with a proven radius for each row.
 
-Source: ``selective_ssm.program``, ``selective_ssm.radius``. Every number is the same on every machine and for every
+Source: ``selective_ssm.earlier``, ``selective_ssm.radius``. Every number is the same on every machine and for every
 batch.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Floats, Loss, margins
 from ssm_bounds.bounds.values import Gate, Scalar
 from ssm_bounds.models.files.checkpoint import Convention
-from ssm_bounds.models.selective_ssm.program import errors, run, softplus
+from ssm_bounds.models.selective_ssm.earlier import errors, run, softplus
 from ssm_bounds.models.selective_ssm.radius import radius
 from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.task import Split

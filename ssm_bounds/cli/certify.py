@@ -188,7 +188,8 @@ def certify(
       ssm-bounds certify stack/ --data data.npz --occam --groups patient      # the mean over patients
 
     A checkpoint is a .safetensors, .pt or .pth file of tensors, or a folder with a config; pickled code is refused. A
-    word is a folder too: whatever is in it is decoded, run and counted anew.
+    word is a folder too: whatever is in it is decoded, run and counted anew. A rounded or drawn model runs as the
+    program that its file names, and the certificate says which (theory 8.13).
 
     Exit codes: 0; 1 where --require is not met; 2 where a path could not be certified (the others are printed all the
     same) or an option is wrong.

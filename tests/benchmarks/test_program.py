@@ -1,4 +1,5 @@
-"""CPU microseconds a token of the exact program, beside the same models in transformers (float32, one thread)."""
+"""CPU microseconds a token of the exact program, beside the same models in transformers (float32, one thread), and of
+the paper's model beside its earlier program."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ import torch
 from ssm_bounds.models.program.evaluate import logits
 from ssm_bounds.models.program.run import prepared
 from ssm_bounds.models.program.stack import Embedding, Stack
+from ssm_bounds.models.selective_ssm import earlier, selftest
+from ssm_bounds.models.selective_ssm.weights import Weights
+from ssm_bounds.models.tasks.task import Split
 from tests.benchmarks.test_speed import quiet
 from tests.mamba import mamba1, mamba2, norm_of
 
@@ -21,7 +25,7 @@ ROWS, T, N, V = 256, 40, 8, 79
 MOST = {("mamba1", 16): 15.0, ("mamba1", 32): 30.0}
 
 
-def microseconds(call: Callable[[], object], rounds: int = 5) -> float:
+def microseconds(call: Callable[[], object], rounds: int = 5, tokens: int = ROWS * T) -> float:
     """Least CPU time of a call, for each token; the first call does not count."""
     call()
     best = float("inf")
@@ -29,7 +33,7 @@ def microseconds(call: Callable[[], object], rounds: int = 5) -> float:
         start = time.process_time()
         call()
         best = min(best, time.process_time() - start)
-    return 1e6 * best / (ROWS * T)
+    return 1e6 * best / tokens
 
 
 def stack(kind: str, D: int, pooling: str) -> Stack:
@@ -70,3 +74,43 @@ def test_microseconds_a_token():
             print(f"{kind:10} {D:4} {mean:8.1f} {each:14.1f} {other:>13}")
             if quiet() and (kind, D) in MOST:
                 assert mean <= MOST[kind, D]
+
+
+PAPERS = {
+    "IMDb, T = 500": {"d": 16, "N": 4, "k": 1, "V": 30_522, "n": 2000, "T": 500},
+    "Majority, T = 200": {"d": 4, "N": 4, "k": 1, "V": 2, "n": 1000, "T": 200},
+    "ListOps, T = 100": {"d": 8, "N": 4, "k": 10, "V": 17, "n": 1000, "T": 100},
+    "reals, T = 100": {"d": 16, "N": 4, "k": 3, "V": None, "n": 300, "T": 100},
+}
+"""Shapes of the paper's models, and of one with real inputs."""
+
+
+def drawn(d: int, N: int, k: int, V: int | None, n: int, T: int) -> tuple[Weights, Split]:
+    rng = np.random.default_rng(0)
+    weights = Weights(
+        A=-rng.uniform(0.01, 1, (d, N)),
+        W_B=rng.normal(size=(N, d)),
+        W_C=rng.normal(size=(N, d)),
+        q=rng.normal(size=d) / d,
+        p=-1.0,
+        W=rng.normal(size=(k, d)),
+        embedding=None if V is None else rng.normal(size=(V, d)),
+    )
+    x = rng.normal(size=(n, T, d)) if V is None else rng.integers(0, V, (n, T))
+    return weights, Split(x, rng.integers(0, max(k, 2), n))
+
+
+def test_the_papers_model_beside_its_earlier_program():
+    print("\nthe paper's model, logits of all rows: CPU microseconds a token")
+    print(f"{'':20} {'earlier':>8} {'exact':>8} {'ratio':>6}")
+    for name, sizes in PAPERS.items():
+        weights, data = drawn(**sizes)
+        calls = (partial(earlier.run, weights, data), partial(selftest.logits, weights, data.x))
+        best = [float("inf")] * 2
+        for _ in range(3):  # in turn, so that a busy machine slows both
+            spent = [microseconds(call, 2, data.m * data.T) for call in calls]
+            best = list(map(min, best, spent))
+        before, now = best
+        print(f"{name:20} {before:8.3f} {now:8.3f} {now / before:6.2f}")
+        if quiet():
+            assert now <= 1.5 * before, name

@@ -18,7 +18,7 @@ from ssm_bounds.models.files.checkpoint import Metadata, read, write
 from ssm_bounds.models.files.container import CheckpointError
 from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.selective_ssm import four_points as module
-from ssm_bounds.models.selective_ssm.program import run
+from ssm_bounds.models.selective_ssm.earlier import run
 from ssm_bounds.models.tasks.task import Split, Task, TaskError
 from ssm_bounds.order import MET, HypothesisError, IdentityError, order
 from ssm_bounds.report.order import document

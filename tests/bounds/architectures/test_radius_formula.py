@@ -11,8 +11,8 @@ from hypothesis import given, settings
 
 from ssm_bounds.bounds.evaluate.balls import bits
 from ssm_bounds.bounds.gaps.losses import margins
-from ssm_bounds.models.selective_ssm import program, radius
-from ssm_bounds.models.selective_ssm.program import product, softplus
+from ssm_bounds.models.selective_ssm import earlier, radius
+from ssm_bounds.models.selective_ssm.earlier import product, softplus
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.task import Split
 from tests.models.selective_ssm.test_radius import models
@@ -39,7 +39,7 @@ def token_errors(weights: Weights, u: np.ndarray, gate: str):
         if step > 0:
             moved = arb.min(moved, f / arb(step))
         rho = SOFTPLUS * E + moved
-    decays = program._exp(step * weights.A)
+    decays = earlier._exp(step * weights.A)
     decay_errors, inject_errors = np.empty((2, d, weights.N), dtype=object)
     for j in range(d):
         for n in range(weights.N):
@@ -51,7 +51,7 @@ def token_errors(weights: Weights, u: np.ndarray, gate: str):
     return step, decays, decay_errors, inject_errors
 
 
-def logit_errors(weights: Weights, u: np.ndarray, run: program.Run, row: int) -> list[arb]:
+def logit_errors(weights: Weights, u: np.ndarray, run: earlier.Run, row: int) -> list[arb]:
     """(vi), at the states that the program computes."""
     d, N, tokens = weights.d, weights.N, u if run.convention == "code" else u[:-1]
     x, F = np.zeros((d, N)), np.full((d, N), arb(0), dtype=object)
@@ -78,7 +78,7 @@ def logit_errors(weights: Weights, u: np.ndarray, run: program.Run, row: int) ->
     return [d * W + total(size(entry) * error for entry, error in zip(read, y, strict=True)) for read in weights.W]
 
 
-def formula(weights: Weights, data: Split, run: program.Run, row: int) -> arb:
+def formula(weights: Weights, data: Split, run: earlier.Run, row: int) -> arb:
     u = (data.x[row] if weights.embedding is None else weights.embedding[data.x[row]]).astype(float)
     errors, label = logit_errors(weights, u, run, row), int(data.y[row])
     if len(errors) == 1:
@@ -94,7 +94,7 @@ def formula(weights: Weights, data: Split, run: program.Run, row: int) -> arb:
 @given(models())
 def test_the_code_is_at_least_the_formula(model):
     weights, data, gate, convention = model
-    run = program.run(weights, data, gate=gate, convention=convention)
+    run = earlier.run(weights, data, gate=gate, convention=convention)
     found = radius.radius(run, data.y)
     with np.errstate(all="ignore"), bits(400):
         for row in np.flatnonzero(np.isfinite(found))[:2]:
@@ -116,7 +116,7 @@ def test_a_smaller_constant_is_seen(monkeypatch, name, value):
         one = np.ones((1, 1))
         weights = Weights(A=-4 * one, W_B=one, W_C=one, q=0 * one[0], p=-30.0, W=one, embedding=rng.normal(size=(3, 1)))
         data = Split(rng.integers(3, size=(2, 4)), np.array([0, 1]))
-        run = program.run(weights, data)
+        run = earlier.run(weights, data)
         with bits(400):
             expected = [formula(weights, data, run, row) * (1 + arb(2) ** -11) for row in range(2)]
         seen += sum(not arb(float(r)) >= e for r, e in zip(radius.radius(run, data.y), expected, strict=True))

@@ -20,7 +20,7 @@ from ssm_bounds.bounds.codes.layout import row_count
 from ssm_bounds.bounds.codes.scheme import SCHEMES, UNPOOLED, Scheme
 from ssm_bounds.bounds.codes.tensors import Code
 from ssm_bounds.models.searches.rounded import assembled
-from ssm_bounds.models.selective_ssm import program
+from ssm_bounds.models.selective_ssm import earlier
 from ssm_bounds.models.tasks.task import Split
 
 Integers = dict[str, np.ndarray]
@@ -234,7 +234,7 @@ def test_signs_change_no_answer_and_orders_little(drawn, convention):
     def answers(other: Code, table: Integers) -> np.ndarray:
         weights = assembled({name: table[name] * scale for name, scale in other.scales().items()})
         with np.errstate(all="ignore"):
-            return program.run(weights, data, convention=convention).z
+            return earlier.run(weights, data, convention=convention).z
 
     z = answers(code, integers)
     t, g = rng.choice([1, -1], size=sizes["states"]), int(rng.choice([1, -1]))

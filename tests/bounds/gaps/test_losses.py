@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -71,46 +70,6 @@ def test_margins():
 def test_refusals(name, options, message):
     with pytest.raises(DomainError, match=message):
         make(name, **options)
-
-
-def lossless(loss, row, label) -> mpmath.mpf:
-    """The loss of a row of float64 logits to sixty digits."""
-    z = [mpmath.mpf(value) for value in row]
-    others = [z[label] - other for j, other in enumerate(z) if j != label] if len(z) > 1 else []
-    leads = others or [z[0] if label else -z[0]]
-    exactly = Fraction(loss.margin if loss.name == "ramp" else loss.clip)
-    level = mpmath.mpf(exactly.numerator) / exactly.denominator
-    if loss.name == "ramp":
-        return min(mpmath.mpf(1), max(mpmath.mpf(0), 1 - min(leads) / level))
-    return min(level, mpmath.log(1 + mpmath.fsum(mpmath.exp(-lead) for lead in leads)))
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    k=st.sampled_from([1, 2, 5]),
-    loss=st.sampled_from([*LOSSES, Ramp(Fraction(1, 3)), ClippedCrossEntropy(Fraction(33, 10))]),
-    spread=st.sampled_from([1e-9, 0.3, 5, 1e4]),
-)
-def test_above_is_above_and_close(seed, k, loss, spread):
-    rng = np.random.default_rng(seed)
-    z, y = spread * rng.normal(size=(20, k)), rng.integers(0, max(k, 2), size=20)
-    found = loss.above(z, y)
-    with mpmath.workdps(60):
-        for value, row, label in zip(found.tolist(), z.tolist(), y.tolist(), strict=True):
-            exact = lossless(loss, row, label)
-            assert exact <= value <= exact * (1 + mpmath.mpf(2) ** -51) + mpmath.mpf(10) ** -30
-    assert found == pytest.approx(loss.values(z, y), rel=1e-9, abs=1e-12)
-    assert all(loss.above(z[i : i + 1], y[i : i + 1])[0] == found[i] for i in range(20))  # no value depends on a batch
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_what_is_not_finite_costs_the_range(loss):
-    z = np.array([[np.nan, 0.0], [np.inf, 0.0], [0.0, -np.inf], [1e308, -1e308], [-1e308, 1e308]])
-    found = loss.above(z, np.zeros(5, dtype=int))
-    assert found.tolist() == [float(loss.range)] * 3 + [found[3], float(loss.range)]
-    assert 0 <= found[3] < 1e-300
-    with pytest.raises(DomainError, match="but the model has 2 outputs"):
-        loss.above(z, np.full(5, 2))
 
 
 def test_losses_in_words():

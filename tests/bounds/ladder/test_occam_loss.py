@@ -55,7 +55,7 @@ def drawn(seed: int, most, m: int = 80) -> np.ndarray:
 
 def argued(mean: Mean, nats: float = 30) -> CodedLoss:
     ledger = [("A", 3, Enclosure.point(nats + 2)), ("symmetries", 0, Enclosure.point(-2))]
-    return CodedLoss("ramp loss at margin 1.0", mean, Enclosure.point(nats), "some code", ledger, DELTA)
+    return CodedLoss("ramp loss at margin 1.0", mean, Enclosure.point(nats), "some code", ledger, DELTA, "p, version 1")
 
 
 @given(st.integers(0, 2**32), st.sampled_from(RANGES), st.floats(0, 40))

@@ -16,8 +16,11 @@ import numpy as np
 from ssm_bounds.models.mamba.weights import GatedNorm, Layer, Mamba1, Mamba2, Norm
 from ssm_bounds.models.program import blocks, primitives
 from ssm_bounds.models.program.evaluate import digest, logits
-from ssm_bounds.models.program.run import Program, prepared, run
+from ssm_bounds.models.program.run import prepared, run
 from ssm_bounds.models.program.stack import Embedding, Stack
+from ssm_bounds.models.selective_ssm import program as paper
+from ssm_bounds.models.selective_ssm import selftest
+from ssm_bounds.models.selective_ssm.weights import Weights
 from tests.portable import kernel
 
 D, d, N, R, k, H, G = 48, 96, 4, 3, 4, 8, 2
@@ -55,20 +58,56 @@ def model(kind: str) -> Stack:
     return Stack(Embedding(draw(16, D)), layers, norm(), draw(5, D), draw(5), "mean")
 
 
+def weights(kind: str) -> Weights:
+    """Of the paper's model."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return rng.integers(-(2**20), 2**20, shape) / 2**20
+
+    embedding = draw(16, D) if kind == "paper, tokens" else None
+    A, W_B, W_C, q, W = -np.abs(draw(D, N)), draw(N, D), draw(N, D), draw(D) / 4, draw(5, D)
+    return Weights(A=A, W_B=W_B, W_C=W_C, q=q, p=-0.5, W=W, embedding=embedding)
+
+
 def inputs() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     return rng.integers(0, 16, (ROWS, T)), rng.integers(1, T, ROWS, endpoint=True)
 
 
+def reals() -> np.ndarray:
+    return np.random.default_rng(3).integers(-(2**20), 2**20, (ROWS, T, D)) / 2**20
+
+
+KINDS = ("mamba1", "mamba2", "paper, tokens", "paper, real")
+
+
+def answers(kind: str, *, tested: bool = True) -> Callable[[Any], np.ndarray]:
+    """Logits of the rows that are asked for, refused (or not) where a self-test fails."""
+    if kind in ("mamba1", "mamba2"):
+        program, call = prepared(model(kind)), logits if tested else run
+        x, lengths = inputs()
+        return lambda rows: call(program, x[rows], lengths[rows])
+    drawn, x = weights(kind), inputs()[0] if kind == "paper, tokens" else reals()
+    options: dict[str, Any] = {"gate": "softplus", "convention": "code"}
+    if tested:
+        return lambda rows: selftest.logits(drawn, x[rows], **options)
+    return lambda rows: paper.run(paper.prepared(drawn, **options), x[rows])
+
+
+ALL = slice(None)
+
+
 @contextmanager
-def using(place: Any, **changes: Callable) -> Iterator[None]:
-    before = {name: getattr(place, name) for name in changes}
-    for name, change in changes.items():
+def using(*changes: tuple[Any, str, Callable]) -> Iterator[None]:
+    """With other functions in their places."""
+    before = [(place, name, getattr(place, name)) for place, name, _ in changes]
+    for place, name, change in changes:
         setattr(place, name, change)
     try:
         yield
     finally:
-        for name, function in before.items():
+        for place, name, function in before:
             setattr(place, name, function)
 
 
@@ -78,26 +117,25 @@ def floats(x: np.ndarray, W: primitives.Matrix) -> tuple[np.ndarray, np.ndarray]
     return y, np.ones(x.shape[1:], dtype=bool)
 
 
-CONTROLS: dict[str, tuple[Any, dict[str, Callable]]] = {
-    "a product of float32": (
-        primitives,
-        {"product": lambda W, q: (W.astype(np.float32) @ q.astype(np.float32)).astype(np.float64)},
-    ),
-    "a product of what is not rounded": (blocks, {"mm": floats}),
-    "NumPy's exp": (primitives, {"_exp": lambda x: np.exp(np.maximum(x, -700.0))}),
+def singles(W: np.ndarray, q: np.ndarray) -> np.ndarray:
+    return (W.astype(np.float32) @ q.astype(np.float32)).astype(np.float64)
+
+
+CONTROLS: dict[str, tuple[tuple[Any, str, Callable], ...]] = {
+    "a product of float32": ((primitives, "product", singles),),
+    "a product of what is not rounded": ((blocks, "mm", floats), (paper, "mm", floats)),
+    "NumPy's exp": ((primitives, "_exp", lambda x: np.exp(np.maximum(x, -700.0))),),
 }
 
 
-def hashes(program: Program) -> dict[str, str]:
+def hashes(kind: str) -> dict[str, str]:
     """Of the program, and of the controls, which are not refused here as ``logits`` would."""
-    x, lengths = inputs()
-    found = {"program": digest(logits(program, x, lengths))}
-    for name, (place, changes) in CONTROLS.items():
-        with using(place, **changes):
-            found[name] = digest(run(program, x, lengths))
+    found = {"program": digest(answers(kind)(ALL))}
+    for name, changes in CONTROLS.items():
+        with using(*changes):
+            found[name] = digest(answers(kind, tested=False)(ALL))
     return found
 
 
 if __name__ == "__main__":
-    found = {kind: hashes(prepared(model(kind))) for kind in ("mamba1", "mamba2")}
-    print(json.dumps({"kernel": kernel(), "hashes": found}))
+    print(json.dumps({"kernel": kernel(), "hashes": {kind: hashes(kind) for kind in KINDS}}))

@@ -191,3 +191,28 @@ def logits(stack: Stack, row, length) -> list[list[float]]:
         return [mm(pooled, head, bias)]
     except NotOkError:
         return out + [nothing] * (length - len(out)) if stack.pooling == "none" else [nothing]
+
+
+def paper(weights, rows, gate, convention) -> list[float]:
+    """Of one row of inputs u (T,d) to the paper's model, one state at a time."""
+    A, q = weights.A.tolist(), weights.q.tolist()
+    W_B, W_C, W = weights.W_B.tolist(), weights.W_C.tolist(), weights.W.tolist()
+    outputs = max(len(W), 2)
+    try:
+        inputs = [[float(value) for value in u] for u in rows]
+        for u in inputs:
+            ints(u, 23, -300)  # every input has to be ok, also the last one, which may be read alone
+        C, y = mm(inputs[-1], W_C), []
+        for j in range(len(A)):
+            total = None
+            for n in range(len(C)):
+                s = 0.0
+                for u in inputs if convention == "code" else inputs[:-1]:
+                    dt = 1.0 if gate == "none" else softplus(mm(u, [q])[0] + weights.p)
+                    s = exp(dt * A[j][n]) * s + (dt * u[j]) * mm(u, W_B)[n]
+                total = s * C[n] if total is None else total + s * C[n]
+            y.append(total)
+        z = mm(y, W)
+        return z if len(z) > 1 else [0.0, *z]
+    except (NotOkError, OverflowError):
+        return [math.nan] * outputs

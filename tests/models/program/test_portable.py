@@ -15,13 +15,11 @@ import pytest
 import torch
 
 from ssm_bounds.models.program import primitives
-from ssm_bounds.models.program.evaluate import digest, logits
-from ssm_bounds.models.program.run import prepared, run
+from ssm_bounds.models.program.evaluate import digest
 from tests.machines import EVERYTHING, FEATURES, KERNELS, TWO_THREADS, printed
-from tests.models.program.elsewhere import CONTROLS, hashes, inputs, model, using
+from tests.models.program.elsewhere import ALL, CONTROLS, KINDS, ROWS, answers, hashes, using
 from tests.portable import kernel
 
-KINDS = ("mamba1", "mamba2")
 ORDER = np.random.default_rng(2)
 
 
@@ -53,23 +51,27 @@ PRODUCTS = {
 
 @pytest.fixture(scope="module")
 def here() -> dict[str, dict[str, str]]:
-    return {kind: hashes(prepared(model(kind))) for kind in KINDS}
+    return {kind: hashes(kind) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_any_exact_product(here, kind, name):
-    with using(primitives, product=PRODUCTS[name]):
-        assert digest(logits(prepared(model(kind)), *inputs())) == here[kind]["program"]
+    with using((primitives, "product", PRODUCTS[name])):
+        assert digest(answers(kind)(ALL)) == here[kind]["program"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_any_batch(here, kind, size):
-    x, lengths = inputs()
-    program = prepared(model(kind))
-    parts = [logits(program, x[i : i + size], lengths[i : i + size]) for i in range(0, len(x), size)]
-    assert digest(*parts) == here[kind]["program"]
+    found = answers(kind)
+    assert digest(*(found(slice(i, i + size)) for i in range(0, ROWS, size))) == here[kind]["program"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_in_any_order(here, kind):
+    order = np.random.default_rng(5).permutation(ROWS)
+    assert digest(answers(kind)(order)[np.argsort(order)]) == here[kind]["program"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,11 +83,9 @@ def test_the_controls_are_other_programs(here, kind, control):
 @pytest.mark.parametrize("control", [name for name in CONTROLS if "product" in name])
 def test_a_batch_would_be_seen(control):
     """A control's row is not the same alone: these rows and sizes are enough to tell."""
-    x, lengths = inputs()
-    program, (place, changes) = prepared(model("mamba1")), CONTROLS[control]
-    with using(place, **changes):
-        alone = [run(program, x[i : i + 1], lengths[i : i + 1]) for i in range(len(x))]
-        assert digest(*alone) != digest(run(program, x, lengths))
+    found = answers("mamba1", tested=False)
+    with using(*CONTROLS[control]):
+        assert digest(*(found(slice(i, i + 1)) for i in range(ROWS))) != digest(found(ALL))
 
 
 @functools.cache

@@ -18,8 +18,8 @@ from ssm_bounds.bounds.ladder.one_draw import Draw
 from ssm_bounds.models.files import checkpoint
 from ssm_bounds.models.files.checkpoint import Metadata
 from ssm_bounds.models.searches.posterior import PosteriorError, Settings, balanced, flatten, search, sizes, unflatten
+from ssm_bounds.models.selective_ssm.earlier import run
 from ssm_bounds.models.selective_ssm.module import SelectiveSSM
-from ssm_bounds.models.selective_ssm.program import run
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.majority import majority

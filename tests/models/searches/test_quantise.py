@@ -19,7 +19,7 @@ from ssm_bounds.bounds.ladder import occam
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import checkpoint
 from ssm_bounds.models.searches import integers, quantise, rounded
-from ssm_bounds.models.selective_ssm import program
+from ssm_bounds.models.selective_ssm import earlier, states
 from ssm_bounds.models.selective_ssm.evaluate import logits
 from ssm_bounds.models.selective_ssm.module import SelectiveSSM
 from ssm_bounds.models.selective_ssm.weights import SHAPES, Weights
@@ -57,7 +57,7 @@ def bits(z: np.ndarray) -> bytes:
 def test_program_is_the_model(embedding, convention, gate, growth):
     weights, data = random_weights(1, embedding=embedding, growth=growth), random_data(2, embedding=embedding)
     model = SelectiveSSM.from_weights(weights, gate=gate, convention=convention)
-    z = program.run(weights, data, gate=gate, convention=convention).z
+    z = earlier.run(weights, data, gate=gate, convention=convention).z
     expected = logits(model, data)
     assert np.abs(z - expected).max() <= 1e-11 * (1 + np.abs(expected).max())
     assert np.abs(z).max() > 0.1
@@ -65,39 +65,39 @@ def test_program_is_the_model(embedding, convention, gate, growth):
 
 def test_elementary_functions():
     x = np.linspace(-700, 700, 20001)
-    np.testing.assert_allclose(program._exp(x), np.exp(x), rtol=4e-16)
-    np.testing.assert_allclose(program.softplus(x), np.logaddexp(0, x), rtol=1e-15)
+    np.testing.assert_allclose(earlier._exp(x), np.exp(x), rtol=4e-16)
+    np.testing.assert_allclose(earlier.softplus(x), np.logaddexp(0, x), rtol=1e-15)
 
 
 @pytest.mark.parametrize("embedding", [True, False])
 def test_prediction_does_not_depend_on_the_batch(embedding):
     """Permuted, split, alone, repeated: the same bits."""
     weights, data = random_weights(3, embedding=embedding), random_data(4, embedding=embedding)
-    z = program.run(weights, data).z
+    z = earlier.run(weights, data).z
     order = np.random.default_rng(0).permutation(data.m)
-    assert bits(program.run(weights, Split(data.x[order], data.y[order])).z) == bits(z[order])
+    assert bits(earlier.run(weights, Split(data.x[order], data.y[order])).z) == bits(z[order])
     for size in (1, 2, 5, 16):
         pieces = [
-            program.run(weights, Split(data.x[i : i + size], data.y[i : i + size])).z for i in range(0, data.m, size)
+            earlier.run(weights, Split(data.x[i : i + size], data.y[i : i + size])).z for i in range(0, data.m, size)
         ]
         assert bits(np.concatenate(pieces)) == bits(z)
     many = Split(np.repeat(data.x, 9, axis=0), np.repeat(data.y, 9))
-    assert bits(program.run(weights, many).z) == bits(np.repeat(z, 9, axis=0))
+    assert bits(earlier.run(weights, many).z) == bits(np.repeat(z, 9, axis=0))
     wide = Split(data.x.astype(np.int64), data.y) if embedding else Split(np.asfortranarray(data.x), data.y)
-    assert bits(program.run(weights, wide).z) == bits(z)
+    assert bits(earlier.run(weights, wide).z) == bits(z)
 
 
 def test_prediction_does_not_depend_on_the_pieces_it_is_computed_in(monkeypatch):
     weights, data = random_weights(3), random_data(4)
-    z = program.run(weights, data).z
-    monkeypatch.setattr(program, "AT_ONCE", 50)
-    assert bits(program.run(weights, data).z) == bits(z)
+    z = earlier.run(weights, data).z
+    monkeypatch.setattr(states, "AT_ONCE", 50)
+    assert bits(earlier.run(weights, data).z) == bits(z)
 
 
 def test_zeros_before_real_inputs_change_nothing():
     weights, data = random_weights(3, embedding=False), random_data(4, embedding=False)
     padded = np.concatenate([np.zeros((data.m, 7, 3)), data.x], axis=1)
-    assert bits(program.run(weights, Split(padded, data.y)).z) == bits(program.run(weights, data).z)
+    assert bits(earlier.run(weights, Split(padded, data.y)).z) == bits(earlier.run(weights, data).z)
 
 
 def test_padding_with_a_token_of_zeros_changes_nothing():
@@ -107,7 +107,7 @@ def test_padding_with_a_token_of_zeros_changes_nothing():
     weights = Weights(*(getattr(weights, name) for name in ("A", "W_B", "W_C", "q", "p", "W")), embedding)
     data = random_data(4)
     padded = np.concatenate([np.full((data.m, 6), 4), data.x], axis=1)
-    assert bits(program.run(weights, Split(padded, data.y)).z) == bits(program.run(weights, data).z)
+    assert bits(earlier.run(weights, Split(padded, data.y)).z) == bits(earlier.run(weights, data).z)
 
 
 def with_change(weights: Weights, name: str, index: int, value: float) -> Weights:
@@ -125,23 +125,23 @@ def test_incremental_run_is_the_full_run(name, embedding, convention):
         pytest.skip("real-valued inputs have no embedding")
     weights, data = random_weights(5, embedding=embedding), random_data(6, embedding=embedding)
     rng = np.random.default_rng(7)
-    run = program.run(weights, data, convention=convention)
+    run = earlier.run(weights, data, convention=convention)
     for _ in range(8):
         size = np.size(getattr(weights, name))
         weights = with_change(weights, name, int(rng.integers(size)), float(rng.choice([0.0, rng.normal()])))
         run = run.changed(weights)
-        full = program.run(weights, data, convention=convention)
+        full = earlier.run(weights, data, convention=convention)
         assert bits(run.z) == bits(full.z) and bits(run.x) == bits(full.x)
 
 
 def test_incremental_run_does_less(monkeypatch):
     """What each block repeats: readout and output matrix no recurrence, A one state, an embedding row its sequences."""
     weights, seen = random_weights(5), []
-    states = program._states
-    monkeypatch.setattr(program, "_states", lambda *a: seen.append((a[2].shape[1], a[3].size)) or states(*a))
+    states = earlier._states
+    monkeypatch.setattr(earlier, "_states", lambda *a: seen.append((a[2].shape[1], a[3].size)) or states(*a))
     x = np.zeros((10, 6), dtype=np.int8)
     x[:3, 2] = 4
-    run = program.run(weights, Split(x, np.zeros(10, dtype=int)))
+    run = earlier.run(weights, Split(x, np.zeros(10, dtype=int)))
     changes = {"W": [], "W_C": [], "A": [(10, 1)], "W_B": [(10, 3)], "q": [(10, 6)]}
     for name, expected in changes.items():
         seen.clear()
@@ -157,24 +157,24 @@ def test_incremental_run_does_less(monkeypatch):
 
 def test_errors_count_ties_and_overflow():
     z = np.array([[1.0, 0.0], [0.0, 0.0], [np.inf, np.inf], [np.nan, -1.0], [np.inf, 0.0], [0.0, 1.0]])
-    assert program.errors(z, np.zeros(6, dtype=int)) == 4
+    assert earlier.errors(z, np.zeros(6, dtype=int)) == 4
     one = np.array([[1.0], [0.0], [np.nan], [-1.0]])
-    assert program.errors(one, np.ones(4, dtype=int)) == 3
-    assert program.errors(one, np.zeros(4, dtype=int)) == 3
+    assert earlier.errors(one, np.ones(4, dtype=int)) == 3
+    assert earlier.errors(one, np.zeros(4, dtype=int)) == 3
 
 
 def test_run_refuses_inputs_of_another_model():
     with pytest.raises(ValueError, match="expected tokens"):
-        program.run(random_weights(1), random_data(1, embedding=False))
+        earlier.run(random_weights(1), random_data(1, embedding=False))
     with pytest.raises(ValueError, match="tokens must lie in"):
-        program.run(random_weights(1), Split(np.full((2, 3), 9), np.zeros(2, dtype=int)))
+        earlier.run(random_weights(1), Split(np.full((2, 3), 9), np.zeros(2, dtype=int)))
 
 
 @pytest.mark.parametrize("embedding", [True, False])
 def test_balancing_is_a_symmetry(embedding):
     weights, data = random_weights(8, embedding=embedding), random_data(9, embedding=embedding)
     even = rounded.balanced(weights)
-    one, two = program.run(weights, data).z, program.run(even, data).z
+    one, two = earlier.run(weights, data).z, earlier.run(even, data).z
     assert np.abs(one - two).max() <= 1e-10 * np.abs(one).max()
     below, above = np.linalg.norm(even.W_B, axis=1), np.linalg.norm(even.W_C, axis=1)
     assert np.allclose(below, above, rtol=0.05) and not np.allclose(
@@ -191,7 +191,7 @@ def test_zeros_of_a_narrow_model_change_nothing():
     }
     small, wide = (rounded.assembled(found(integers)) for found in (code.values, code.decoded))
     assert (small.d, wide.d, small.N, wide.N) == (3, 7, 2, 4) and small.A.any()
-    assert np.array_equal(program.run(small, data).z, program.run(wide, data).z)
+    assert np.array_equal(earlier.run(small, data).z, earlier.run(wide, data).z)
 
 
 def quick(seed: int = 0, **more):
@@ -220,10 +220,10 @@ def test_search_is_deterministic_and_its_certificate_is_recomputed(found):
         all(np.array_equal(getattr(one.weights, n), getattr(two.weights, n)) for n in SHAPES) and one.code == two.code
     )
     found = rounded.certified(one.weights, one.code, data, delta=Fraction(1, 20))
-    assert found.errors == one.errors == program.errors(program.run(one.weights, data).z, data.y)
+    assert found.errors == one.errors == earlier.errors(earlier.run(one.weights, data).z, data.y)
     assert found.risk.float_upper() < 0.4 and found.risk.float_upper() < quantise_plain(given, data)
     model = SelectiveSSM.from_weights(one.weights)
-    assert abs(program.errors(logits(model, data), data.y) - one.errors) <= 1
+    assert abs(earlier.errors(logits(model, data), data.y) - one.errors) <= 1
 
 
 def quantise_plain(weights, data) -> float:
@@ -364,7 +364,7 @@ class Simulation:
             integers = {name: np.asarray(rng.integers(-3, 4, size=size)) for name, size in code.coded().items()}
             _, integers = code.representative(integers)
             weights = rounded.assembled(code.decoded(integers))
-            z = program.run(weights, Split(self.x, np.zeros(len(self.x), dtype=int))).z[:, 0]
+            z = earlier.run(weights, Split(self.x, np.zeros(len(self.x), dtype=int))).z[:, 0]
             nats, wrong = code.about(integers), np.stack([~(z < 0), ~(z > 0)], axis=1)
             if wrong.tobytes() not in found or found[wrong.tobytes()][0] > nats:
                 found[wrong.tobytes()] = (nats, wrong)

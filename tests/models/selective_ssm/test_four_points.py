@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ssm_bounds.models.files.checkpoint import read
+from ssm_bounds.models.selective_ssm.earlier import run
 from ssm_bounds.models.selective_ssm.four_points import FourPoints, compared, four_points, joined
-from ssm_bounds.models.selective_ssm.program import run
 from ssm_bounds.models.selective_ssm.radius import of_logits, radius
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.files import read_task

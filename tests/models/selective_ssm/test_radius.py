@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ssm_bounds.bounds.evaluate.balls import bits
 from ssm_bounds.bounds.gaps.losses import margins
 from ssm_bounds.models.files import checkpoint
-from ssm_bounds.models.selective_ssm import program, radius
+from ssm_bounds.models.selective_ssm import earlier, radius
 from ssm_bounds.models.selective_ssm.weights import Weights
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.task import Split
@@ -63,7 +63,7 @@ def exact_margins(weights: Weights, data: Split, *, gate: str = "softplus", conv
 
 def ratios(weights: Weights, data: Split, *, gate: str = "softplus", convention: str = "code") -> np.ndarray:
     """Error of the computed margin over its radius, for the rows that have one; at most 1 is the claim."""
-    run = program.run(weights, data, gate=gate, convention=convention)
+    run = earlier.run(weights, data, gate=gate, convention=convention)
     found = radius.radius(run, data.y)
     with np.errstate(all="ignore"):
         computed = margins(run.z, data.y)
@@ -174,7 +174,7 @@ def test_numbers_below_the_smallest_are_counted():
 def test_a_smaller_radius_is_noticed(name, value, monkeypatch):
     monkeypatch.setattr(radius, name, value)
     weights, data = underflowing() if name == "_TINY" else ordinary(0, k=1)
-    run = program.run(weights, data)
+    run = earlier.run(weights, data)
     with bits(PRECISION):
         pairs = zip(margins(run.z, data.y), exact_margins(weights, data), radius.radius(run, data.y), strict=True)
         assert any(abs(arb(float(z)) - true) > arb(float(bound)) for z, true, bound in pairs)
@@ -194,16 +194,16 @@ def test_elementary_errors_are_those_of_the_proof():
     tiny = arb(2) ** -1075
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.uniform(-1, 1, 4000), rng.uniform(-750, 709, 4000), np.arange(-60, 60) * math.log(2) / 2])
-    assert 1 < relative(program._exp, arb.exp, x, tiny) <= 3
-    assert relative(program._exp, arb.exp, np.linspace(-800, -700, 2000), tiny) <= 3
-    assert not program._exp(np.array([-800.1, -1e300, -np.inf])).any()
+    assert 1 < relative(earlier._exp, arb.exp, x, tiny) <= 3
+    assert relative(earlier._exp, arb.exp, np.linspace(-800, -700, 2000), tiny) <= 3
+    assert not earlier._exp(np.array([-800.1, -1e300, -np.inf])).any()
 
     def softplus(at: arb) -> arb:
         return at.exp().log1p() if at < 0 else at + (-at).exp().log1p()
 
     for x in (rng.uniform(-40, 40, 4000), rng.uniform(-1, 1, 4000), np.linspace(-800, 800, 2001)):
-        assert relative(program.softplus, softplus, x, 8 * tiny) <= 9
-    assert relative(program.softplus, softplus, np.linspace(-1, 0, 4000), 8 * tiny) > 2
+        assert relative(earlier.softplus, softplus, x, 8 * tiny) <= 9
+    assert relative(earlier.softplus, softplus, np.linspace(-1, 0, 4000), 8 * tiny) > 2
 
 
 def test_the_numbers_of_the_proof():
@@ -227,10 +227,10 @@ def test_the_numbers_of_the_proof():
     with bits(200):
         assert arb(34658).exp() > 0 and (arb(34658) / 100000).exp() < arb(14143) / 10000
         assert arb(2).log() / 2 + arb(1e-10) < arb(34658) / 100000
-        assert abs(arb(program._LN2_HIGH) + arb(program._LN2_LOW) - arb(2).log()) < arb(2e-10) * arb(UNIT)
-    whole = np.arange(-1155, 1156) * program._LN2_HIGH
+        assert abs(arb(earlier._LN2_HIGH) + arb(earlier._LN2_LOW) - arb(2).log()) < arb(2e-10) * arb(UNIT)
+    whole = np.arange(-1155, 1156) * earlier._LN2_HIGH
     assert all(
-        Fraction(float(w)) == i * Fraction(program._LN2_HIGH) for i, w in zip(range(-1155, 1156), whole, strict=True)
+        Fraction(float(w)) == i * Fraction(earlier._LN2_HIGH) for i, w in zip(range(-1155, 1156), whole, strict=True)
     )
 
 
@@ -252,17 +252,17 @@ def rotation(seed: int, n: int = 300, T: int = 20) -> tuple[Weights, Split]:
 
 def test_ties_of_real_arithmetic_are_errors():
     weights, data = rotation(0)
-    run = program.run(weights, data)
+    run = earlier.run(weights, data)
     with bits(PRECISION):
         assert all(true.upper() <= 1e-150 for true in exact_margins(weights, Split(data.x[:5], data.y[:5])))
-    right = data.m - program.errors(run.z, data.y)
+    right = data.m - earlier.errors(run.z, data.y)
     assert right > data.m / 20  # where rounding fell on the right side
-    assert program.errors(run.z, data.y, radius.radius(run, data.y)) == data.m
-    assert program.errors(run.z, data.y, radius.likely(run)) == data.m
+    assert earlier.errors(run.z, data.y, radius.radius(run, data.y)) == data.m
+    assert earlier.errors(run.z, data.y, radius.likely(run)) == data.m
     one_more = Split(np.concatenate([data.x, 0 * data.x[:, :1]], axis=1), np.ones_like(data.y))
-    run = program.run(weights, one_more)
-    assert program.errors(run.z, one_more.y, radius.radius(run, one_more.y)) == 0
-    assert program.errors(run.z, one_more.y, radius.likely(run)) == 0
+    run = earlier.run(weights, one_more)
+    assert earlier.errors(run.z, one_more.y, radius.radius(run, one_more.y)) == 0
+    assert earlier.errors(run.z, one_more.y, radius.likely(run)) == 0
 
 
 @pytest.mark.parametrize("size", [1e-4, 1e-150, 1e19, 1e200])
@@ -271,10 +271,10 @@ def test_counts_do_not_depend_on_the_size_of_the_logits(size, k):
     weights, data = ordinary(7, k=k, n=200)
     W = weights.W * size
     parts = {name: getattr(weights, name) for name in ("A", "W_B", "W_C", "q", "p", "embedding")}
-    run = program.run(Weights(**parts, W=W), data)
+    run = earlier.run(Weights(**parts, W=W), data)
     found, margin = radius.radius(run, data.y), margins(run.z, data.y)
-    wrong = program.errors(run.z, data.y)
-    assert 20 < wrong < 180 and program.errors(run.z, data.y, found) == wrong
+    wrong = earlier.errors(run.z, data.y)
+    assert 20 < wrong < 180 and earlier.errors(run.z, data.y, found) == wrong
     assert np.median(found / np.abs(margin)) < 1e-12
 
 
@@ -282,10 +282,10 @@ def test_no_radius_where_nothing_is_proven():
     weights, data = ordinary(3, k=1)
     parts = {name: getattr(weights, name) for name in ("W_B", "W_C", "q", "W", "embedding")}
     for changed in ({"A": weights.A * 0 + 800}, {"p": -1e30}):
-        run = program.run(Weights(**({"A": weights.A, "p": weights.p} | parts | changed)), data)
+        run = earlier.run(Weights(**({"A": weights.A, "p": weights.p} | parts | changed)), data)
         assert np.isinf(radius.radius(run, data.y)).all()
-        assert program.errors(run.z, data.y, radius.radius(run, data.y)) == data.m
-    run = program.run(Weights(A=weights.A, p=-2000.0, **parts), data)
+        assert earlier.errors(run.z, data.y, radius.radius(run, data.y)) == data.m
+    run = earlier.run(Weights(A=weights.A, p=-2000.0, **parts), data)
     assert (radius.radius(run, data.y) < 1e-300).all()  # every gate is below the smallest number
 
 
@@ -293,20 +293,20 @@ def test_no_radius_where_nothing_is_proven():
 @pytest.mark.parametrize("convention", ["code", "paper"])
 def test_radius_does_not_depend_on_the_batch(tokens, convention, monkeypatch):
     weights, data = ordinary(4, tokens=tokens)
-    whole = radius.radius(program.run(weights, data, convention=convention), data.y)
+    whole = radius.radius(earlier.run(weights, data, convention=convention), data.y)
     monkeypatch.setattr(radius, "AT_ONCE", 50)
-    again = radius.radius(program.run(weights, data, convention=convention), data.y)
+    again = radius.radius(earlier.run(weights, data, convention=convention), data.y)
     parts = [Split(data.x[i : i + 3], data.y[i : i + 3]) for i in range(0, data.m, 3)]
-    alone = np.concatenate([radius.radius(program.run(weights, p, convention=convention), p.y) for p in parts])
+    alone = np.concatenate([radius.radius(earlier.run(weights, p, convention=convention), p.y) for p in parts])
     assert whole.tobytes() == again.tobytes() == alone.tobytes()
 
 
 def test_majority_reference(shared):
     weights = checkpoint.read(shared / "checkpoints" / "majority_T200_m1000_seed1.pth").weights
     data = read_task(shared / "data" / "majority_T200_seed1.npz").train
-    run = program.run(weights, data)
+    run = earlier.run(weights, data)
     found = radius.radius(run, data.y)
-    assert program.errors(run.z, data.y) == program.errors(run.z, data.y, found) == 29
+    assert earlier.errors(run.z, data.y) == earlier.errors(run.z, data.y, found) == 29
     assert 1e-14 < np.median(found / np.abs(margins(run.z, data.y))) < 1e-12
     few = Split(data.x[:5], data.y[:5])
     assert (ratios(weights, few) <= 1).all()

@@ -17,8 +17,9 @@ from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files import checkpoint
 from ssm_bounds.models.searches import quantise, rounded
 from ssm_bounds.models.searches.integers import Search
-from ssm_bounds.models.selective_ssm import evaluate, program, tally
+from ssm_bounds.models.selective_ssm import earlier, evaluate, tally
 from ssm_bounds.models.selective_ssm.module import SelectiveSSM
+from ssm_bounds.models.selective_ssm.programs import EXACT
 from ssm_bounds.models.selective_ssm.tally import Answers, answers
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.task import Split
@@ -101,7 +102,6 @@ def test_ties_are_errors_of_every_claim():
     weights, data = rotation(1)
     found = answers(weights, data).tally(Ramp(1), 1e-6)
     assert found.program_errors < found.errors == found.inside == data.m
-    assert rounded.mistakes(weights, data, gate="softplus") == data.m
 
 
 def test_the_search_gains_nothing_from_ties():
@@ -112,11 +112,11 @@ def test_the_search_gains_nothing_from_ties():
     code = fit.shortest(layout, parts, (PLAIN,))
     search = Search(data, data.m, layout, "code", 0.05, math.inf)
     point = search.point(code, code.integers(parts))
-    assert program.errors(point.run.z, data.y) < point.errors == data.m
+    assert earlier.errors(point.run.z, data.y) < point.errors == data.m
     moved = dict(point.integers) | {"p": point.integers["p"] + 1}
     assert search.point(code, moved, point.run).errors == data.m
     found = quantise.search(weights, data, rounds=1, proposals=20, updates=2, budget=60)
-    assert found.errors == rounded.mistakes(found.weights, data, gate="softplus")
+    assert found.errors == EXACT.run(found.weights, data, "softplus", "code").errors
 
 
 def test_a_recorded_count_is_read_and_not_believed():
