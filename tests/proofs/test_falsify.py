@@ -33,7 +33,7 @@ ALL = check.statements()
 ATTACKED = {label: s for label, s in ALL.items() if s.adversary is not None}
 TRUE = [label for label, s in ATTACKED.items() if s.counterexample is None]
 TIGHT = [label for label in TRUE if ALL[label].kind is Kind.TIGHT]
-SLACK: dict[str, float] = {}
+SLACK: dict[str, float] = {"16.4": 0.99}
 """Statements that need not be attained, with the largest left/right that the first round finds (rounded downward)."""
 
 
