@@ -144,6 +144,20 @@ def test_a_budget_that_is_no_number_is_refused():
     assert CliRunner().invoke(main, ["verify", "4.3", "--budget", "nan"]).exit_code == 2
 
 
+def test_without_the_search_derivations_are_decided_alone(monkeypatch):
+    monkeypatch.setattr(falsify, "search", None)  # calling it would fail
+    found = CliRunner().invoke(main, ["verify", "--no-search", "paper:C.8", "15.4", "--format", "json"])
+    assert found.exit_code == 0, found.output
+    entries = {entry["label"]: entry for entry in json.loads(found.stdout)}
+    assert ALL["paper:C.8"].adversary is not None and entries["paper:C.8"]["ratio"] is None
+    assert (
+        entries["paper:C.8"]["verdict"] == statements()["paper:C.8"].recorded and entries["15.4"]["verdict"] == "PROVED"
+    )
+    for option in (["--budget", "1"], ["--seed", "0"]):
+        refused = CliRunner().invoke(main, ["verify", "--no-search", "15.4", *option])
+        assert refused.exit_code == 2 and "--no-search leaves out" in refused.stderr
+
+
 numbers = st.sampled_from([0.0, 1.0, -1.0, 1e-9, -30.0, 30.0]) | st.floats(-3, 3, allow_subnormal=False)
 
 
