@@ -107,15 +107,20 @@ def rescale_(model: nn.Module, batch: Tensor) -> list[Tensor]:
     def rescale(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         assert isinstance(layer, S4DLayer)
         statistics = Statistics.of(inputs[0])
-        before = tau(layer.taps(len(statistics.mean)), statistics)
-        found.append(before)
-        factor = torch.where(before > 0, before.rsqrt(), torch.ones_like(before))
-        layer.C.mul_(factor[:, None, None])
-        layer.D.mul_(factor)
+        found.append(tau(layer.taps(len(statistics.mean)), statistics))
+        divide_(layer, found[-1])
 
     with _before_each(model, rescale):
         model(batch)
     return found
+
+
+@torch.no_grad()
+def divide_(layer: S4DLayer, before: Tensor) -> None:
+    """Divide C and D by the root of what tau was (d,), where it is not 0."""
+    factor = torch.where(before > 0, before.rsqrt(), torch.ones_like(before))
+    layer.C.mul_(factor[:, None, None])
+    layer.D.mul_(factor)
 
 
 @contextmanager

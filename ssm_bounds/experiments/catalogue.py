@@ -49,7 +49,20 @@ TRAINED = (
 )
 """Trainings on the paper's tasks, whose gaps are held against their certificates."""
 
-MEASURED: tuple[Listed, ...] = ()
+MEASURED: tuple[Listed, ...] = (
+    Listed(
+        "init-scale",
+        "liu_li_2024",
+        "The scaling rule: how far do the scales of S4D's outputs differ over inputs, before and after?",
+        ("--preset quick", "--seeds 8 --workers 2"),
+    ),
+    Listed(
+        "tau-regulariser",
+        "liu_li_2024",
+        "tau times a weight in the loss of a linear S4D channel: the risk, beside no penalty and l2 on C.",
+        ("--preset quick", "--seeds 6 --workers 2"),
+    ),
+)
 """Numbers that are held against what they must be."""
 
 EXPERIMENTS = (*TRAINED, *MEASURED)
