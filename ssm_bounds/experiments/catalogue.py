@@ -49,7 +49,20 @@ TRAINED = (
 )
 """Trainings on the paper's tasks, whose gaps are held against their certificates."""
 
-MEASURED: tuple[Listed, ...] = ()
+MEASURED = (
+    Listed(
+        "words",
+        "muca_cirone_2024",
+        "Which iterated integrals does a linear readout of random layers learn? Dense, diagonal, two in a chain.",
+        ("--preset quick", "--workers 2"),
+    ),
+    Listed(
+        "order",
+        "muca_cirone_2024",
+        "Which order does one layer not learn, where a context decides what it means? Random, trained, two layers, A5.",
+        ("--preset quick", "--workers 2"),
+    ),
+)
 """Numbers that are held against what they must be."""
 
 EXPERIMENTS = (*TRAINED, *MEASURED)
