@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ssm_bounds.experiments.catalogue import MEASURED
+from ssm_bounds.experiments.catalogue import MEASURED, measured
 from ssm_bounds.experiments.experiment import PRESETS, Criterion, Preset
 from ssm_bounds.experiments.measurement import acceptance, measure
 from ssm_bounds.experiments.pool import local
@@ -25,7 +25,7 @@ def section(name: str, preset: Preset, place: Path, workers: int) -> tuple[str, 
     if not found.criteria:
         raise RuntimeError(f"{name}, preset {preset}: {found.verdict}; {found.outcome.failed}")
     seeds = ", ".join(map(str, found.experiment.seeds[preset]))
-    text = f"### {name}, preset {preset}\n\nSeeds {seeds}.\n\n{acceptance(found.criteria).markdown()}\n"
+    text = f"### {name}, preset {preset}\n\nSeeds {seeds}.\n\n{acceptance(found.criteria).markdown()}"
     return text, found.missed
 
 
@@ -41,7 +41,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for entry in MEASURED:
         if chosen.only and entry.name not in chosen.only:
             continue
-        parts.append(f"## {entry.name}\n\n{entry.text}\n")
+        found = measured(entry.name)
+        notes = "\n".join(f"- {note}" for note in found.notes)
+        parts.append(f"## {entry.name}\n\n{entry.text}\n\nClaimed: {found.claim}\n\n{notes}\n")
         for preset in chosen.preset or PRESETS:
             print(f"{entry.name}, preset {preset}", file=sys.stderr, flush=True)
             text, short = section(entry.name, preset, chosen.place, chosen.workers)

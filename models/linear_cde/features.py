@@ -10,28 +10,34 @@ Source: theory 15; the laws of the weights are those of the public code of Muca 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_ENOUGH = 1e-17  # of a term of a series, relative to the first
+_ENOUGH = 1e-17  # of the terms of a series
 
 
 def dense(paths: Floats, n: int, rng: np.random.Generator) -> Floats:
-    """Dense A_i with entries N(0, 1/n), B and Z_0 standard normal."""
+    """Dense A_i with entries N(0, 1/n), B and Z_0 standard normal.
+
+    For paths with few different increments, rounded to 1e-12: one exponential each.
+    """
     r = paths.shape[2]
     A, B = rng.normal(size=(r, n, n)) / np.sqrt(n), rng.normal(size=(n, r))
-    z = _start(paths, n, rng)
-    for v in _steps(paths):
-
-        def moved(z: Floats, v: Floats = v) -> Floats:
-            return sum((v[:, i, None] * (z @ A[i].T) for i in range(r)), np.zeros_like(z))
-
-        z = z + _series(moved, moved(z) + v @ B.T)
-    return z
+    z = np.hstack([_start(paths, n, rng), np.ones((len(paths), 1))])  # one more state, which forcing multiplies
+    steps = _steps(paths).round(12)
+    distinct, which = np.unique(steps.reshape(-1, r), axis=0, return_inverse=True)
+    moves = []
+    for v in distinct:
+        M = np.zeros((n + 1, n + 1))
+        M[:n, :n], M[:n, n] = np.tensordot(v, A, 1), B @ v
+        moves.append(_exponential(M).T)
+    for step in which.reshape(steps.shape[:2]):
+        for each in np.unique(step):
+            z[step == each] = z[step == each] @ moves[each]
+    return z[:, :n]
 
 
 def diagonal(paths: Floats, n: int, rng: np.random.Generator, *, forced: bool = True) -> Floats:
@@ -113,12 +119,12 @@ def _steps(paths: Floats) -> NDArray[np.float64]:
     return np.diff(paths, axis=1).swapaxes(0, 1)
 
 
-def _series(moved: Callable[[Floats], Floats], first: Floats) -> Floats:
-    """``phi(M) first``, term by term."""
-    term, total, k = first, first.copy(), 1
-    size = np.abs(first).max()
-    while np.abs(term).max() > _ENOUGH * size:
+def _exponential(M: Floats) -> Floats:
+    """By its series, for matrices whose norm is not much above 1."""
+    term = np.eye(len(M))
+    total, k = term.copy(), 0
+    while np.abs(term).max() > _ENOUGH:
         k += 1
-        term = moved(term) / k
+        term = term @ M / k
         total += term
     return total

@@ -47,12 +47,15 @@ class S4DLayer(nn.Module):
         return cls(**{name: torch.tensor(getattr(weights, name)) for name in names})
 
     def taps(self, L: int) -> Tensor:
-        """``k_jl``, l < L, the skip in l = 0: (d,L)."""
+        """``k_jl``, l < L, the skip in l = 0: (d,L). Powers are products of two, ``l = q a + b``, q about sqrt L."""
         A = torch.complex(-self.log_A_real.exp(), self.A_imag)
         step = self.log_dt.exp()[:, None] * A
         c = torch.view_as_complex(self.C) * torch.expm1(step) / A
-        lags = torch.arange(L, dtype=self.D.dtype, device=self.D.device)
-        found = 2 * torch.einsum("dn,dnl->dl", c, torch.exp(step[..., None] * lags)).real
+        q = math.isqrt(L - 1) + 1
+        low = torch.arange(q, dtype=self.D.dtype, device=self.D.device)
+        high = q * torch.arange(-(-L // q), dtype=self.D.dtype, device=self.D.device)
+        left = c[:, None] * torch.exp(step[:, None] * high[:, None])  # (d,a,n)
+        found = 2 * (left @ torch.exp(step[..., None] * low)).real.flatten(1)[:, :L]
         return torch.cat([found[:, :1] + self.D[:, None], found[:, 1:]], dim=1)
 
     def forward(self, u: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ TRAINED = (
 )
 """Trainings on the paper's tasks, whose gaps are held against their certificates."""
 
-MEASURED: tuple[Listed, ...] = (
+MEASURED = (
     Listed(
         "init-scale",
         "liu_li_2024",
@@ -61,6 +61,18 @@ MEASURED: tuple[Listed, ...] = (
         "liu_li_2024",
         "tau times a weight in the loss of a linear S4D channel: the risk, beside no penalty and l2 on C.",
         ("--preset quick", "--seeds 6 --workers 2"),
+    ),
+    Listed(
+        "words",
+        "muca_cirone_2024",
+        "Which iterated integrals does a linear readout of random layers learn? Dense, diagonal, two in a chain.",
+        ("--preset quick", "--workers 2"),
+    ),
+    Listed(
+        "order",
+        "muca_cirone_2024",
+        "Which order does one layer not learn, where a context decides what it means? Random, trained, two layers, A5.",
+        ("--preset quick", "--workers 2"),
     ),
 )
 """Numbers that are held against what they must be."""

@@ -27,7 +27,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """A number, and the least or the most that it may be. ``control``: it must be so for the others to mean anything.
+    """A number, and the least or the most that it may be, or what it has to be. ``control``: without it the others mean
+    nothing.
 
     >>> Criterion("the error", 0.25, "<=", 0.3).met, Criterion("the error", float("nan"), "<=", 0.3).met
     (True, False)
@@ -35,7 +36,7 @@ class Criterion:
 
     words: str
     value: float
-    sign: Literal["<=", ">="]
+    sign: Literal["<=", ">=", "=="]
     must: float
     control: bool = False
 
@@ -43,6 +44,8 @@ class Criterion:
     def met(self) -> bool:
         if math.isnan(self.value):
             return False
+        if self.sign == "==":
+            return self.value == self.must
         return self.value <= self.must if self.sign == "<=" else self.value >= self.must
 
     def __str__(self) -> str:
@@ -51,7 +54,9 @@ class Criterion:
 
     @property
     def shown(self) -> str:
-        """In four digits, or as many as tell it from what it must be."""
+        """In four digits, or as many as tell it from what it must be; in twelve what has to be equal."""
+        if self.sign == "==":
+            return f"{self.value:.12g}"
         digits = next((n for n in range(4, 17) if float(f"{self.value:.{n}g}") != self.must), 17)
         return f"{self.value:.{digits if self.value != self.must else 4}g}"
 
