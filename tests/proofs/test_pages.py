@@ -34,7 +34,8 @@ def test_no_page_is_left_over(tmp_path):
         "certificates.md",
         "experiments.md",
         "how-to-add.md",
-        "mamba.md", "measure.md",
+        "mamba.md",
+        "measure.md",
         "words.md",
         "order.md",
     }
