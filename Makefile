@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check lint types links bench notebooks notebooks-run pages docs certificates clean
+.PHONY: certify test check lint types links bench notebooks notebooks-run pages docs certificates experiments clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -45,6 +45,10 @@ pages: .venv/.ready
 # theory data 8.16 by the commands that a user would type, hours on two cores; goes on where it was interrupted
 certificates: .venv/.ready
 	$(BIN)/python -m tests.certificates --out docs/certificates.md
+
+# the experiments that measure numbers, in every preset, minutes; goes on where it was interrupted
+experiments: .venv/.ready
+	$(BIN)/python -m tests.experiments --out docs/experiments.md
 
 docs: .venv/.ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -104,6 +104,10 @@ s_lambda = _symbol(
 )
 b_lambda = _radius("b_lambda", "largest decay -Re lambda_jn", "1", "theory.md 14.4")
 C_1 = _radius("C_1", "largest sum of moduli sum_n |c_jn| of a channel", "output/input", "theory.md 14.4")
+psi_1 = _radius("psi_1", "sum of |g_sj| sigma0_sj over the reversed taps g", "output", "theory.md 16.4")
+psi_2 = _radius("psi_2", "modulus of the sum of g_sj mu0_sj", "output", "theory.md 16.4")
+q_x = _radius("q_x", "largest mean square over the sample of an input less mu0, over sigma0", "1", "theory.md 16.4")
+e_m = _radius("e_m", "E|S_m|/m, S_m the sum of m random signs", "1", "theory.md 16.4")
 
 # A recurrent network
 B_U = _radius("B_U", "spectral norm of the recurrent matrix U", "1", "theory.md 10.1")

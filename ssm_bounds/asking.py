@@ -17,23 +17,28 @@ from ssm_bounds.models.files.word import is_word
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.tasks.task import Task
 
+_OF_TEXT = ("text", "per")
+_OF_S4D = ("input_moments",)
+
 
 def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
     """What is asked of the model in ``path``, or of one that was read.
 
     A file holds a model of the paper, or a linear S4D layer with its readout; a folder with a config a classifier or a
     language model of Mamba blocks, a word, or an adapter. What can be stated has the names of the options of
-    ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding, gate, convention, input_bound, data,
-    test, text, per, models_on_test, and ``search``, a :class:`ssm_bounds.Search`; and ``draws`` of the training rows:
-    "iid", "stratified" or "without-replacement"; ``groups``: the array of the data that holds the group of each. What
-    is left out comes from the data or the file. Raises: ValueError (a contradiction,
-    something missing, something that this model has not, a file that cannot be read), OSError.
+    ``ssm-bounds certify``: m, T, delta, loss, margin, clip, inputs, embedding, gate, convention, input_bound,
+    input_moments, data, test, text, per, models_on_test, and ``search``, a :class:`ssm_bounds.Search`; and ``draws`` of
+    the training rows: "iid", "stratified" or "without-replacement"; ``groups``: the array of the data that holds the
+    group of each. What is left out comes from the data or the file. Raises: ValueError (a contradiction, something
+    missing, something that this model has not, a file that cannot be read), OSError.
     """
     if not isinstance(path, Checkpoint) and Path(path).is_dir():
+        _without(path, stated, _OF_S4D, "files of a linear S4D layer")
         return _classifier(Path(path), stated)
-    _without_text(path, stated, "folders of language models")
+    _without(path, stated, _OF_TEXT, "folders of language models")
     if not isinstance(path, Checkpoint) and s4d.is_s4d(path):
         return lti.ask(path, **stated)
+    _without(path, stated, _OF_S4D, "files of a linear S4D layer")
     return question.ask(path, **stated)
 
 
@@ -43,7 +48,7 @@ def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
     found = _read(path, stated.get("search"))
     if found.pooling == "none":
         return language.ask(path, found, **stated)
-    _without_text(path, stated, "language models; give --data FILE")
+    _without(path, stated, _OF_TEXT, "language models; give --data FILE")
     if is_word(path):
         return stacks.ask(path, found, **stated)
     try:
@@ -52,9 +57,9 @@ def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
         return stacks.ask(path, found, why=str(error), **stated)
 
 
-def _without_text(path: object, stated: dict[str, Any], whose: str) -> None:
-    """Take what only language models have out of what is stated. Raises: DomainError where it was given."""
-    only = [f"--{name}" for name in ("text", "per") if stated.pop(name, None) is not None]
+def _without(path: object, stated: dict[str, Any], names: Sequence[str], whose: str) -> None:
+    """Take what only other models have out of what is stated. Raises: DomainError where it was given."""
+    only = [f"--{name.replace('_', '-')}" for name in names if stated.pop(name, None) is not None]
     require(not only, f"{path}: {', '.join(only)} is for {whose}")
 
 

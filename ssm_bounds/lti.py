@@ -1,12 +1,13 @@
 """A file with one linear S4D layer and its readout, what a person states, the data: what is asked, and its ladder.
 
-Four bounds by norms of the layer (theory 14). No program is run: rows are counted, and held against what is stated.
+Four bounds by norms of the layer (theory 14), and with rows one by tau (theory 16). No program is run: rows are counted
+and squared, and held against what is stated.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import Any
 
 from ssm_bounds import evidence
 from ssm_bounds.answered import Answered
-from ssm_bounds.bounds.architectures.lti.constants import Measured
+from ssm_bounds.bounds.architectures.lti.constants import Measured, Standardised
+from ssm_bounds.bounds.architectures.lti.tau import Units
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import shortest
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.lti import LtiSetting, lti_geometric, lti_h2, lti_l1
 from ssm_bounds.bounds.ladder.lti_cover import lti_cover
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.ladder.tau_class import tau_class
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at, require_bounded, require_fitting
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
@@ -35,12 +38,13 @@ from ssm_bounds.inquiry import (
     require_of_a_file,
 )
 from ssm_bounds.models.files import s4d
-from ssm_bounds.models.s4d.measure import measure
+from ssm_bounds.models.s4d.measure import measure, standardised
+from ssm_bounds.models.tasks.moments import read_units
 from ssm_bounds.models.tasks.task import Split, Task
 
 OF_ONE_OUTPUT = (lti_h2, lti_l1, lti_geometric)
 """In the order of a report; a cover follows, of any number of outputs."""
-SINGLE = "lti-h2, lti-l1 and lti-geometric are about one output"
+SINGLE = "lti-h2, lti-l1, lti-geometric and tau-class are about one output"
 UNUSED = "the test rows are not used: no program of a linear S4D model is run"
 MODEL = (
     "for every rung: the model is z = W y, y the output of the layer after the last token, a zero-order hold with its "
@@ -54,10 +58,11 @@ AS_ASSUMED = "no activation follows the layer, and W reads its output after the 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LtiQuestion(Inquiry):
-    """What is asked of one linear S4D layer with its readout."""
+    """What is asked of one linear S4D layer with its readout. ``units``: the file of mu0 and sigma0; None: 0 and 1."""
 
     checkpoint: s4d.File
     setting: LtiSetting
+    units: Path | None = None
 
     @property
     def standing(self) -> tuple[str, ...]:
@@ -74,11 +79,19 @@ class LtiQuestion(Inquiry):
     @property
     def bounds(self) -> tuple[Callable[[LtiSetting, Fraction], Rung], ...]:
         """Those that support the model, known from its outputs alone."""
-        return (*OF_ONE_OUTPUT, lti_cover) if self.checkpoint.weights.k == 1 else (lti_cover,)
+        if self.checkpoint.weights.k > 1:
+            return (lti_cover,)
+        of_rows = () if self.setting.standardised is None else (tau_class,)
+        return (*OF_ONE_OUTPUT, lti_cover, *of_rows)
 
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        if hypothesis is Hypothesis.INPUTS:
-            return (f"inputs have l2 norm at most {shortest(float(self.setting.measured.B_u))} by design", AS_ASSUMED)
+        match hypothesis:
+            case Hypothesis.INPUTS:
+                return (f"inputs have l2 norm at most {shortest(float(self.setting.measured.B_u))} by design",)
+            case Hypothesis.LAYER:
+                return (AS_ASSUMED,)
+            case Hypothesis.UNITS if self.units is not None:
+                return (f"the mean and the deviation in {self.units} were fixed before the sample",)
         return Inquiry.conditions(self, hypothesis)
 
 
@@ -92,6 +105,7 @@ def ask(
     margin: Scalar | str = 1,
     clip: Scalar | str | None = None,
     input_bound: Scalar | str | None = None,
+    input_moments: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | Task | Data | None = None,
     test: str | os.PathLike[str] | None = None,
     models_on_test: int = 1,
@@ -110,7 +124,10 @@ def ask(
     require(test is None, f"{path}: no program of a linear S4D model is run on test rows; leave --test out")
     if input_bound is None:
         raise DomainError("real-valued inputs need a bound on |u_t| stated before the data: give --input-bound B")
+    units_of = None if input_moments is None else Path(input_moments)
+    require(units_of is None or data is not None, f"{path}: --input-moments is of tau-class, and goes with --data FILE")
     file = s4d.read(path)
+    require(units_of is None or file.weights.k == 1, f"{path}: --input-moments is of tau-class, of one output")
     known = looked_at(data, None)
     task = None if known is None else replace(known.task, test=None)
     facts = [
@@ -144,6 +161,9 @@ def ask(
     if known is None or task is None:
         return question
     _require_rows(file, task.train, sample.T, bound, f"{task.source}: the training rows")
+    if (found := _standardised(file, setting, task.train, units_of)) is not None:
+        facts += _facts({name: getattr(found, name) for name in ("psi_1", "psi_2", "q_x")})
+        question = replace(question, setting=replace(setting, standardised=found), units=units_of)
     seen, unused = Data(task), () if known.task.test is None else (UNUSED,)
     return replace(
         question, task=task, rows=seen.rows, facts=(*facts, *seen.facts), notes=(*notes, *seen.notes, *unused)
@@ -164,7 +184,24 @@ def measured_facts(measured: Measured) -> list[Fact]:
     found = {name: float(getattr(measured, name)) for name in ("B_u", "B_w", "C_1", "D", "b", "s")}
     if measured.taps is not None:
         found |= {"h2": measured.taps.h2, "l1": measured.taps.l1}
-    return [Fact(name, value, Evidence.CHECKED) for name, value in found.items()]
+    return _facts(found)
+
+
+def _facts(found: Mapping[str, Scalar | None]) -> list[Fact]:
+    return [Fact(name, float(value), Evidence.CHECKED) for name, value in found.items() if value is not None]
+
+
+def _standardised(file: s4d.File, setting: LtiSetting, train: Split, units_of: Path | None) -> Standardised | None:
+    """What tau-class uses of a model with one output and of its rows. Raises: ValueError naming the file of units."""
+    if setting.measured.taps is None:
+        return None
+    if units_of is None:
+        return standardised(file.weights, Units(), setting.measured.taps, train.x)
+    units = read_units(units_of)
+    try:
+        return standardised(file.weights, units, setting.measured.taps, train.x)
+    except DomainError as error:
+        raise DomainError(f"{units_of}: {error}") from error
 
 
 def _require_rows(file: s4d.File, split: Split, T: int, bound: float, where: str) -> None:

@@ -34,6 +34,9 @@ GAP: Expr = 2 * sym.rademacher + sym.c * sqrt(log(2 / sym.delta) / (2 * sym.m))
 AVERAGE_GAP: Expr = 2 * sym.l * sym.rademacher + sym.c * sqrt((sym.price + log(2 / sym.delta)) / (2 * sym.m))
 """theory 14.3, two-sided, ``R_S`` the average of the outputs, bounded on every sample; with the price ln(1/pi) (7)."""
 
+SAMPLE_GAP: Expr = 2 * sym.l * sym.rademacher + sym.c * sqrt(2 * (sym.price + log(2 / sym.delta)) / sym.m)
+"""theory 16.5, two-sided, ``R_S`` a bound of the average on the sample at hand; with the price ln(1/pi) (7)."""
+
 SINGLE_SCALE: Expr = 2 * sym.l * sym.eps + sym.c * sqrt((sym.H + sym.price + log(2 / sym.delta)) / (2 * sym.m))
 """theory 6.2, two-sided, with the price ln(1/pi) of the cell (7)."""
 

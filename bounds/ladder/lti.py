@@ -12,7 +12,7 @@ from sympy import Expr, Symbol
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.lti.classes import Values, by_norm, by_rate, fixed
-from ssm_bounds.bounds.architectures.lti.constants import Measured, Taps
+from ssm_bounds.bounds.architectures.lti.constants import Measured, Standardised, Taps
 from ssm_bounds.bounds.architectures.lti.table import AVERAGES, DEFINITIONS
 from ssm_bounds.bounds.covers.entropy import AppliedRule
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
@@ -27,19 +27,22 @@ from ssm_bounds.bounds.ladder.values import increasing, scalars_of
 from ssm_bounds.bounds.selection.family import SelectedClass
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
 
-OF_INPUTS = (Hypothesis.INPUTS, Hypothesis.ROWS)
-_RULE = "2 l R + c sqrt((ln(1/pi) + ln(2/delta))/(2m))"
+OF_INPUTS = (Hypothesis.INPUTS, Hypothesis.LAYER, Hypothesis.ROWS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LtiSetting:
-    """What the bounds of a linear time-invariant model are evaluated for. Raises: DomainError."""
+    """What the bounds of a linear time-invariant model are evaluated for. ``standardised``: with the rows at hand.
+
+    Raises: DomainError.
+    """
 
     measured: Measured
     sample: Sample
     loss: Loss
     margin: Scalar
     delta: Fraction = Fraction(1, 20)
+    standardised: Standardised | None = None
 
     def __post_init__(self) -> None:
         require(0 < self.delta < 1, f"delta is a failure probability in (0, 1), got {float(self.delta):g}")
@@ -59,14 +62,26 @@ class LtiSetting:
         return margin_lipschitz(k) if isinstance(self.loss, Ramp) else self.loss.lipschitz(k)
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """From an average to a gap: ``R <= expression``, then the gap by ``end``, which is ``rule`` in text."""
+
+    expression: Expr
+    end: Expr = AVERAGE_GAP
+    rule: str = "2 l R + c sqrt((ln(1/pi) + ln(2/delta))/(2m))"
+    average_source: str = "theory.md 14.3"
+    end_source: str = "theory.md 14.3"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OfAverage(Argument):
-    """``values``: of the class; ``average``: the bound of R over it, as a formula; ``end``: the gap."""
+    """``values``: of the class; ``average``: the bound of R over it, as a formula; ``end``: the gap, by ``rule``."""
 
     selected: SelectedClass[Values]
     values: Values
     average: Formula
     end: Formula
+    rule: str
     delta: Fraction
 
     def sentence(self) -> str:
@@ -92,7 +107,7 @@ class OfAverage(Argument):
             *cell_steps(self.selected.cells),
             AppliedRule("ln(1/pi) of all cells", "theory.md 7", self.selected.price),
             AppliedRule("R <= " + str(self.average.expression), self.average.source, self.average.value),
-            AppliedRule(_RULE, self.end.source, self.end.value),
+            AppliedRule(self.rule, self.end.source, self.end.value),
         )
 
 
@@ -107,10 +122,7 @@ def lti_h2(setting: LtiSetting, delta: Fraction | None = None) -> Rung:
 
     Source: theory 14.3, 14.5.
     """
-    taps = _taps(setting)
-    return _rung(
-        "lti-h2", "h2", setting, delta, by_norm(sym.K_2, taps.h2, setting.unit), {sym.K_2: _over(taps.h2, setting)}
-    )
+    return _of_norm("lti-h2", "h2", setting, delta, sym.K_2, taps_of(setting).h2)
 
 
 def lti_l1(setting: LtiSetting, delta: Fraction | None = None) -> Rung:
@@ -118,10 +130,12 @@ def lti_l1(setting: LtiSetting, delta: Fraction | None = None) -> Rung:
 
     Source: theory 14.3, 14.5.
     """
-    taps = _taps(setting)
-    return _rung(
-        "lti-l1", "l1", setting, delta, by_norm(sym.K_1, taps.l1, setting.unit), {sym.K_1: _over(taps.l1, setting)}
-    )
+    return _of_norm("lti-l1", "l1", setting, delta, sym.K_1, taps_of(setting).l1)
+
+
+def _of_norm(name: str, norm: str, setting: LtiSetting, delta: Fraction | None, symbol: Symbol, found: Scalar) -> Rung:
+    route, selected = Route(AVERAGES[norm]), by_norm(symbol, found, setting.unit)
+    return of_average(name, route, setting, delta, selected, {symbol: over(found, setting)})
 
 
 def lti_geometric(setting: LtiSetting, delta: Fraction | None = None) -> Rung:
@@ -129,19 +143,20 @@ def lti_geometric(setting: LtiSetting, delta: Fraction | None = None) -> Rung:
 
     Raises: DomainError for several. Source: theory 14.3, 14.5.
     """
-    taps = _taps(setting)
-    at = delta or setting.delta
+    taps = taps_of(setting)
+    at, route = delta or setting.delta, Route(AVERAGES["geometric"])
 
     def gap(selected: SelectedClass[Values]) -> float:
-        return _gap(setting, at, _average("geometric", setting, selected.constants), selected.price).float_upper()
+        average = enclose(route.expression, {**fixed(setting.measured, setting.sample), **selected.constants})
+        return _gap(route, setting, at, average, selected.price).float_upper()
 
     selected = min(by_rate(taps, setting.unit), key=gap)
     rate = -float(selected.cells[1].value)
-    raw = {sym.K_rho: _over(taps.envelope(rate), setting), sym.s_lambda: -rate}
-    return _rung("lti-geometric", "geometric", setting, at, selected, raw)
+    raw = {sym.K_rho: over(taps.envelope(rate), setting), sym.s_lambda: -rate}
+    return of_average("lti-geometric", route, setting, at, selected, raw)
 
 
-def _taps(setting: LtiSetting) -> Taps:
+def taps_of(setting: LtiSetting) -> Taps:
     """Raises: DomainError for several outputs."""
     taps = setting.measured.taps
     if taps is None:
@@ -151,21 +166,28 @@ def _taps(setting: LtiSetting) -> Taps:
     return taps
 
 
-def _over(norm: Scalar, setting: LtiSetting) -> Fraction:
+def over(norm: Scalar, setting: LtiSetting) -> Fraction:
+    """In units of the divided output."""
     return Fraction(norm) / Fraction(setting.unit)
 
 
-def _average(norm: str, setting: LtiSetting, constants: Values) -> Enclosure:
-    return enclose(AVERAGES[norm], {**fixed(setting.measured, setting.sample), **constants})
-
-
-def _rung(
-    name: str, norm: str, setting: LtiSetting, delta: Fraction | None, selected: SelectedClass[Values], raw: Values
+def of_average(
+    name: str,
+    route: Route,
+    setting: LtiSetting,
+    delta: Fraction | None,
+    selected: SelectedClass[Values],
+    raw: Values,
+    rests_on: tuple[Hypothesis, ...] = OF_INPUTS,
+    of_sample: Values | None = None,
 ) -> Rung:
+    """The rung of a class. ``raw``: the model's own constants, before anything is paid; ``of_sample``: what the average
+    takes from the rows."""
     delta = delta or setting.delta
-    values: Values = {**fixed(setting.measured, setting.sample), **selected.constants}
-    average = evaluated("Rademacher average", sym.rademacher, AVERAGES[norm], values, "theory.md 14.3")
-    value = _gap(setting, delta, average.value, selected.price)
+    common: Values = {**fixed(setting.measured, setting.sample), **(of_sample or {})}
+    values: Values = {**common, **selected.constants}
+    average = evaluated("Rademacher average", sym.rademacher, route.expression, values, route.average_source)
+    value = _gap(route, setting, delta, average.value, selected.price)
     where = {
         sym.rademacher: average.value,
         sym.price: selected.price,
@@ -174,15 +196,15 @@ def _rung(
         sym.l: enclose(setting.loss_lipschitz, {}),
         sym.c: Enclosure.point(setting.loss.range),
     }
-    end = Formula("gap", Symbol("gap"), AVERAGE_GAP, where, value, "theory.md 14.3")
-    before = _gap(setting, delta, _average(norm, setting, raw), Enclosure.point(0))
-    argument = OfAverage(selected, values, average, end, delta)
-    return Rung(name, "gap", True, value, setting.loss.range, argument, OF_INPUTS, before_selection=before)
+    end = Formula("gap", Symbol("gap"), route.end, where, value, route.end_source)
+    before = _gap(route, setting, delta, enclose(route.expression, {**common, **raw}), Enclosure.point(0))
+    argument = OfAverage(selected, values, average, end, route.rule, delta)
+    return Rung(name, "gap", True, value, setting.loss.range, argument, rests_on, before_selection=before)
 
 
-def _gap(setting: LtiSetting, delta: Fraction, average: Enclosure, paid: Enclosure) -> Enclosure:
+def _gap(route: Route, setting: LtiSetting, delta: Fraction, average: Enclosure, paid: Enclosure) -> Enclosure:
     scalars = scalars_of(setting, delta) | {sym.l: setting.loss_lipschitz}
-    return increasing(AVERAGE_GAP, scalars, {sym.rademacher: average, sym.price: paid})
+    return increasing(route.end, scalars, {sym.rademacher: average, sym.price: paid})
 
 
 def _short(value: Scalar) -> str:

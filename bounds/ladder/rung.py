@@ -44,6 +44,8 @@ class Hypothesis(StrEnum):
 
     EMBEDDING = "the embedding was fixed before the sample"
     INPUTS = "inputs have bounded norm by design"
+    LAYER = "nothing that is not linear follows the layer"
+    UNITS = "the units of the inputs were fixed before the sample"
     GATE = "the model has this gate"
     MEASURED = "the constants had been fixed before the data"
     PRINTED = "the printed steps hold, for inputs that were given"

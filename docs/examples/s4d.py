@@ -2,6 +2,7 @@
 
     python docs/examples/s4d.py [FOLDER]
     ssm-bounds certify docs/examples/s4d.pth --data docs/examples/s4d.npz --input-bound 1
+    ssm-bounds measure docs/examples/s4d.pth --data docs/examples/s4d.npz
 
 The label is the sign of a fading mean of the first input. The layer is as the public code begins; the readout alone is
 fitted, by least squares.

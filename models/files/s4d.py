@@ -80,7 +80,8 @@ def _require_names(names: Iterable[str]) -> None:
     if after := [name for name in found if "output_linear." in name]:
         raise CheckpointError(
             f"tensor {quote(after[0])}: an activation and a mixing layer follow this S4D layer, which no bound of a "
-            "linear readout covers; expected a readout W (k, d) in their place"
+            "linear readout covers; expected a readout W (k, d) in their place, or measure it: ssm-bounds measure FILE "
+            "--data ROWS"
         )
     if missing := [name for name in NAMES.values() if name not in found and name != "W"]:
         raise CheckpointError(f"lacks {', '.join(map(quote, missing))}, expected in the s4d format; {_SAVE}")

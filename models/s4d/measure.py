@@ -15,9 +15,11 @@ import numpy as np
 from flint import acb, arb
 from numpy.typing import NDArray
 
-from ssm_bounds.bounds.architectures.lti.constants import Measured, Taps
+from ssm_bounds.bounds.architectures.lti.constants import Measured, Standardised, Taps
+from ssm_bounds.bounds.architectures.lti.tau import Units
 from ssm_bounds.bounds.evaluate import outward
 from ssm_bounds.bounds.evaluate.balls import START_BITS, bits
+from ssm_bounds.bounds.evaluate.elementary import total
 from ssm_bounds.bounds.evaluate.outward import EPS, TINY, above, sum_above
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.norms.spectral import spectral
@@ -91,10 +93,42 @@ def measure(weights: S4D, *, T: int, input_bound: float) -> Measured:
     )
 
 
+def standardised(weights: S4D, units: Units, taps: Taps, x: NDArray[np.integer | np.floating]) -> Standardised:
+    """psi_1, psi_2 and q_x of a model with one output and of the sequences x (m,T_x,d), padded to the taps' T.
+
+    Raises: DomainError (units of other sequences; deviations or means and more lags than are computed; beyond float64).
+    """
+    T, w = taps.T, weights.W[0]
+    units.require_fitting(T, weights.d)
+    q_x = units.mean_square(x, T)
+    if units.mean is None and units.deviation is None:
+        return Standardised(taps.l1, q_x)
+    require(_lags(weights, T) >= T, f"units by time are for at most {_lags(weights, T)} tokens here, not T = {T}")
+    value, off = enclosed(modes(weights), weights.D, T)
+    deviation, mean = (
+        np.ones((weights.d, T)) if each is None else np.ascontiguousarray(each[::-1].T)
+        for each in (units.deviation, units.mean)
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = above(np.abs(w)[:, None] * above(np.abs(value) + off, 4))
+        psi_1, psi_2 = float(sum_above(above(size * deviation))), None
+        if not units.centred:
+            terms = w[:, None] * value * mean
+            rest = sum_above(above(np.abs(w)[:, None] * off * np.abs(mean), 5))
+            psi_2 = float(above(above(abs(total(terms)), terms.size + 4, total(np.abs(terms))) + rest))
+    require(all(map(math.isfinite, (psi_1, psi_2 or 0.0))), "psi_1 or psi_2 exceeds float64 (kernel.C, W, the units)")
+    return Standardised(psi_1, q_x, psi_2)
+
+
+def _lags(weights: S4D, T: int) -> int:
+    """How many taps are computed, at most."""
+    d, N = weights.d, weights.N
+    return min(T, _LONGEST, max(1, _MOST_TAPS // d), max(1, _MOST_POWERS // (4 * d * N)) ** 2)
+
+
 def taps_of(weights: S4D, found: Modes, T: int) -> Taps:
     """The norms of the taps ``h_l = (w_j k_jl)_j``, l < T. Raises: DomainError beyond float64."""
-    d, N = weights.d, weights.N
-    L = min(T, _LONGEST, max(1, _MOST_TAPS // d), max(1, _MOST_POWERS // (4 * d * N)) ** 2)
+    L = _lags(weights, T)
     w = np.abs(weights.W[0])
     with np.errstate(over="ignore", invalid="ignore"):
         weighted = above(w[:, None] * kernel(found, weights.D, L))
@@ -116,7 +150,15 @@ def _moduli(found: Modes) -> Array:
 
 
 def kernel(found: Modes, skip: Array, L: int) -> Array:
-    """At least ``|k_jl|`` of each channel (d,) and lag, the skip in lag 0: (d, L).
+    """At least ``|k_jl|`` of each channel (d,) and lag, the skip in lag 0: (d, L)."""
+    value, off = enclosed(found, skip, L)
+    moduli: Array = above(np.abs(value) + off, 4)
+    return moduli
+
+
+def enclosed(found: Modes, skip: Array, L: int) -> tuple[Array, Array]:
+    """``k_jl`` of each channel (d,) and lag, the skip in lag 0, and how far each can be off besides three
+    roundings of each: (d, L) both.
 
     Claim: with ``l = q a + b`` what is computed of ``sum_n (2 c z^{qa}) z^b`` is off by the error of
     ``outward.product`` and at most ``(8 L + 64) 2^-52`` times ``sum_n |2 c z^{qa}| max_n |z^b|``. Derivation, in units
@@ -132,7 +174,7 @@ def kernel(found: Modes, skip: Array, L: int) -> Array:
     large = _powers(_times((small[0][-1], small[1][-1]), found.pole), rows)
     left = _times(found.residue, large)
     relative, least = (8 * L + 64) * EPS, above(TINY * (1 + sum_above(_moduli(found), axis=1)))
-    moduli = np.empty((d, L))
+    values, offs = np.empty((2, d, L))
     for j in range(d):
         re, im = left[0][:, j], left[1][:, j]  # (rows, N)
         right_re, right_im = small[0][:, j], small[1][:, j]
@@ -143,8 +185,8 @@ def kernel(found: Modes, skip: Array, L: int) -> Array:
         largest = above((np.abs(right_re) + np.abs(right_im)).max(axis=1))
         off = off + above(relative * np.outer(sizes, largest), 2) + least[j]
         value[0, 0] += skip[j]
-        moduli[j] = above(np.abs(value) + off, 4).ravel()[:L]
-    return moduli
+        values[j], offs[j] = value.ravel()[:L], off.ravel()[:L]
+    return values, offs
 
 
 def _times(x: Complex, y: Complex) -> Complex:

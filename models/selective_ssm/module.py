@@ -98,7 +98,7 @@ class SelectiveSSM(nn.Module):
         return self.A.detach().max().item()
 
     @torch.compiler.disable  # reads the data, which a compiled graph cannot
-    def _embed(self, inputs: Tensor) -> Tensor:
+    def embedded(self, inputs: Tensor) -> Tensor:
         """(b,t) tokens or (b,t,d) inputs -> (b,t,d). Raises: ValueError."""
         d = self.A.shape[0]
         if self.embedding is None:
@@ -117,12 +117,12 @@ class SelectiveSSM(nn.Module):
 
     def gated_time(self, inputs: Tensor) -> Tensor:
         """``sum_t Delta_t``, the state's own time. Shapes: as ``forward`` -> (b,). Raises: ValueError."""
-        return step_sizes(self._embed(inputs), self.q, self.p, self.gate).sum(1)
+        return step_sizes(self.embedded(inputs), self.q, self.p, self.gate).sum(1)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits. Shapes: tokens (b,t) in 0..V-1, or inputs (b,t,d) when V is None -> (b,k). Raises: ValueError."""
         y = last_output(
-            self._embed(inputs),
+            self.embedded(inputs),
             self.A,
             self.W_B,
             self.W_C,

@@ -10,6 +10,7 @@ from ssm_bounds.cli.experiment import experiment
 from ssm_bounds.cli.explain import explain
 from ssm_bounds.cli.growth import growth
 from ssm_bounds.cli.inspect import inspect
+from ssm_bounds.cli.measure import measure
 from ssm_bounds.cli.order import order
 from ssm_bounds.cli.sweep import sweep
 from ssm_bounds.cli.train import train
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for command in (certify, compare, experiment, explain, growth, inspect, order, sweep, train, verify):
+for command in (certify, compare, experiment, explain, growth, inspect, measure, order, sweep, train, verify):
     main.add_command(command)

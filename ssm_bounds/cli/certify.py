@@ -58,6 +58,13 @@ if TYPE_CHECKING:
 )
 @click.option("--input-bound", metavar="B", help="Bound on |u_t| for real-valued inputs.")
 @click.option(
+    "--input-moments",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --data, of a linear S4D layer: .npz with mean and deviation (T, d) of the inputs, fixed before the data "
+    "(a condition of tau-class). Default: 0 and 1.",
+)
+@click.option(
     "--data",
     type=click.Path(path_type=Path),
     help="Training set: .npz with x_train, y_train (and perhaps x_test, y_test), .csv, .jsonl with text and label, or "
@@ -178,6 +185,7 @@ def certify(
       ssm-bounds certify rounded.safetensors --data data.npz --require 0.09
       ssm-bounds certify rounded.safetensors --data data.npz --certify-loss --loss clipped-ce --clip 3
       ssm-bounds certify s4d.pth --m 25000 --T 500 --input-bound 1       # one linear S4D layer with a readout W
+      ssm-bounds certify s4d.pth --data train.npz --input-bound 1 --input-moments before.npz      # and tau-class
       ssm-bounds certify block/ --data block/train.npz            # one block, as train mamba saves it
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word

@@ -1,32 +1,35 @@
-"""``ssm-bounds experiment``."""
+"""``ssm-bounds experiment``: the list of experiments, and the options of those that measure numbers."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssm_bounds.cli import trainings
+from ssm_bounds.cli.described import described
 from ssm_bounds.cli.options import fail
+from ssm_bounds.experiments.catalogue import MEASURED, TRAINED, Listed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ssm_bounds.experiments.pool import Count, Pool
-    from ssm_bounds.experiments.presets import Experiment, Name
-    from ssm_bounds.experiments.study import Study
+    from ssm_bounds.experiments.experiment import Preset
+    from ssm_bounds.experiments.measurement import Measurement
+    from ssm_bounds.experiments.pool import Count
 
 
 @click.group()
 def experiment() -> None:
-    """Reproduce the paper's experiments, and hold the certified bounds against the measured gaps.
+    """Reproduce the papers' experiments, and hold what is certified or proved against what is measured.
 
-    Each writes into its folder: runs/ (models, logs, records), table.csv (a row for each trained model), figures
-    (.png, .pdf), and report.md: what the paper claims, what was measured, and whether it
-    agrees.
+    Each writes into its folder: what was run, table.csv, figures (.png, .pdf), and report.md: what the paper claims,
+    what was measured, and whether it agrees. Trainings keep models, logs and records in runs/ (a row of the table for
+    each trained model); the others keep a row for each measurement, and exit with 1 where a number is not where it
+    must be.
     Runs that are there are kept: the same command goes on after Ctrl-C, and other lengths or more seeds extend it.
 
     \b
@@ -39,163 +42,82 @@ def experiment() -> None:
 
 
 _OPTIONS = (
-    click.option("--task", type=click.Choice(["majority", "listops", "imdb"]), default="majority", show_default=True),
     click.option(
         "--preset",
         type=click.Choice(["paper", "quick"]),
         default="paper",
         show_default=True,
-        help="paper: its lengths, five seeds and epochs. quick: under two minutes on two cores.",
+        help="paper: the sizes of the report that is kept. quick: seconds.",
     ),
-    click.option("--T", "lengths", type=click.IntRange(min=1), multiple=True, help="Lengths instead of the preset's."),
-    click.option("--seeds", type=click.IntRange(min=1), help="How many seeds (1, 2, ...) instead of the preset's."),
+    click.option("--seeds", type=click.IntRange(min=1), help="How many seeds instead of the preset's."),
     click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Local processes."),
-    click.option(
-        "--dask",
-        metavar="ADDRESS",
-        help="Run on this dask.distributed scheduler instead (tcp://host:port). Its workers need this package and see "
-        "the folder at the same path.",
-    ),
-    click.option("--data", type=click.Path(path_type=Path), help="IMDb only: the dataset's folder, not a download."),
-    click.option(
-        "--paper-noise",
-        type=click.FloatRange(0, 1, max_open=True),
-        default=0.0,
-        help="Majority only: flip this fraction of the training ones, as the paper does (0.10 printed, 0.25 in its "
-        "code). Training and test data then differ in distribution, so no bound is compared.",
-    ),
     click.option(
         "--out",
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder. Default: experiments-out/NAME-TASK-PRESET.",
+        help="Folder. Default: experiments-out/NAME-PRESET.",
     ),
 )
 
 
-def _command(name: Name, text: str) -> None:
+def command(entry: Listed) -> click.Command:
+    """The command of an entry of ``catalogue.MEASURED``."""
+
     def run(**chosen: Any) -> None:
-        _run(name, **chosen)
+        _run(entry.name, **chosen)
 
-    run.__doc__ = text
-    decorated: Callable[..., None] = run
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    experiment.command(name)(decorated)
+    return described(entry, run, _OPTIONS)
 
 
-_command(
-    "unstable-init",
-    """Figure 1: start unstable (s_A = 0.1) at several lengths. Where does training turn from success to failure?
-
-    \b
-    Examples:
-      ssm-bounds experiment unstable-init --task majority --preset quick
-      ssm-bounds experiment unstable-init --T 25 --T 50 --T 100 --seeds 3 --workers 2
-    """,
-)
-_command(
-    "sweep-abscissa",
-    """Figure 5: start with s_A from -0.1 to 0.1 at one length.
-
-    \b
-    Examples:
-      ssm-bounds experiment sweep-abscissa --task listops --preset quick --workers 2
-      ssm-bounds experiment sweep-abscissa --T 100 --T 400 --workers 8
-    """,
-)
-_command(
-    "length",
-    """Figure 2: start with s_A = 0 at several lengths. Does the gap grow with T? Slope with confidence interval.
-
-    \b
-    Examples:
-      ssm-bounds experiment length --task majority --workers 2
-      ssm-bounds experiment length --task listops --preset quick --workers 2
-    """,
-)
+for _entry in TRAINED:
+    experiment.add_command(trainings.command(_entry))
+for _entry in MEASURED:
+    experiment.add_command(command(_entry))
 
 
-def _run(
-    name: Name,
-    *,
-    task: str,
-    preset: Any,
-    lengths: tuple[int, ...],
-    seeds: int | None,
-    workers: int,
-    dask: str | None,
-    data: Path | None,
-    paper_noise: float,
-    out: Path | None,
-) -> None:
+def _run(name: str, *, preset: Preset, seeds: int | None, workers: int, out: Path | None) -> None:
     from rich.console import Console
 
-    from ssm_bounds.experiments import pool
-    from ssm_bounds.experiments.presets import experiment as chosen
-
-    if paper_noise and task != "majority":
-        fail("--paper-noise is an option of the task majority")
-    if data is not None and task != "imdb":
-        fail("--data is an option of the task imdb")
-    options: dict[str, Any] = {"paper_noise": paper_noise} if paper_noise else {}
-    if data is not None:
-        options["data"] = str(data.absolute())
-    folder = (out or Path("experiments-out") / f"{name}-{task}-{preset}").absolute()
+    folder = (out or Path("experiments-out") / f"{name}-{preset}").absolute()
     console = Console(stderr=True)
     try:
-        asked = chosen(name, task, preset, lengths=lengths, seeds=seeds, options=options)
-        workplace = pool.local(workers) if dask is None else pool.dask(dask)
-        result = _studied(asked, folder, workplace, console)
-    except KeyboardInterrupt:  # after the runs: while tables and figures are made
-        console.print("interrupted: every run is kept; the same command writes the report", soft_wrap=True)
+        result = _measured(name, preset, seeds, workers, folder, console)
+    except KeyboardInterrupt:  # after the measurements: while table and figure are made
+        console.print("interrupted: every measurement is kept; the same command writes the report", soft_wrap=True)
         sys.exit(130)
     except (ValueError, OSError) as problem:
         fail(problem)
-    _tell(result, folder, console)
+    for job, why in result.outcome.failed:
+        console.print(f"failed twice: {job}: {why}", soft_wrap=True, markup=False)
+    click.echo(f"claim     {result.experiment.claim}")
+    for criterion in result.criteria:
+        click.echo(f"{'measured' if criterion.met else 'MISSED  '}  {criterion}")
+    click.echo(f"verdict   {result.verdict}")
+    click.echo(f"saved     {folder}: report.md, table.csv, {len(result.rows)} rows")
     if result.outcome.interrupted:
+        console.print(
+            f"interrupted: {len(result.rows)} of {result.asked} measurements are kept; to go on, run the same command "
+            f"again: ssm-bounds {shlex.join(sys.argv[1:])}",
+            soft_wrap=True,
+        )
         sys.exit(130)
-    if result.outcome.failed:
+    if result.outcome.failed or result.missed:
         sys.exit(1)
 
 
-def _studied(asked: Experiment, folder: Path, workplace: Pool, console: Console) -> Study:
-    """The study behind a progress bar. Raises: ValueError, OSError."""
+def _measured(
+    name: str, preset: Preset, seeds: int | None, workers: int, folder: Path, console: Console
+) -> Measurement:
+    """The measurement behind a progress bar. Raises: ValueError, OSError."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from ssm_bounds.experiments.study import study
+    from ssm_bounds.experiments import pool
+    from ssm_bounds.experiments.measurement import measure
 
-    columns = (
-        TextColumn("runs"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("running {task.fields[running]}  failed {task.fields[failed]}"),
-        TimeElapsedColumn(),
-    )
+    columns = (TextColumn("measurements"), MofNCompleteColumn(), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bars:
-        bar = bars.add_task("", total=len(asked.configs), running=0, failed=0)
+        bar = bars.add_task("", total=None)
 
         def show(count: Count) -> None:
-            bars.update(bar, completed=count.done, running=count.running, failed=count.failed)
+            bars.update(bar, completed=count.done, total=count.total)
 
-        return study(asked, folder, workplace, show)
-
-
-def _tell(result: Study, folder: Path, console: Console) -> None:
-    """The finding on stdout; what failed or is missing, and how to go on, on stderr."""
-    for job, why in result.outcome.failed:
-        console.print(
-            f"failed twice: T = {job.options['T']}, seed {job.settings.seed}: {why}", soft_wrap=True, markup=False
-        )
-    if (finding := result.finding) is not None:
-        click.echo(f"claim     {finding.claim}")
-        for line in finding.measured:
-            click.echo(f"measured  {line}")
-        click.echo(f"verdict   {finding.agreement}")
-        click.echo(f"saved     {folder}: report.md, table.csv, {len(result.found)} runs")
-    if result.outcome.interrupted:
-        arguments = [*sys.argv[1:]]
-        console.print(
-            f"interrupted: {len(result.found)} of {len(result.experiment.configs)} runs are complete and kept; to go "
-            f"on, run the same command again: ssm-bounds {shlex.join(arguments)}",
-            soft_wrap=True,
-        )
+        return measure(name, preset, folder, pool.local(workers), seeds=seeds, progress=show)

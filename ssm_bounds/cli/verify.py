@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ssm_bounds.proofs.check import Entry
     from ssm_bounds.proofs.statement import Statement
 
+_TYPED = click.core.ParameterSource.COMMANDLINE
+
 
 @click.command()
 @click.argument("labels", nargs=-1, metavar="[LABEL]...")
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     help="Go on searching for counterexamples after the first round, in all for about so long.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of that search.")
-def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None:
+@click.option("--no-search", is_flag=True, help="Decide derivations and counterexamples alone, without any search.")
+def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_search: bool) -> None:
     """Check the statements of the theory, or those with the given labels; published ones are labelled paper:...
 
     A statement about parameters and inputs is also attacked: gradient ascent over everything that it quantifies, for
@@ -40,6 +43,7 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
       ssm-bounds verify
       ssm-bounds verify paper:C.3 4.4 --format markdown
       ssm-bounds verify 5.1 --budget 60 --seed 1
+      ssm-bounds verify --no-search
       ssm-bounds verify --format latex > ledger.tex
 
     The exit code is 1 when a verdict differs from the recorded one.
@@ -48,13 +52,15 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
     from ssm_bounds.proofs import check
     from ssm_bounds.report import ledger
 
+    if no_search and (budget or click.get_current_context().get_parameter_source("seed") is _TYPED):
+        fail("--budget and --seed are of the search, which --no-search leaves out")
     try:
         chosen = check.select(labels)
     except DomainError as problem:
         fail(problem)
     entries: list[Entry] = []
     try:
-        _verify(chosen, budget, seed, entries)
+        _verify(chosen, None if no_search else budget, seed, entries)
     except KeyboardInterrupt:
         click.echo(f"ssm-bounds: interrupted; {len(entries)} of {len(chosen)} statements are below", err=True)
     if form == "table":
@@ -75,14 +81,17 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
     sys.exit(1 if differing else 130 if len(entries) < len(chosen) else 0)
 
 
-def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Entry]) -> None:
-    """Search and check each statement in turn, adding to ``entries``, with a line of progress on a terminal."""
+def _verify(chosen: list[Statement], budget: float | None, seed: int, entries: list[Entry]) -> None:
+    """Search and check each statement in turn, adding to ``entries``, with a line of progress on a terminal.
+
+    ``budget``: None for no search at all.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
     from ssm_bounds.proofs import check
 
-    attacked = sum(statement.adversary is not None for statement in chosen)
+    attacked = 0 if budget is None else sum(statement.adversary is not None for statement in chosen)
     if attacked:
         import torch
 
@@ -95,7 +104,7 @@ def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Ent
             progress.update(task, description=f"verifying {statement.label}")
             start = time.perf_counter()
             finding = None
-            if statement.adversary is not None:
+            if statement.adversary is not None and budget is not None:
                 finding = search(statement.claim, statement.adversary, seed=seed, seconds=budget / attacked)
             entries.append(check.check(statement, finding, time.perf_counter() - start))
             progress.advance(task)

@@ -1,1 +1,1 @@
-"""Trainings and their certificates side by side: from a frozen configuration to a record."""
+"""Experiments, a folder a paper, and what a person sees of a training: from a frozen configuration to a record."""

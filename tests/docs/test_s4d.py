@@ -28,12 +28,17 @@ def folder(tmp_path_factory):
     return made
 
 
-def test_the_command_of_the_page(folder):
-    (line,) = re.findall(r"^    ssm-bounds (.*)$", SCRIPT.read_text(encoding="utf-8"), re.M)
-    words = [str(folder / word.removeprefix("docs/examples/")) if "/" in word else word for word in shlex.split(line)]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 0 and "m = 3000, T = 100, d = 4, N = 8, k = 1" in result.output, result.output
-    assert "vacuous" not in result.output.partition("rung")[0]
+def test_the_commands_of_the_page(folder):
+    told = {"certify": "m = 3000, T = 100, d = 4, N = 8, k = 1", "measure": "measure, not a bound"}
+    lines = re.findall(r"^    ssm-bounds (.*)$", SCRIPT.read_text(encoding="utf-8"), re.M)
+    assert [line.split()[0] for line in lines] == list(told)
+    for line in lines:
+        words = [
+            str(folder / word.removeprefix("docs/examples/")) if "/" in word else word for word in shlex.split(line)
+        ]
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0 and told[words[0]] in result.output, result.output
+        assert "vacuous" not in result.output.partition("rung")[0]
 
 
 def test_of_more_rows(folder):

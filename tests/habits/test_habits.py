@@ -86,9 +86,9 @@ class TestLayout:
 
     def test_each_recipe_ends_with_one_command_about_tests_that_exist(self):
         recipes = re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", RECIPES, re.M | re.S)
-        kinds = ("architecture", "bound", "code", "format", "statement", "task")
+        kinds = ("architecture", "bound", "code", "format", "statement", "task", "experiment")
         assert [name.split()[1] for name, _ in recipes] == list(kinds)
-        assert {path.stem for path in (ROOT / "docs" / "templates").glob("*.py")} == {*kinds} - {"task"}
+        assert {path.stem for path in (ROOT / "docs" / "templates").glob("*.py")} == {*kinds} - {"task", "experiment"}
         for _, text in recipes:
             (files,) = re.findall(r"^ {7}\.venv/bin/python -m pytest (.*)$", text, re.M)
             assert files and all((ROOT / file).exists() for file in files.split())

@@ -36,6 +36,7 @@ def test_no_page_is_left_over(tmp_path):
         "experiments.md",
         "how-to-add.md",
         "mamba.md",
+        "measure.md",
         "words.md",
         "order.md",
     }

@@ -83,10 +83,10 @@ def test_labels_are_read_from_headings():
 
 @pytest.mark.parametrize("label", KNOWN)
 def test_the_source_of_a_statement_is_a_heading(label):
-    """Labels of the paper stand in chapter 2."""
+    """Labels of the first paper, which bear no letters of another one, stand in chapter 2."""
     found = [name for _, name in cited(KNOWN[label].source)]
     assert found
-    if label.startswith("paper:"):
+    if label.startswith("paper:") and not re.match(r"paper:[A-Z]{2}-", label):
         assert set(found) - {"10"} <= set(chapters.labels(CHAPTERS["02-published.md"]))
 
 

@@ -23,6 +23,7 @@ from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import latex, markdown
 from tests.s4d import layer, tensors
 
+OF_ROWS = "tau-class"
 NAMES = ["lti-h2", "lti-l1", "lti-geometric", "lti-cover"]
 STATED = {"m": 25000, "T": 500, "input_bound": 1}
 
@@ -131,12 +132,57 @@ class TestData:
         facts = {fact.name: (fact.value, fact.evidence) for fact in found.question.facts}
         assert facts["m"] == (60, ssm_bounds.Evidence.CHECKED) and facts["T"] == (9, ssm_bounds.Evidence.CHECKED)
         assert facts["distinct training rows"] == (60, ssm_bounds.Evidence.CHECKED)
-        assert [rung.name for rung in found.rungs] == NAMES and found.headline.kind == "gap"
+        assert [rung.name for rung in found.rungs] == [*NAMES, OF_ROWS] and found.headline.kind == "gap"
+        assert found.compared == 5 and {claim.share for claim in found.claims} == {Fraction(1, 100)}
         assert "the test rows are not used: no program of a linear S4D model is run" in found.question.notes
         assert "test rows" not in found.headline.sentence
         document = documents([found])
         jsonschema.validate(document, schema())
         assert document["certificates"][0]["empirical"] is None and "lti-h2" in page([found])
+
+    def test_tau_class_rests_on_no_bound_of_the_inputs(self, file):
+        found = ssm_bounds.certify(ssm_bounds.ask(file, data=task(), input_bound=1))
+        assert found.rung(OF_ROWS).conditions == (AS_ASSUMED,)
+        document = documents([found])
+        jsonschema.validate(document, schema())
+        details = {rung["rung"]: rung["details"] for rung in document["certificates"][0]["rungs"]}
+        assert details[OF_ROWS]["class"].keys() == {"psi_1"}
+        facts = {fact.name: fact.value for fact in found.question.facts}
+        assert facts["psi_1"] == facts["l1"] and 0 < facts["q_x"] < 1 and "psi_2" not in facts
+        for text in (markdown([found]), latex([found]), page([found])):
+            assert OF_ROWS in text
+
+    def test_with_moments_that_were_fixed_before(self, file, tmp_path):
+        moments = tmp_path / "before.npz"
+        np.savez(moments, mean=np.full((9, 3), 0.1), deviation=np.full((9, 3), 0.5))
+        found = ssm_bounds.certify(ssm_bounds.ask(file, data=task(), input_bound=1, input_moments=moments))
+        rung = found.rung(OF_ROWS)
+        assert rung.conditions[0] == f"the mean and the deviation in {moments} were fixed before the sample"
+        assert {cell.name for cell in rung.argument.selected.cells} == {"psi_1", "psi_2"}
+        facts = {fact.name: fact.value for fact in found.question.facts}
+        assert facts["psi_1"] == pytest.approx(facts["l1"] / 2, rel=1e-9)
+
+    @pytest.mark.parametrize(
+        ("arrays", "message"),
+        [
+            ({"mean": np.zeros((9, 2)), "deviation": np.ones((9, 2))}, r"mean: expected .* = \(9, 3\), found \(9, 2\)"),
+            ({"mean": np.zeros((9, 3)), "deviation": np.zeros((9, 3))}, "deviation: expected values above 0, found 0"),
+            ({"mean": np.zeros((9, 3))}, "array 'deviation' is missing; expected mean and deviation"),
+            ({"mean": np.zeros((9, 3), int), "deviation": np.ones((9, 3))}, "mean: expected float32 or float64"),
+            ({"mean": np.full((9, 3), np.nan), "deviation": np.ones((9, 3))}, "mean: expected finite values, found 27"),
+            ({"mean": np.array([None]), "deviation": np.ones((9, 3))}, "array 'mean' cannot be read"),
+        ],
+    )
+    def test_moments_that_do_not_fit(self, file, tmp_path, arrays, message):
+        np.savez(tmp_path / "before.npz", **arrays)
+        with pytest.raises(ValueError, match=message) as caught:
+            ssm_bounds.ask(file, data=task(), input_bound=1, input_moments=tmp_path / "before.npz")
+        assert "before.npz: " in str(caught.value) and "\n" not in str(caught.value)
+
+    def test_moments_of_no_archive(self, file, tmp_path):
+        (tmp_path / "before.npz").write_bytes(b"nothing")
+        with pytest.raises(ValueError, match=r"before\.npz: not an \.npz archive"):
+            ssm_bounds.ask(file, data=task(), input_bound=1, input_moments=tmp_path / "before.npz")
 
     def test_longer_sequences_than_the_rows(self, file):
         assert ssm_bounds.ask(file, data=task(), T=12, input_bound=1).setting.sample.T == 12
@@ -171,6 +217,7 @@ REFUSED = {
     "embedding": ({"embedding": "fixed"}, "a linear S4D model has no --embedding"),
     "margin": ({"margin": "auto"}, "no bound of a linear S4D model chooses a margin"),
     "negative": ({"input_bound": -1}, "--input-bound: -1 is not above 0"),
+    "moments": ({"input_moments": Path("m.npz")}, "--input-moments is of tau-class, and goes with --data FILE"),
     "occam": ({"search": ssm_bounds.Search(occam=True)}, "--occam is not there for a linear S4D model"),
     "base": ({"search": ssm_bounds.Search(base=Path("b"))}, "--base is for folders of Mamba blocks"),
     "base data": ({"search": ssm_bounds.Search(base_data=Path("b"))}, "--base-data is for folders of Mamba blocks"),

@@ -12,7 +12,7 @@ from fractions import Fraction
 from sympy import Symbol
 
 from ssm_bounds.bounds import notation as sym
-from ssm_bounds.bounds.architectures.lti.constants import Measured, Taps
+from ssm_bounds.bounds.architectures.lti.constants import Measured, Standardised, Taps
 from ssm_bounds.bounds.architectures.lti.table import DEFINITIONS
 from ssm_bounds.bounds.evaluate.balls import Value
 from ssm_bounds.bounds.selection.cells import (
@@ -42,6 +42,13 @@ def by_norm(symbol: Symbol, norm: Scalar, g: Scalar) -> SelectedClass[Values]:
     """The class of one norm of the taps, over g."""
     cell = positive_cell(symbol.name, Fraction(norm) / Fraction(g))
     return SelectedClass({symbol: cell.value}, (cell,), 1)
+
+
+def by_units(found: Standardised, g: Scalar) -> SelectedClass[Values]:
+    """The class of theory 16.4, over g: one cell, and one more where the inputs have a mean of their own."""
+    norms = {sym.psi_1: found.psi_1} | ({} if found.psi_2 is None else {sym.psi_2: found.psi_2})
+    cells = {symbol: positive_cell(symbol.name, Fraction(norm) / Fraction(g)) for symbol, norm in norms.items()}
+    return SelectedClass({symbol: cell.value for symbol, cell in cells.items()}, tuple(cells.values()), 1)
 
 
 def by_rate(taps: Taps, g: Scalar) -> Iterator[SelectedClass[Values]]:

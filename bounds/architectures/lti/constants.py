@@ -59,3 +59,17 @@ class Measured:
     def __post_init__(self) -> None:
         check_fields("Measured", self, counts=("d", "N", "k"), radii=("b", "C_1", "D", "B_w", "B_u"))
         require(self.s <= 0 or self.b + self.s >= 0, "Measured: the largest real part is below the smallest")
+
+
+@dataclass(frozen=True, slots=True)
+class Standardised:
+    """Of a model with one output and the sample, in units fixed before the data: ``psi_1``, ``psi_2`` (None where
+    mu0 = 0) and ``q_x``, each at least what theory 16.4 calls so. Raises: DomainError.
+    """
+
+    psi_1: Scalar
+    q_x: Scalar
+    psi_2: Scalar | None = None
+
+    def __post_init__(self) -> None:
+        check_fields("Standardised", self, counts=(), radii=("psi_1", "q_x", "psi_2"))

@@ -6,11 +6,13 @@ import itertools
 import json
 import math
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from flint import arb
 
+from ssm_bounds.bounds.architectures.a5 import Counts, counted
 from ssm_bounds.bounds.architectures.order import (
     GOOD,
     HINGE,
@@ -192,6 +194,22 @@ class TestWordProblem:
             left.difference_update(orbit)
             orbits += 1
         assert orbits == 7200
+        assert counted() == Counts(60**2, len(good), 60 * len(good), orbits)
+
+    EXACT: ClassVar = {
+        4: "1/30",
+        7: "14/225",
+        10: "589/6750",
+        13: "5516/50625",
+        16: "194041/1518750",
+        20: "1640954/11390625",
+    }
+
+    @pytest.mark.parametrize("T", EXACT)
+    def test_values_by_the_blocks_that_are_counted(self, T):
+        counts = counted()
+        share = Fraction(counts.blocks, 60**3)
+        assert Fraction(self.EXACT[T]) == (1 - (1 - share) ** ((T - 1) // 3)) / 4 == word_problem(T)
 
     def test_values_are_exact(self, shared):
         known = json.loads((shared / "reference" / "linear_cde.json").read_text(encoding="utf-8"))["a5"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.lti.classes import by_rate, parametrised
-from ssm_bounds.bounds.architectures.lti.constants import Measured, Taps
+from ssm_bounds.bounds.architectures.lti.constants import Measured, Standardised, Taps
 from ssm_bounds.bounds.architectures.lti.table import AVERAGES, DEFINITIONS
 from ssm_bounds.bounds.evaluate.balls import enclose
 from ssm_bounds.bounds.gaps.chaining import AVERAGE_GAP
@@ -24,13 +24,20 @@ from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder.argument import shares
 from ssm_bounds.bounds.ladder.lti import LtiSetting, lti_geometric, lti_h2, lti_l1
 from ssm_bounds.bounds.ladder.lti_cover import lti_cover
+from ssm_bounds.bounds.ladder.tau_class import tau_class
 from ssm_bounds.bounds.values import DomainError, Sample
 from ssm_bounds.models.s4d.measure import measure
 from ssm_bounds.models.s4d.weights import S4D
 from ssm_bounds.report.document import plain
 from tests.s4d import layer
 
-RUNGS = {"lti-h2": lti_h2, "lti-l1": lti_l1, "lti-geometric": lti_geometric, "lti-cover": lti_cover}
+RUNGS = {
+    "lti-h2": lti_h2,
+    "lti-l1": lti_l1,
+    "lti-geometric": lti_geometric,
+    "lti-cover": lti_cover,
+    "tau-class": tau_class,
+}
 DELTA = Fraction(1, 20)
 
 
@@ -116,7 +123,10 @@ class TestAverages:
 
 def setting(weights: S4D, *, m=25000, T=60, loss=None, margin=1, input_bound=1.5, delta=DELTA) -> LtiSetting:
     measured = measure(weights, T=T, input_bound=input_bound)
-    return LtiSetting(measured, Sample(m, T), loss or Ramp(margin), margin, delta)
+    of_rows = (
+        None if measured.taps is None else Standardised(measured.taps.l1, input_bound**2 / 3, measured.taps.l1 / 8)
+    )
+    return LtiSetting(measured, Sample(m, T), loss or Ramp(margin), margin, delta, of_rows)
 
 
 def index(value: mpmath.mpf) -> int:
@@ -164,6 +174,20 @@ class TestLineByLine:
             values.append(self.gap(R, -mpmath.log(weight(j)) - mpmath.log(paid)))
         found = lti_geometric(self.SETTING).value.float_upper()
         assert found == pytest.approx(float(min(values)), rel=1e-9) and min(values) <= mpmath.mpf(found)
+
+    @pytest.mark.parametrize("psi_2", [None, 0.3, 0.0])
+    def test_tau(self, psi_2):
+        """One cell, or two; the deviation is twice that of an average that holds on every sample."""
+        asked = replace(self.SETTING, standardised=Standardised(2.3, 0.75, psi_2))
+        js = [index(mpmath.mpf("4.6"))] + ([] if psi_2 is None else [index(2 * mpmath.mpf(psi_2))])
+        R = point(js[0]) * mpmath.sqrt(2 * mpmath.log(2 * 60 * 4) * mpmath.mpf("0.75") / 25000)
+        if psi_2 is not None:
+            signs = mpmath.binomial(25000, 12500) * 12500 / mpmath.mpf(2) ** 24999 / 25000
+            R += point(js[1]) * signs
+        nats = -mpmath.fsum(mpmath.log(weight(j)) for j in js)
+        value = 2 * R + mpmath.sqrt(2 * (nats + mpmath.log(40)) / 25000)
+        found = tau_class(asked).value
+        assert value <= mpmath.mpf(found.float_upper()) and found.float_upper() == pytest.approx(float(value), rel=1e-9)
 
     @pytest.mark.parametrize("T", [60, 3000])
     def test_cover(self, T):
@@ -299,7 +323,11 @@ class TestClasses:
 
 
 class TestDomain:
-    @pytest.mark.parametrize("rung", [lti_h2, lti_l1, lti_geometric])
+    def test_tau_needs_rows(self):
+        with pytest.raises(DomainError, match="tau-class uses the mean squares of the training rows: give --data FILE"):
+            tau_class(replace(setting(layer()), standardised=None))
+
+    @pytest.mark.parametrize("rung", [lti_h2, lti_l1, lti_geometric, tau_class])
     def test_one_output(self, rung):
         with pytest.raises(DomainError, match="is about one output, and this model has 3"):
             rung(setting(layer(k=3)))

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from ssm_bounds.bounds.architectures.lti import norms
 from ssm_bounds.bounds.architectures.lti.systems import Channel
+from ssm_bounds.bounds.architectures.lti.tau import Units
 from ssm_bounds.bounds.evaluate.balls import bits
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.s4d import measure as measured
-from ssm_bounds.models.s4d.measure import kernel, measure, modes
+from ssm_bounds.models.s4d.measure import kernel, measure, modes, standardised
 from ssm_bounds.models.s4d.weights import S4D
 from tests.s4d import layer
 
@@ -137,6 +138,47 @@ def test_the_tail_of_one_slow_mode_is_attained(monkeypatch):
     assert cut.envelope(0.1) == pytest.approx(whole.envelope(0.1), rel=1e-9)
     endless = measure(weights, T=10**6, input_bound=1.0).taps
     assert endless.l1 == pytest.approx(whole.sizes[0] / -math.expm1(-0.125), rel=1e-9)
+
+
+class TestStandardised:
+    @pytest.mark.parametrize("name", LAYERS)
+    @pytest.mark.parametrize("centred", [True, False])
+    def test_psi_in_balls(self, name, centred):
+        """The sums over reversed taps, each at least the exact one and near to it."""
+        weights, T = LAYERS[name]
+        rng = np.random.default_rng(1)
+        mean = np.zeros((T, weights.d)) if centred else rng.normal(size=(T, weights.d))
+        units = Units(mean, 0.1 + rng.random((T, weights.d)))
+        taps = measure(weights, T=T, input_bound=1.0).taps
+        found = standardised(weights, units, taps, np.ones((3, T, weights.d)))
+        rows = [[arb(w) * tap for tap in row] for w, row in zip(weights.W[0], exact_taps(weights, T), strict=True)]
+        at = [(row[T - 1 - s], s, j) for j, row in enumerate(rows) for s in range(T)]
+        psi_1 = sum((abs(g) * arb(units.deviation[s, j]) for g, s, j in at), arb(0))
+        assert ratio(found.psi_1, psi_1) < 1 + 1e-8
+        if centred:
+            assert found.psi_2 is None
+            return
+        psi_2 = abs(sum((g * arb(mean[s, j]) for g, s, j in at), arb(0)))
+        assert psi_2 <= found.psi_2 <= psi_2 + 1e-8 * psi_1
+        # forwards they would be others
+        assert T == 1 or found.psi_1 != pytest.approx(
+            float(sum((abs(g) * arb(units.deviation[T - 1 - s, j]) for g, s, j in at), arb(0))), rel=1e-6
+        )
+
+    def test_without_units_it_is_the_l1_norm(self):
+        weights = layer(d=3, N=4)
+        taps = measure(weights, T=70, input_bound=1.0).taps
+        x = np.random.default_rng(0).normal(size=(20, 70, 3))
+        found = standardised(weights, Units(), taps, x)
+        assert (found.psi_1, found.psi_2) == (taps.l1, None)
+        assert found.q_x == pytest.approx(np.square(x).mean(0).max(), rel=1e-12)
+
+    def test_units_of_more_lags_than_are_computed(self, monkeypatch):
+        weights = layer(d=3, N=4)
+        monkeypatch.setattr(measured, "_MOST_TAPS", 8 * weights.d)
+        taps, units = measure(weights, T=9, input_bound=1.0).taps, Units(np.ones((9, 3)), np.ones((9, 3)))
+        with pytest.raises(DomainError, match="units by time are for at most 8 tokens here, not T = 9"):
+            standardised(weights, units, taps, np.ones((1, 9, 3)))
 
 
 class TestReference:

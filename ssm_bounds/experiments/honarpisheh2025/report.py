@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from ssm_bounds.experiments.comparison import MEASURED, Compared
-from ssm_bounds.experiments.findings import Finding, Seeds, by_setting
+from ssm_bounds.experiments.honarpisheh2025.comparison import MEASURED, Compared
+from ssm_bounds.experiments.honarpisheh2025.findings import Finding, Seeds, by_setting
+from ssm_bounds.experiments.honarpisheh2025.presets import CLASSES, Experiment
 from ssm_bounds.experiments.pool import Outcome
-from ssm_bounds.experiments.presets import CLASSES, Experiment
 from ssm_bounds.experiments.run import RunConfig
 from ssm_bounds.report.table import Table
 

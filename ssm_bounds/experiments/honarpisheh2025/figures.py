@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from ssm_bounds.experiments.comparison import Compared
-from ssm_bounds.experiments.findings import GAPS, by_setting
-from ssm_bounds.experiments.presets import Experiment
-from ssm_bounds.experiments.statistics import FLOAT32_EXPONENT, trained
+from ssm_bounds.experiments.honarpisheh2025.comparison import Compared
+from ssm_bounds.experiments.honarpisheh2025.findings import GAPS, by_setting
+from ssm_bounds.experiments.honarpisheh2025.presets import Experiment
+from ssm_bounds.experiments.honarpisheh2025.statistics import FLOAT32_EXPONENT, trained
 from ssm_bounds.models.training.monitor import read_log
 from ssm_bounds.report.plots.canvas import COLOURS, canvas, save
 from ssm_bounds.report.plots.gaps import measured_against_bound

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from ssm_bounds.experiments.comparison import Compared
-from ssm_bounds.experiments.presets import Experiment, Name
-from ssm_bounds.experiments.run import Record
-from ssm_bounds.experiments.statistics import (
+from ssm_bounds.experiments.honarpisheh2025.comparison import Compared
+from ssm_bounds.experiments.honarpisheh2025.presets import Experiment, Name
+from ssm_bounds.experiments.honarpisheh2025.statistics import (
     CONFIDENCE,
     FLOAT32_EXPONENT,
     Slope,
@@ -20,6 +19,7 @@ from ssm_bounds.experiments.statistics import (
     trained,
     turning_length,
 )
+from ssm_bounds.experiments.run import Record
 
 Agreement = Literal["agrees", "agrees in part", "does not agree", "undecided"]
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ssm_bounds.bounds.values import require
+from ssm_bounds.experiments.experiment import PRESETS, Preset
 from ssm_bounds.experiments.run import RECIPES, RunConfig
 from ssm_bounds.models.training.train import Settings
 
 Name: TypeAlias = Literal["unstable-init", "sweep-abscissa", "length"]
-Preset: TypeAlias = Literal["paper", "quick"]
 
 NAMES: tuple[Name, ...] = get_args(Name)
-PRESETS: tuple[Preset, ...] = get_args(Preset)
 CLASSES: Mapping[str, int] = {"majority": 2, "listops": 10, "imdb": 2}
 """The tasks of the paper, and their labels."""
 

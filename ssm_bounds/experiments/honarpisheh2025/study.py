@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from ssm_bounds.experiments.comparison import Compared, compare
-from ssm_bounds.experiments.figures import draw
-from ssm_bounds.experiments.findings import Finding, judge
+from ssm_bounds.experiments.honarpisheh2025.comparison import Compared, compare
+from ssm_bounds.experiments.honarpisheh2025.figures import draw
+from ssm_bounds.experiments.honarpisheh2025.findings import Finding, judge
+from ssm_bounds.experiments.honarpisheh2025.presets import Experiment
+from ssm_bounds.experiments.honarpisheh2025.report import markdown
 from ssm_bounds.experiments.pool import Outcome, Pool, Progress, run_all
-from ssm_bounds.experiments.presets import Experiment
-from ssm_bounds.experiments.report import markdown
 from ssm_bounds.experiments.run import RunConfig, read_record
 from ssm_bounds.models.files import atomic
 from ssm_bounds.report.table import Table

@@ -8,7 +8,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ssm_bounds.experiments.comparison import MEASURED, Bound, climb
+from ssm_bounds.experiments.honarpisheh2025.comparison import MEASURED, Bound, climb
 from ssm_bounds.models.selective_ssm.evaluate import score
 from ssm_bounds.models.tasks.majority import majority
 from ssm_bounds.models.tasks.task import Split, Task

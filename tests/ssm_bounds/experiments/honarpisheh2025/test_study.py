@@ -19,15 +19,22 @@ from click.testing import CliRunner
 
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
-from ssm_bounds.experiments import study as studies
-from ssm_bounds.experiments.comparison import Bound, compare
-from ssm_bounds.experiments.findings import by_setting, judge, slopes
+from ssm_bounds.experiments.experiment import PRESETS
+from ssm_bounds.experiments.honarpisheh2025 import study as studies
+from ssm_bounds.experiments.honarpisheh2025.comparison import Bound, compare
+from ssm_bounds.experiments.honarpisheh2025.findings import by_setting, judge, slopes
+from ssm_bounds.experiments.honarpisheh2025.presets import CLASSES, NAMES, experiment
+from ssm_bounds.experiments.honarpisheh2025.report import markdown
+from ssm_bounds.experiments.honarpisheh2025.statistics import (
+    separation,
+    slope,
+    student_quantile,
+    trained,
+    turning_length,
+)
+from ssm_bounds.experiments.honarpisheh2025.study import study
 from ssm_bounds.experiments.pool import Inline, Pool, local
-from ssm_bounds.experiments.presets import CLASSES, NAMES, PRESETS, experiment
-from ssm_bounds.experiments.report import markdown
 from ssm_bounds.experiments.run import Record, RunConfig, _exponent
-from ssm_bounds.experiments.statistics import separation, slope, student_quantile, trained, turning_length
-from ssm_bounds.experiments.study import study
 from ssm_bounds.models.training.train import initial_model
 
 SERIAL = local(1)
@@ -391,7 +398,8 @@ def command(*arguments):
 
 def test_the_command_runs_and_extends(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ssm_bounds.experiments.presets._QUICK", {"unstable-init": {"m": 30, "epochs": 1, "seeds": (1,)}}
+        "ssm_bounds.experiments.honarpisheh2025.presets._QUICK",
+        {"unstable-init": {"m": 30, "epochs": 1, "seeds": (1,)}},
     )
     arguments = ("unstable-init", "--preset", "quick", "--T", 5, "--out", tmp_path / "u")
     first = command(*arguments)

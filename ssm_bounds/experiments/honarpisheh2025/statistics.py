@@ -10,7 +10,7 @@ from functools import lru_cache
 import mpmath
 import numpy as np
 
-from ssm_bounds.experiments.presets import CLASSES
+from ssm_bounds.experiments.honarpisheh2025.presets import CLASSES
 from ssm_bounds.experiments.run import Record
 
 CONFIDENCE = 0.95

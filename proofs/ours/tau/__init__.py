@@ -1,0 +1,1 @@
+"""Statements about tau, and about the class behind it (theory 16)."""
