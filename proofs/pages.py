@@ -54,7 +54,7 @@ def ledger(known: Mapping[str, Statement]) -> str:
         "`ssm-bounds verify LABEL` decides one again; with `--format markdown` it prints the derivation. "
         "What is not claimed: [not-claimed.md](not-claimed.md). Letters: [notation.md](notation.md).",
         "",
-        *(f"- `{paper.key}`: {plain(str(paper))}" for paper in papers()),
+        *(f"- `{paper.key}`: {plain(str(paper))}; read: {plain(paper.read)}" for paper in papers()),
         "",
         *_table(("verdict", "statements", "meaning"), [(v, str(counts[v]), _MEANING[v]) for v in Verdict if counts[v]]),
         "",

@@ -38,6 +38,7 @@ def experiment() -> None:
       ssm-bounds experiment length --task listops --preset quick --workers 2
       ssm-bounds experiment length --task majority --seeds 10 --workers 8
       ssm-bounds experiment sweep-abscissa --task imdb --data aclImdb --dask tcp://127.0.0.1:8786
+      ssm-bounds experiment order --preset quick
     """
 
 

@@ -79,14 +79,15 @@ def measure(
 
 
 def kept(name: str, rows: Path, job: Settings) -> Row:
-    """The row of a job, measured where it is not there yet. Raises: ValueError, OSError."""
+    """The row of a job, measured where it is not there yet. What is not finite is NaN. Raises: ValueError, OSError."""
     path = _place(rows, name, job)
     found = _read(path, job)
-    if found is None:
-        found = Row(job, measured(name).measure(job))
-        numbers = {key: value if math.isfinite(value) else None for key, value in found.numbers.items()}
-        atomic.write(path, (json.dumps({"settings": job, "numbers": numbers}, indent=1) + "\n").encode())
-    return found
+    if found is not None:
+        return found
+    numbers = {key: v if math.isfinite(v) else math.nan for key, v in measured(name).measure(job).items()}
+    written = {key: None if math.isnan(v) else v for key, v in numbers.items()}
+    atomic.write(path, (json.dumps({"settings": job, "numbers": written}, indent=1) + "\n").encode())
+    return Row(job, numbers)
 
 
 def markdown(found: Measurement, preset: Preset) -> str:
@@ -139,6 +140,7 @@ def _read(path: Path, job: Settings) -> Row | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         require(found["settings"] == dict(job), "of other settings")
         numbers = {key: math.nan if value is None else float(value) for key, value in found["numbers"].items()}
+        require(not any(map(math.isinf, numbers.values())), "of infinite numbers")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a measurement; remove it, and it is made again") from error
     return Row(job, numbers)

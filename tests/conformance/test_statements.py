@@ -32,7 +32,7 @@ def test_every_folder_of_a_paper_says_which():
     folders = {path.name for path in (ROOT / "proofs" / "papers").iterdir() if (path / "__init__.py").is_file()}
     assert {paper.key for paper in papers()} == folders
     for paper in papers():
-        assert re.fullmatch(r"\d{4}\.\d{5}", paper.arxiv) and paper.version >= 1 and paper.title
+        assert re.fullmatch(r"\d{4}\.\d{5}", paper.arxiv) and paper.version >= 1 and paper.title and paper.read
 
 
 def test_the_template_is_proved():

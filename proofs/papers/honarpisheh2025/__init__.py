@@ -7,4 +7,5 @@ PAPER = Paper(
     "Generalization Error Analysis for Selective State-Space Models Through the Lens of Attention",
     "2502.01473",
     3,
+    "its text and its code",
 )

@@ -9,4 +9,5 @@ PAPER = Paper(
     "constraints",
     "2405.20278",
     3,
+    "its abstract alone; no statement here is from it",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -194,7 +195,12 @@ class TestWordProblem:
             left.difference_update(orbit)
             orbits += 1
         assert orbits == 7200
-        assert counted() == Counts(60**2, len(good), 60 * len(good), orbits)
+        assert self.counts() == Counts(60**2, len(good), 60 * len(good), orbits)
+
+    @staticmethod
+    @functools.cache
+    def counts():
+        return counted()
 
     EXACT: ClassVar = {
         4: "1/30",
@@ -207,8 +213,7 @@ class TestWordProblem:
 
     @pytest.mark.parametrize("T", EXACT)
     def test_values_by_the_blocks_that_are_counted(self, T):
-        counts = counted()
-        share = Fraction(counts.blocks, 60**3)
+        share = Fraction(self.counts().blocks, 60**3)
         assert Fraction(self.EXACT[T]) == (1 - (1 - share) ** ((T - 1) // 3)) / 4 == word_problem(T)
 
     def test_values_are_exact(self, shared):

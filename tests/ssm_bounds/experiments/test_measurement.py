@@ -85,11 +85,12 @@ def test_ctrl_c_keeps_what_is_done(made, tmp_path):
     assert "undecided" in (tmp_path / "report.md").read_text()
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"settings": {"seed": 8}, "numbers": {"square": 1}}', "[]"])
+@pytest.mark.parametrize("text", ["{", "{}", '{"settings": {"seed": 8}, "numbers": {"square": 1}}', "[]", None])
 def test_a_row_of_something_else_is_named(made, tmp_path, text):
     measure("squares", "quick", tmp_path, SERIAL)
     (path,) = tmp_path.glob("rows/*")
-    path.write_text(text)
+    infinite = '{"settings": {"seed": 7}, "numbers": {"square": Infinity}}'
+    path.write_text(infinite if text is None else text)
     with pytest.raises(ValueError, match=rf"{path.name}: not a measurement; remove it"):
         measure("squares", "quick", tmp_path, SERIAL)
     with pytest.raises(DomainError, match="preset"):
@@ -105,6 +106,15 @@ def test_the_command_says_what_was_claimed_measured_and_missed(monkeypatch, tmp_
         assert result.exit_code == code, result.stderr
         assert "claim     Squares are small." in result.stdout
         assert ("MISSED    the largest: 49, must be <= 48" in result.stdout) is bool(code)
+
+
+def test_the_command_says_how_to_go_on_after_ctrl_c(made, tmp_path):
+    run = command(Listed("squares", "nobody", "Squares.", ("--preset quick",)))
+    result = CliRunner().invoke(run, ["--preset", "quick", "--seeds", "9", "--out", str(tmp_path)])
+    assert result.exit_code == 130 and "interrupted: 6 of 9 measurements are kept; to go on" in " ".join(
+        result.stderr.split()
+    )
+    assert "verdict   undecided" in result.stdout and len(list(tmp_path.glob("rows/*"))) == 6
 
 
 def test_what_a_criterion_shows_is_on_its_side():
