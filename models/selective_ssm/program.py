@@ -24,7 +24,7 @@ from ssm_bounds.models.selective_ssm.weights import Array, Weights
 from ssm_bounds.models.tasks.task import Split
 
 _LN2_HIGH, _LN2_LOW = 0.6931471803691238, 1.9082149292705877e-10  # their sum is ln 2; the first has 33 bits
-AT_ONCE = 1 << 13
+AT_ONCE = 1 << 14
 """States that are carried through time together: they stay in a processor's cache."""
 
 

@@ -49,21 +49,23 @@ def moments(a: Array, M: float | Array, T: int) -> Array:
     L = T * M
     X = a * L
     small = np.abs(X) < 1
+    few = np.count_nonzero(small)
     found = np.empty((3, *X.shape))
-    if not small.all():
-        y = np.where(small, 1.0, X)
-        e, square = exp(y), y * y
-        found[0], found[1] = (e - 1) / y, (e * (y - 1) + 1) / square
-        found[2] = (e * (square - 2 * y + 2) - 2) / (square * y)
-    if small.any():
+    if few < X.size:
+        y = np.where(small, 1.0, X) if few else X
+        e, square, twice = exp(y), y * y, 2 * y
+        np.divide(e - 1, y, out=found[0])
+        np.divide(e * (y - 1) + 1, square, out=found[1])
+        np.divide(e * (square - twice + 2) - 2, square * y, out=found[2])
+    if few:
         x, series = np.where(small, X, 0.0), np.zeros(found.shape)
         for coefficients in _SERIES[::-1].reshape(-1, 3, *[1] * X.ndim):
             series = series * x + coefficients
         found = np.where(small, series, found)
     loss = np.maximum(-a * M, 1e-12)
     phi = loss / -expm1(-loss)
-    for k, power in enumerate((L, L * L, L * L * L)):
-        found[k] = phi * power * found[k]
+    for sums, power in zip(found, (L, L * L, L * L * L), strict=True):
+        sums *= phi * power
     found[1] = np.minimum(found[1], np.where(a < 0, M * M * T * (T - 1) / 2, np.inf))
     return found
 
@@ -275,7 +277,7 @@ def _scaled(constraint: Constraint, half: float, most: Array, width: Array, plac
     left: dict[float, float] = {}
 
     def at(*places: float) -> Array:
-        return np.minimum(width * np.array([[exp_of(t)] for t in places]), most)
+        return np.minimum(width * np.array([[_factor(t)] for t in places]), most)
 
     def look(*places: float) -> Search[None]:
         if fresh := [t for t in places if t not in left]:
@@ -301,6 +303,9 @@ def _scaled(constraint: Constraint, half: float, most: Array, width: Array, plac
 
     low, _ = yield from _largest(admits)
     return at(low)[0]
+
+
+_factor = functools.lru_cache(maxsize=1024)(exp_of)  # the places of different searches are often the same
 
 
 def _root(left: Mapping[float, float], half: float) -> float:
@@ -350,10 +355,9 @@ def _largest(admits: Callable[[float], Search[bool]]) -> Search[tuple[float, flo
 def _direction(constraint: Constraint, free: NDArray[np.bool_], elasticity: Array) -> Array:
     """Of ln sigma (P,), towards n_b proportional to the elasticity; half of it would do for a quadratic left side."""
     places, counts = constraint.places, constraint.counts
-    held = {name: (elasticity[place], free[place]) for name, place in places.items()}
-    entries = sum(n * int(held[name][1].sum()) for name, n in counts.items()) or 1
-    whole = sum(float(total(value[moves])) for value, moves in held.values()) or 1.0
-    return np.clip(log(constraint.numbers / entries * whole / elasticity), -4, 4)
+    entries = sum(n * np.count_nonzero(free[places[name]]) for name, n in counts.items()) or 1
+    whole = sum(float(total(elasticity[place][free[place]])) for place in places.values()) or 1.0
+    return np.minimum(np.maximum(log(constraint.numbers / entries * whole / elasticity), -4), 4)
 
 
 def _variances(

@@ -226,7 +226,7 @@ def spread_arguments(weights: Weights, T: int, *, width=None, reach=None):
     h = {name: r * width[name] for name, r in reach.items()}
     sums = []
     for A, move in ((weights.A, 0.0), (weights.A + h["A"], float(drift(x.input_l2, x.q_l2, h)))):
-        decays = list(map(Fraction, A.ravel().tolist()))
+        decays = tuple(map(Fraction, A.ravel().tolist()))
         gates = largest_gate(x, Fraction(move))
         sums.append(upper_sums(decays, gates, T, A.shape).astype(float))
     return Center(x, np.abs(weights.A), 1 if weights.k == 1 else 2), width, reach, *sums
@@ -497,7 +497,7 @@ def test_the_margin_step():
 @settings(max_examples=60)
 def test_third_sum_over_gate_sequences(a, M, T, seed):
     rng = np.random.default_rng(seed)
-    bound = float(upper_sums([Fraction(a)], M, T, (1, 1))[2, 0, 0].mid())
+    bound = float(upper_sums((Fraction(a),), M, T, (1, 1))[2, 0, 0].mid())
     for c in (np.full(T, M), M * rng.random(T), M * rng.random(T) ** 8, M * (rng.random(T) < 0.2)):
         tau = np.concatenate([[0], np.cumsum(c)[:-1]])
         assert float((c * tau**2 * np.exp(a * tau)).sum()) <= bound * (1 + 1e-12)
@@ -507,7 +507,7 @@ def test_third_sum_over_gate_sequences(a, M, T, seed):
 def test_third_sum_is_approached(a):
     T, M = 4000, 0.02
     tau = M * np.arange(T)
-    bound = float(upper_sums([Fraction(a)], M, T, (1, 1))[2, 0, 0].mid())
+    bound = float(upper_sums((Fraction(a),), M, T, (1, 1))[2, 0, 0].mid())
     assert 0.99 * bound < float((M * tau**2 * np.exp(a * tau)).sum()) <= bound
 
 
@@ -516,7 +516,7 @@ def test_the_search_knows_the_sums(a, M, T):
     if a * M * T > 300:
         return
     rough = rough_moments(np.array([[a]]), M, T)[:, 0, 0]
-    certified = [float(value.mid()) for value in upper_sums([Fraction(a)], M, T, (1, 1))[:, 0, 0]]
+    certified = [float(value.mid()) for value in upper_sums((Fraction(a),), M, T, (1, 1))[:, 0, 0]]
     assert rough[0] >= certified[0] * (1 - 1e-6)
     assert rough[1] >= certified[1] * (1 - 1e-6)
     assert rough[2] == pytest.approx(certified[2], rel=1e-6)
