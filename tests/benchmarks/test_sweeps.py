@@ -124,8 +124,8 @@ MOST_FURTHER = {"without data": 0.06, "with data": 0.06}
 
 
 def test_a_further_checkpoint():
-    """CPU seconds of each further model of one command, beside :data:`MOST_FURTHER`, and as a share of a command with one
-    model. With data: 700 rows of 200 tokens, and as many test rows.
+    """CPU seconds of each further model of one command beside :data:`MOST_FURTHER`, and as a share of a command with
+    one model. With data: 700 rows of 200 tokens, and as many test rows.
     """
     start = "import sys, ssm_bounds.certificate, ssm_bounds.report.document, ssm_bounds.report.tables"
     before = sum(os.times()[2:4])
