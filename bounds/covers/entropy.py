@@ -346,7 +346,7 @@ def _pick(table: NDArray, alternative: NDArray[np.intp]) -> NDArray:
     return np.take_along_axis(full, alternative[:, None, :], axis=1)[:, 0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Product(EntropyBound):
     """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory 3.4).
 
@@ -418,15 +418,7 @@ class Product(EntropyBound):
     def split(self, eps: Radius) -> Product:
         """This product with the shares chosen at eps, kept: all levels of confidence ask for the same ones."""
         log_eps = logarithm(positive_radius(eps))
-        if self.shares is not None:
-            return self
-        if log_eps not in self._splits:
-            (self._splits[log_eps],) = self.frozen(np.array([log_eps]))
-        return self._splits[log_eps]
-
-    @functools.cached_property
-    def _splits(self) -> dict[float, Product]:
-        return {}
+        return self if self.shares is not None else _split(self, log_eps)
 
     def log_covering(self, eps: Radius) -> Enclosure:
         fixed = self.split(eps)
@@ -444,18 +436,10 @@ class Product(EntropyBound):
         parts = approximations([self.blocks[name] for name in names], flat + elementary.log(eta))
         return sum(parts, np.zeros_like(flat)).reshape(np.shape(log_eps))
 
-    @functools.cached_property
-    def _grids(self) -> dict[tuple[float, float, int], tuple[Floats, Floats]]:
-        return {}
-
     def on_grid(self, low: float, high: float, number: int) -> tuple[Floats, Floats]:
         """Logarithms of ``number`` radii from low to high, and :meth:`approximate` there, kept: searches for a radius
         at several levels of confidence look at the same ones."""
-        key = low, high, number
-        if key not in self._grids:
-            points = np.linspace(low, high, number)
-            self._grids[key] = points, self.approximate(points)
-        return self._grids[key]
+        return _grid(self, low, high, number)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         raise DomainError("a product of products: give all blocks to one product")
@@ -475,6 +459,19 @@ class Product(EntropyBound):
             for step in self.blocks[name].trace(_scaled(eps, share))
         ]
         return (*steps, AppliedRule(self.rule, self.source, fixed.log_covering(eps)))
+
+
+@functools.lru_cache(maxsize=64)
+def _split(product: Product, log_eps: float) -> Product:
+    """A product is equal to itself alone."""
+    (found,) = product.frozen(np.array([log_eps]))
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _grid(product: Product, low: float, high: float, number: int) -> tuple[Floats, Floats]:
+    points = np.linspace(low, high, number)
+    return points, product.approximate(points)
 
 
 def approximate_all(products: Sequence[Product], log_eps: float) -> list[float]:
