@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, fields, replace
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +26,7 @@ from ssm_bounds.models.mamba.measure import input_radius, require_numbers
 from ssm_bounds.models.mamba.measured import Measured, measured
 from ssm_bounds.models.mamba.weights import Layer, Mamba1, Mamba2
 from ssm_bounds.models.tasks.tokens import Tokens, read_tokens
+from ssm_bounds.report import origin
 
 SCHEMA = 1
 DTYPES = {"float16": 65504.0, "bfloat16": (2 - 2.0**-7) * 2.0**127, "float32": (2 - 2.0**-23) * 2.0**127}
@@ -320,8 +320,7 @@ def documents(
 ) -> dict[str, Any]:
     """The JSON of ``report/inspect.json``; ``failed``: paths and errors; ``channels``: with arrays by channel."""
     return {
-        "schema": SCHEMA,
-        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
+        **origin.head(SCHEMA),
         "T": T,
         "eta": eta,
         "models": [

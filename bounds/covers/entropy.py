@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 import sympy
@@ -88,6 +88,11 @@ class EntropyBound(ABC):
     def approximate(self, log_eps: Floats) -> Floats:
         """The bound in float64 at ``ln eps`` (any shape)."""
 
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        """:meth:`approximate` of several of this class, each at its own row of ``log_eps`` (bounds, points)."""
+        return np.stack([bound.approximate(row) for bound, row in zip(bounds, log_eps, strict=True)])
+
     @abstractmethod
     def surrogates(self) -> tuple[Surrogate, ...]:
         """Alternatives among which a product may choose when it splits its radius; empty for a single point."""
@@ -98,6 +103,23 @@ class EntropyBound(ABC):
 
     def trace(self, eps: Radius) -> tuple[AppliedRule, ...]:
         return (AppliedRule(self.rule, self.source, self.log_covering(eps)),)
+
+
+def approximations(bounds: Sequence[EntropyBound], log_eps: Floats) -> Floats:
+    """Each bound at its own row of ``log_eps`` (bounds, points), those of one class together: a short array takes as
+    long as a number."""
+    places: dict[type[EntropyBound], list[int]] = {}
+    for i, bound in enumerate(bounds):
+        places.setdefault(type(bound), []).append(i)
+    found = np.empty(log_eps.shape)
+    for kind, those in places.items():
+        found[those] = kind.approximate_each([bounds[i] for i in those], log_eps[those])
+    return found
+
+
+def column(values: Iterable[float]) -> Floats:
+    """A number for each row."""
+    return np.array([[value] for value in values], dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +157,10 @@ class Projection(EntropyBound):
     def approximate(self, log_eps: Floats) -> Floats:
         return self.part.approximate(log_eps)
 
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        return approximations([bound.part for bound in bounds], log_eps)
+
     def surrogates(self) -> tuple[Surrogate, ...]:
         return self.part.surrogates()
 
@@ -169,6 +195,12 @@ class Minimum(EntropyBound):
 
     def approximate(self, log_eps: Floats) -> Floats:
         return np.min([part.approximate(log_eps) for part in self.parts], axis=0)
+
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        places = [i for i, bound in enumerate(bounds) for _ in bound.parts]
+        found = approximations([part for bound in bounds for part in bound.parts], log_eps[places])
+        return np.minimum.reduceat(found, [places.index(i) for i in range(len(bounds))])
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         return tuple(surrogate for part in self.parts for surrogate in part.surrogates())
@@ -217,6 +249,11 @@ class LipschitzImage(EntropyBound):
             return np.zeros_like(log_eps)
         return self.part.approximate(log_eps - logarithm(self.constant))
 
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        shifts = column(logarithm(bound.constant) for bound in bounds)  # -infinity: the image is a point, and costs 0
+        return approximations([bound.part for bound in bounds], log_eps - shifts)
+
     def surrogates(self) -> tuple[Surrogate, ...]:
         if self.constant.upper == 0:
             return ()
@@ -240,7 +277,7 @@ def allocation(alphas: Sequence[Expr], betas: Sequence[Expr]) -> Expr:
     return sympy.Add(*(x**third * y ** (2 * third) for x, y in zip(alphas, betas, strict=True)))
 
 
-def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions) -> Floats:
+def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions, apart: bool) -> Floats:
     """KKT shares eta (blocks, points) of one radius: minimise ``sum_i h_i(eta_i)`` under ``sum eta_i = 1``.
 
     ``h = w (g/eta)^2`` where kind is True (C.9), ``w ln(1 + g/eta)`` elsewhere (theory 3.4):
@@ -264,28 +301,33 @@ def _multiplier_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *
             cubic = by.exp(np.minimum(cube - log_mu / 3, 700.0))
             eta, slope = np.where(kind, cubic, eta), np.where(kind, -cubic / 3, slope)
         held = total(eta, axis=0)
-        if abs(held - 1).max() < 1e-9:
+        there = abs(held - 1) < 1e-9
+        if there.all():
             break
-        log_mu = log_mu - by.log(held) * held / total(slope, axis=0)
+        moved = log_mu - by.log(held) * held / total(slope, axis=0)
+        log_mu = np.where(there, log_mu, moved) if apart else moved
     found: Floats = np.maximum(eta, 1e-300)
     return found / total(found, axis=0)
 
 
-def optimal_shares(kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions = elementary) -> Floats:
+def optimal_shares(
+    kind: NDArray[np.bool_], weight: Floats, log_g: Floats, *, by: Functions = elementary, apart: bool = False
+) -> Floats:
     """Near-optimal shares (blocks, points) of sum 1, the alternative of each block chosen at each point.
 
     Shapes: (blocks, alternatives, points), or 1 for what is the same at all of them. ``kind``, ``weight``, ``log_g``
-    are those of a :class:`Surrogate`, g in units of the radius that is split. ``by``: whose exponentials.
+    are those of a :class:`Surrogate`, g in units of the radius that is split. ``by``: whose exponentials. ``apart``: a
+    point's search ends when it is there, not when all are, and finds what it finds alone, to the last bit.
     """
     blocks, alternatives, points = np.broadcast_shapes(kind.shape, weight.shape, log_g.shape)
     if alternatives == 1:  # nothing to choose between
-        return _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0], by=by)
+        return _multiplier_shares(kind[:, 0], weight[:, 0], log_g[:, 0], by=by, apart=apart)
     best_cost = np.full(points, np.inf)
     best = np.empty((blocks, points))
     # start from the logarithmic alternatives: they stay finite where the power ones explode
     pick = np.broadcast_to(np.where(kind, 1, 0).argmin(axis=1), best.shape)
     for _ in range(4):
-        eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)), by=by)
+        eta = _multiplier_shares(*(_pick(table, pick) for table in (kind, weight, log_g)), by=by, apart=apart)
         ratio = log_g - by.log(eta)[:, None, :]
         with np.errstate(over="ignore"):
             value = weight * np.where(kind, by.exp(2 * ratio), by.logaddexp(0.0, ratio))
@@ -304,7 +346,7 @@ def _pick(table: NDArray, alternative: NDArray[np.intp]) -> NDArray:
     return np.take_along_axis(full, alternative[:, None, :], axis=1)[:, 0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Product(EntropyBound):
     """``ln N(eps) <= sum_i ln N_i(eta_i eps)`` for shares eta_i > 0 of sum 1 (theory 3.4).
 
@@ -337,7 +379,7 @@ class Product(EntropyBound):
         return next(iter(self.blocks.values())).convention
 
     @functools.cached_property
-    def _table(self) -> tuple[list[str], NDArray[np.bool_], Floats, Floats]:
+    def table(self) -> tuple[list[str], NDArray[np.bool_], Floats, Floats]:
         """Names of the blocks that need a share, and of each the surrogates' kind, weight and log scale, as arrays
         (blocks, alternatives, 1). A block of coefficient 0, or that one of its covers says is a point, needs none."""
         options = {name: list(block.surrogates()) for name, block in self.blocks.items()}
@@ -357,7 +399,7 @@ class Product(EntropyBound):
 
     def _choose(self, log_eps: Floats) -> tuple[list[str], Floats]:
         """Names of the blocks that need a share, and their shares (blocks, points), alternatives chosen by block."""
-        names, kind, weight, log_scale = self._table
+        names, kind, weight, log_scale = self.table
         if not (names and len(log_eps)):
             return names, np.empty((len(names), len(log_eps)))
         return names, optimal_shares(kind, weight, log_scale - log_eps)
@@ -374,8 +416,9 @@ class Product(EntropyBound):
         return [replace(self, shares=split) for split in splits]
 
     def split(self, eps: Radius) -> Product:
-        """This product with the shares chosen at eps."""
-        return self.frozen(np.array([logarithm(positive_radius(eps))]))[0]
+        """This product with the shares chosen at eps, kept: all levels of confidence ask for the same ones."""
+        log_eps = logarithm(positive_radius(eps))
+        return self if self.shares is not None else _split(self, log_eps)
 
     def log_covering(self, eps: Radius) -> Enclosure:
         fixed = self.split(eps)
@@ -390,22 +433,13 @@ class Product(EntropyBound):
         else:
             names = list(self.shares)
             eta = np.array([[float(share)] for share in self.shares.values()]) * np.ones_like(flat)
-        radii = flat + elementary.log(eta)
-        parts = (self.blocks[name].approximate(radii[i]) for i, name in enumerate(names))
+        parts = approximations([self.blocks[name] for name in names], flat + elementary.log(eta))
         return sum(parts, np.zeros_like(flat)).reshape(np.shape(log_eps))
-
-    @functools.cached_property
-    def _grids(self) -> dict[tuple[float, float, int], tuple[Floats, Floats]]:
-        return {}
 
     def on_grid(self, low: float, high: float, number: int) -> tuple[Floats, Floats]:
         """Logarithms of ``number`` radii from low to high, and :meth:`approximate` there, kept: searches for a radius
         at several levels of confidence look at the same ones."""
-        key = low, high, number
-        if key not in self._grids:
-            points = np.linspace(low, high, number)
-            self._grids[key] = points, self.approximate(points)
-        return self._grids[key]
+        return _grid(self, low, high, number)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         raise DomainError("a product of products: give all blocks to one product")
@@ -425,6 +459,38 @@ class Product(EntropyBound):
             for step in self.blocks[name].trace(_scaled(eps, share))
         ]
         return (*steps, AppliedRule(self.rule, self.source, fixed.log_covering(eps)))
+
+
+@functools.lru_cache(maxsize=64)
+def _split(product: Product, log_eps: float) -> Product:
+    """A product is equal to itself alone."""
+    (found,) = product.frozen(np.array([log_eps]))
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _grid(product: Product, low: float, high: float, number: int) -> tuple[Floats, Floats]:
+    points = np.linspace(low, high, number)
+    return points, product.approximate(points)
+
+
+def approximate_all(products: Sequence[Product], log_eps: float) -> list[float]:
+    """:meth:`Product.approximate` of several at one radius, each to the last bit what it is alone; those whose blocks
+    leave as many alternatives together. Their shares are chosen there: none has fixed ones."""
+    require(all(product.shares is None for product in products), "approximate_all: products choose their shares here")
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for i, product in enumerate(products):
+        alike.setdefault(product.table[1].shape, []).append(i)
+    found = np.zeros(len(products))
+    for those in alike.values():
+        tables = [products[i].table for i in those]
+        kind, weight, log_scale = (np.concatenate([table[k] for table in tables], axis=2) for k in (1, 2, 3))
+        if len(kind):
+            radii = log_eps + elementary.log(optimal_shares(kind, weight, log_scale - log_eps, apart=True))
+            blocks = [products[i].blocks[name] for i, (names, *_) in zip(those, tables, strict=True) for name in names]
+            parts = approximations(blocks, radii.T.reshape(-1, 1)).reshape(len(those), -1)
+            found[those] = sum(parts.T, np.zeros(len(those)))
+    return found.tolist()
 
 
 def _scaled(eps: Radius, share: Fraction) -> Enclosure:

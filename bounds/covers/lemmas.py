@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import sympy
@@ -21,6 +21,7 @@ from ssm_bounds.bounds.covers.entropy import (
     Floats,
     Radius,
     Surrogate,
+    column,
     logarithm,
     positive_radius,
 )
@@ -118,6 +119,11 @@ class Maurey(_Leaf):
     def approximate(self, log_eps: Floats) -> Floats:
         return maurey(self.entries, self._log_scale - log_eps)
 
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        scales = column(bound._log_scale for bound in bounds)
+        return maurey(column(bound.entries for bound in bounds), scales - log_eps)
+
     def surrogates(self) -> tuple[Surrogate, ...]:
         return (Surrogate("power", log_of(2 * self.entries + 1), self._log_scale),)
 
@@ -152,6 +158,11 @@ class Volume(_Leaf):
 
     def approximate(self, log_eps: Floats) -> Floats:
         return volume(self.dimension, LN2 + logarithm(self.radius) - log_eps)
+
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        scales = column(LN2 + logarithm(bound.radius) for bound in bounds)
+        return volume(column(bound.dimension for bound in bounds), scales - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         return (Surrogate("logarithm", self.dimension, LN2 + logarithm(self.radius)),)
@@ -200,6 +211,11 @@ class Box(_Leaf):
 
     def approximate(self, log_eps: Floats) -> Floats:
         return box(self.dimension, logarithm(self.half_width) - log_eps)
+
+    @classmethod
+    def approximate_each(cls, bounds: Sequence[Self], log_eps: Floats) -> Floats:
+        scales = column(logarithm(bound.half_width) for bound in bounds)
+        return box(column(bound.dimension for bound in bounds), scales - log_eps)
 
     def surrogates(self) -> tuple[Surrogate, ...]:
         return (Surrogate("logarithm", self.dimension, logarithm(self.half_width)),)

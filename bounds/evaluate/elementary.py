@@ -8,6 +8,7 @@ array goes through arb at a fixed precision. Nothing here is certified: arrays c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -24,11 +25,6 @@ Functions: TypeAlias = ModuleType
 """This module, or NumPy itself where speed counts and no certificate comes of it: ``exp``, ``log``, ``logaddexp``."""
 
 LN2 = 0.6931471805599453
-_LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # 32 bits: its product with an exponent is exact
-_LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
-_PER_LN2 = 1.4426950408889634
-_ROOT_HALF = 0.7071067811865476
-# of r (e^r + 1)/(e^r - 1) = 2 + t P(t), t = r^2, on |r| <= ln(2)/2: interpolated at Chebyshev's points, within 7e-18
 _P = (
     0.1666666666666666,
     -0.0027777777777562864,
@@ -36,7 +32,8 @@ _P = (
     -1.6534058842837582e-06,
     4.1437096880780196e-08,
 )
-# of ln((1 + s)/(1 - s)) = 2 s + s z Q(z), z = s^2, on 1/sqrt 2 <= (1 + s)/(1 - s) <= sqrt 2, in the same way
+"""Of r (e^r + 1)/(e^r - 1) = 2 + t P(t), t = r^2, on |r| <= ln(2)/2: interpolated at Chebyshev's points, within
+7e-18."""
 _Q = tuple(
     map(
         float.fromhex,
@@ -51,12 +48,26 @@ _Q = tuple(
         ),
     )
 )
+"""Of ln((1 + s)/(1 - s)) = 2 s + s z Q(z), z = s^2, on 1/sqrt 2 <= (1 + s)/(1 - s) <= sqrt 2, in the same way."""
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
+def _arrays(*numbers: float) -> tuple[Floats, ...]:
+    """Without an axis: half of a short operation's time goes into making an array of a number."""
+    return tuple(map(np.array, numbers))
+
+
+_LN2_HIGH, _LN2_LOW = _arrays(float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33"))
+"""Of the first 32 bits: its product with an exponent is exact."""
+_PER_LN2, _ROOT_HALF = _arrays(1.4426950408889634, 0.7071067811865476)
+_ZERO, _HALF, _ONE, _TWO, _LOW, _HIGH, _INFINITY = _arrays(0.0, 0.5, 1.0, 2.0, -1000.0, 1000.0, np.inf)
+_BY_R, _BY_S = _arrays(*_P), _arrays(*_Q)
+
+
+def _polynomial(coefficients: tuple[Floats, ...], x: Floats) -> Floats:
     """By Horner's rule, lowest coefficient first."""
     *rest, before, last = coefficients
-    value: Floats = last * x + before
+    value = last * x
+    value += before
     for coefficient in reversed(rest):
         value *= x
         value += coefficient
@@ -70,28 +81,13 @@ def exp(x: Any) -> Floats:
     (1.0, [0.0, inf])
     """
     with np.errstate(all="ignore"):
-        rest, k = _reduced(x)
-        value: Floats = np.ldexp(1 + rest, k)
-    return value
+        return _shaped(_exp, x)
 
 
 def expm1(x: Any) -> Floats:
     """``e^x - 1`` of any shape, accurate near 0."""
     with np.errstate(all="ignore"):
-        rest, k = _reduced(x)
-        power = np.ldexp(1.0, k)
-        return np.where(k > 100, np.ldexp(1 + rest, k), power * rest + (power - 1))
-
-
-def _reduced(x: Any) -> tuple[Floats, NDArray[np.intc]]:
-    """``e^r - 1`` and k with ``x = r + k ln 2`` and ``|r| <= ln(2)/2``, for x brought into [-1000, 1000]."""
-    bounded = np.minimum(np.maximum(np.asarray(x, dtype=np.float64), -1000.0), 1000.0)
-    k = np.rint(bounded * _PER_LN2)
-    high, low = bounded - k * _LN2_HIGH, k * _LN2_LOW
-    r = high - low
-    t = r * r
-    c = r - t * _polynomial(_P, t)
-    return high - (low - r * c / (2 - c)), k.astype(np.intc)
+        return _shaped(_expm1, x)
 
 
 def log(x: Any) -> Floats:
@@ -100,28 +96,14 @@ def log(x: Any) -> Floats:
     >>> log([1.0, 2.0, 0.0]).tolist()
     [0.0, 0.6931471805599453, -inf]
     """
-    x = np.asarray(x, dtype=np.float64)
     with np.errstate(all="ignore"):
-        fraction, exponent = np.frexp(x)
-        small = fraction < _ROOT_HALF
-        f = fraction + fraction * small - 1  # doubled where small: exact
-        k = (exponent - small).astype(np.float64)
-        s = f / (2 + f)
-        z = s * s
-        half = 0.5 * f * f
-        value: Floats = k * _LN2_HIGH - ((half - (s * (half + z * _polynomial(_Q, z)) + k * _LN2_LOW)) - f)
-        if not ((x > 0) & (x < np.inf)).all():
-            value = np.where(x == 0, -np.inf, np.where(x > 0, np.where(x < np.inf, value, x), np.nan))
-    return value
+        return _shaped(_log, x)
 
 
 def log1p(x: Any) -> Floats:
     """``ln(1 + x)`` of any shape, accurate near 0: ``ln u`` for the sum u as rounded, and ``(x - (u - 1))/u``."""
-    x = np.asarray(x, dtype=np.float64)
     with np.errstate(all="ignore"):
-        u = 1 + x
-        value: Floats = log(u)
-        return np.where((u > 0) & (u < np.inf), value + (x - (u - 1)) / u, value)
+        return _shaped(_log1p, x)
 
 
 def logaddexp(a: Any, b: Any) -> Floats:
@@ -129,7 +111,81 @@ def logaddexp(a: Any, b: Any) -> Floats:
     with np.errstate(all="ignore"):
         top, bottom = np.maximum(a, b), np.minimum(a, b)
         gap = np.where(top == bottom, 0.0, bottom - top)  # equal infinities
-        return np.asarray(top + log1p(exp(gap)))
+        return np.asarray(top + _shaped(lambda x: _log1p(_exp(x)), gap))
+
+
+def _shaped(function: Callable[[Floats], Floats], x: Any) -> Floats:
+    """A function of arrays in one axis, of any shape."""
+    values = np.asarray(x, dtype=np.float64)
+    found: Floats = function(values.reshape(-1)).reshape(values.shape)[()]
+    return found
+
+
+# of arrays in one axis, which they leave as they are; in place, as most of what a short array costs is its making
+
+
+def _exp(x: Floats) -> Floats:
+    rest, k = _reduced(x)
+    rest += _ONE
+    return np.ldexp(rest, k, out=rest)
+
+
+def _expm1(x: Floats) -> Floats:
+    rest, k = _reduced(x)
+    power = np.ldexp(1.0, k)
+    return np.where(k > 100, np.ldexp(_ONE + rest, k), power * rest + (power - _ONE))
+
+
+def _reduced(x: Floats) -> tuple[Floats, NDArray[np.intc]]:
+    """``e^r - 1`` and k with ``x = r + k ln 2`` and ``|r| <= ln(2)/2``, for x brought into [-1000, 1000]."""
+    high = np.maximum(x, _LOW)
+    np.minimum(high, _HIGH, out=high)
+    k = high * _PER_LN2
+    np.rint(k, out=k)
+    high -= k * _LN2_HIGH
+    low = k * _LN2_LOW
+    r = high - low
+    c = r * r
+    c *= _polynomial(_BY_R, c)
+    np.subtract(r, c, out=c)
+    r *= c
+    r /= np.subtract(_TWO, c, out=c)
+    low -= r
+    high -= low
+    return high, k.astype(np.intc)
+
+
+def _log(x: Floats) -> Floats:
+    f, exponent = np.frexp(x)
+    small = f < _ROOT_HALF
+    np.add(f, f, out=f, where=small)  # exact
+    f -= _ONE
+    k = np.subtract(exponent, small, dtype=np.float64)
+    s = f / (f + _TWO)
+    z = s * s
+    half = f * _HALF
+    half *= f
+    z *= _polynomial(_BY_S, z)
+    z += half
+    s *= z
+    s += k * _LN2_LOW
+    half -= s
+    half -= f
+    k *= _LN2_HIGH
+    k -= half
+    if np.count_nonzero((x > _ZERO) & (x < _INFINITY)) < len(x):
+        return np.where(x == 0, -np.inf, np.where(x > 0, np.where(x < np.inf, k, x), np.nan))
+    return k
+
+
+def _log1p(x: Floats) -> Floats:
+    u = x + _ONE
+    found = _log(u)
+    more = u - _ONE
+    np.subtract(x, more, out=more)
+    more /= u
+    np.add(found, more, out=found, where=(u > _ZERO) & (u < _INFINITY))
+    return found
 
 
 def total(values: Any, axis: int | None = None) -> Any:

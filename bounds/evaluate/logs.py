@@ -3,7 +3,7 @@
 Not certified. The trees are those that ``balls`` encloses: limits are branches there, and every point takes its own.
 The two readings pass to each other: ``exp`` of a number is an exponent, ``log`` of a scaled one a number. So
 ``1 - e^x`` keeps the digits of x, and a softplus needs no form of its own. Two sums that vanish to second order with
-their argument are recognised, and read by series there (``_small``).
+their argument are recognised, and read by series there (``evaluate.vanishing``).
 
 Accuracy: about ``1e-15 (1 + |x|)``, absolute, in a logarithm, x the logarithm itself or an exponent of the same size:
 what fits a double is accurate to 1e-12, relative. Shapes: one axis of points; what is the same at all has size 1.
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import sympy
 from numpy.typing import NDArray
 from sympy import S, exp
 
+from ssm_bounds.bounds.evaluate import vanishing
 from ssm_bounds.bounds.evaluate.balls import Arithmetic
 from ssm_bounds.bounds.notation import NOTATION
 from ssm_bounds.bounds.values import DomainError
@@ -227,23 +227,31 @@ class _Logs(_Reading):
         if isinstance(node, exp):
             inside = _NUMBERS.compile(node.args[0])
             return lambda state: Scaled(1.0, inside(state))
-        if isinstance(node, _Gamma):
-            argument = self.compile(node.args[0])
-            return lambda state: _gamma(argument(state))
-        if isinstance(node, _Weighted):
+        if isinstance(node, vanishing.Gamma):
+            return self._build_gamma(node.args[0])
+        if isinstance(node, vanishing.Weighted):
             x, terms = map(_NUMBERS.compile, node.args)
-            return lambda state: _weighted(x(state), terms(state))
+            return lambda state: Scaled(vanishing.weighted(x(state), terms(state)), 0.0)
         if node.is_Add and node.is_polynomial() and all(symbol.is_integer for symbol in node.free_symbols):
             counts = _NUMBERS.compile(node)
             return lambda state: Scaled(counts(state), 0.0)
         if node.is_Add and isinstance(1 - node, exp):
             return self._build_expm1((1 - node).args[0])
         written = super()._build(node)
-        small = _small(node) if node.is_Add else None
+        small = vanishing.small(node) if node.is_Add else None
         if small is None:
             return written
         size, series = small
         return _choice(sympy.StrictLessThan, self.compile(size), self.compile(S.One), self.compile(series), written)
+
+    def _build_gamma(self, argument: sympy.Expr) -> Closure:
+        of = self.compile(argument)
+
+        def gamma(state: State) -> Scaled:
+            z = of(state)
+            return Scaled(vanishing.tail(z.value), 2 * z.log - z.value)
+
+        return gamma
 
     def _build_expm1(self, inside: sympy.Expr) -> Closure:
         """``1 - e^x``; where a double has too few digits for x, that is -x."""
@@ -308,66 +316,6 @@ def _choice(relation: type, left: Closure, right: Closure, branch: Closure, rest
         return Scaled(joined(one.factor, two.factor), joined(one.exponent, two.exponent))
 
     return choose
-
-
-# --- sums that vanish to second order -----------------------------------------------------------------------------
-
-
-class _Gamma(sympy.Function):
-    """``1 - e^{-z} (1 + z)``, the lower incomplete gamma function of 2, by its series at 0 <= z < 1."""
-
-
-class _Weighted(sympy.Function):
-    """``sum_{t < n} t e^{xt}`` by a series at ``0 < |x n| < 1``."""
-
-
-def _small(node: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | None:
-    """What must be below 1 for a series to stand for a sum of the table, and the series; None for any other sum."""
-    for power in node.atoms(exp):
-        z = -power.args[0]
-        if node == 1 - exp(-z) * (1 + z):
-            return z, _Gamma(z)
-    for power in node.atoms(sympy.Pow):
-        ratio = 1 - power.base
-        for n in node.free_symbols if power.exp == -2 else ():
-            if node == ratio * (1 - ratio**n) / (1 - ratio) ** 2 - n * ratio**n / (1 - ratio):
-                return sympy.Abs(sympy.log(ratio)) * n, _Weighted(sympy.log(ratio), n)
-    return None
-
-
-_TAIL = tuple(1 / math.factorial(n + 2) for n in range(18))
-_LANGEVIN = tuple(
-    float(Fraction(*ratio))
-    for ratio in (
-        (1, 12), (-1, 720), (1, 30240), (-1, 1209600), (1, 47900160), (-691, 1307674368000), (1, 74724249600),
-        (-3617, 10670622842880000), (43867, 5109094217170944000), (-174611, 802857662698291200000),
-    )
-)  # fmt: skip
-"""``B_{2n}/(2n)!``: ``coth(z/2)/2 - 1/z = z (sum_n _LANGEVIN[n] z^{2n})``."""
-
-
-def _series(coefficients: Sequence[float], x: Floats) -> Floats:
-    total = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        total = total * x + coefficient
-    return total
-
-
-def _gamma(z: Scaled) -> Scaled:
-    """``e^{-z} sum_n z^{n+2}/(n+2)!``."""
-    value = z.value
-    return Scaled(_series(_TAIL, value), 2 * z.log - value)
-
-
-def _weighted(x: Floats, terms: Floats) -> Scaled:
-    """The sum of weights times their mean index ``1/(e^-x - 1) - n/(e^{-xn} - 1)``, in which the poles cancel."""
-
-    def langevin(y: Floats) -> Floats:
-        return y * _series(_LANGEVIN, y * y)
-
-    z = x * terms
-    mean = (terms - 1) / 2 + terms * langevin(z) - langevin(x)
-    return Scaled(np.expm1(z) / np.expm1(x) * mean, 0.0)
 
 
 _NUMBERS, _SCALED = _Numbers(), _Logs()

@@ -14,8 +14,10 @@ import numpy as np
 from flint import arb
 
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
-from ssm_bounds.bounds.evaluate.elementary import Floats, exp, log, log_of, total
+from ssm_bounds.bounds.evaluate.elementary import LN2, Floats, exp, log, log_of, total
 from ssm_bounds.bounds.values import Draws, Scalar, require
+
+_BELOW_1 = 1 - 2.0**-53
 
 
 def _kl(a: arb, rest: arb, x: arb) -> arb:
@@ -30,11 +32,23 @@ def _kl(a: arb, rest: arb, x: arb) -> arb:
 
 def kl_about(a: float, rest: float, b: float) -> float:
     """A place near ``sup{x : kl(a||x) <= b}`` to look around: logarithms are the platform's."""
-    low, high = a, 1.0
-    while low < (middle := (low + high) / 2) < high:
-        found = (a * math.log(a / middle) if a > 0 else 0.0) + rest * math.log(rest / (1 - middle))
-        low, high = (middle, high) if found <= b else (low, middle)
-    return low
+    if not a < 1:
+        return a
+
+    def kl(x: float) -> float:
+        return (a * math.log(a / x) if a > 0 else 0.0) + rest * math.log(rest / (1 - x))
+
+    # kl >= 2 (x - a)^2 and kl >= -ln 2 - (1 - a) ln(1 - x): the end is below. kl is convex in -ln(1 - x), so that
+    # Newton's method comes down to it
+    near = min(a + math.sqrt(b / 2), -math.expm1(-(b + LN2) / rest), _BELOW_1)
+    for _ in range(30):
+        if not near > a:
+            return a
+        step = (1 - near) * math.expm1((kl(near) - b) * near / (near - a))
+        near = min(max(near - step, a), _BELOW_1)
+        if abs(step) <= 2.0**-48 * near:
+            break
+    return near
 
 
 def _largest(admitted: Callable[[float], bool], low: float, near: float) -> float:

@@ -207,29 +207,31 @@ def _best(family: Family, m: int, delta: Scalar, margins: Array) -> tuple[Family
 def _about(family: Family, m: int, delta: Scalar, margins: Array, saved: dict[int, float]) -> dict[int, float]:
     """Roughly the least risk of the drafts at each g = 2^{j/4}, each draft ``saved`` nats cheaper: within ``_CLOSE``.
 
-    It says which few are worth an enclosure; by bisection for all at once, with the platform's logarithms.
+    It says which few are worth an enclosure; for all at once, with the platform's logarithms.
     """
     below = np.searchsorted(np.sort(margins), [_margin(j) / 2 * _PLACES for j in saved])  # of each place, how many rows
     counts = np.diff(below, axis=1, append=m)
     means = np.minimum((below[:, 0] + _rough_tails(max(len(family.blocks["W"]) - 1, 1)) @ counts.T) / m, 1.0)
     cheaper, fixed = np.array(list(saved.values())), level(Enclosure.point(0), m, delta).float_upper()
-
-    def inverse(a: Array, cost: float) -> Array:
-        b = np.maximum(cost - cheaper, 0.0) / m + fixed
-        low, high = a, np.ones_like(a)
-        with np.errstate(all="ignore"):
-            for _ in range(24):
-                x = (low + high) / 2
-                kl = np.where(a > 0, a * np.log(a / x), 0.0) + np.where(a < 1, (1 - a) * np.log((1 - a) / (1 - x)), 0.0)
-                low, high = np.where(kl <= b, x, low), np.where(kl <= b, high, x)
-        return high
-
     found = np.full(len(saved), np.inf)
     for draft, a in zip(family.drafts, means, strict=False):
-        found = np.minimum(found, inverse(a, draft.cost) / (1 - draft.tail))
-        if (inverse(means[-1], draft.cost - LEFT) >= np.minimum(found, found.min() + 2 * _CLOSE) + _CLOSE).all():
+        costs = np.maximum(np.array([[draft.cost], [draft.cost - LEFT]]) - cheaper, 0.0)
+        risk, floor = _kl_inv_about(np.stack([a, means[-1]]), costs / m + fixed)
+        found = np.minimum(found, risk / (1 - draft.tail))
+        if (floor >= np.minimum(found, found.min() + 2 * _CLOSE) + _CLOSE).all():
             break  # as in up_to_the_best
     return dict(zip(saved, found.tolist(), strict=True))
+
+
+def _kl_inv_about(a: Array, b: Array) -> Array:
+    """``inversion.kl_about`` of arrays, which may hold a = 1."""
+    with np.errstate(all="ignore"):
+        rest, most = 1 - a, 1 - 2.0**-53
+        near = np.minimum(np.minimum(a + np.sqrt(b / 2), -np.expm1(-(b + _LN_2) / rest)), most)
+        for _ in range(6):
+            kl = np.where(a > 0, a * np.log(a / near), 0.0) + rest * np.log(rest / (1 - near))
+            near = np.minimum(near - (1 - near) * np.expm1((kl - b) * near / (near - a)), most)
+        return np.where(a < 1, np.maximum(near, a), 1.0)
 
 
 def _moved(family: Family, j: int) -> Family:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import sympy
 
 from ssm_bounds.bounds import notation as sym
@@ -17,7 +16,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.family import vocabulary_cons
 from ssm_bounds.bounds.architectures.selective_ssm.formulas import formulas
 from ssm_bounds.bounds.architectures.selective_ssm.groups import measured_groups, one_group, split
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
-from ssm_bounds.bounds.covers.entropy import AppliedRule, Product
+from ssm_bounds.bounds.covers.entropy import AppliedRule, Product, approximate_all
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.evaluate.elementary import log_of
@@ -167,15 +166,12 @@ def entropy_before(setting: Setting, selected: SelectedClass) -> Product:
 def cheapest(setting: Setting, scale: Scalar, groups: bool) -> tuple[SelectedClass, Product]:
     """The class of about least ``H(eps) + price`` at the radius of 6.3: all hold at once, so this choice is free."""
     radius = float(margin_radius(setting.measured.k))
-    log_eps = np.array([log_of(radius)])
 
     def least(classes: Sequence[SelectedClass]) -> tuple[float, SelectedClass, Product]:
-        found = []
-        for selected in classes:
-            entropy = entropy_of(selected.constants, setting.sample.T)
-            cost = float(entropy.approximate(log_eps)[0]) + float(selected.price.upper)
-            found.append((cost, selected, entropy))
-        return min(found, key=lambda candidate: candidate[0])
+        entropies = [entropy_of(selected.constants, setting.sample.T) for selected in classes]
+        nats = approximate_all(entropies, log_of(radius))
+        costs = [cost + float(selected.price.upper) for cost, selected in zip(nats, classes, strict=True)]
+        return min(zip(costs, classes, entropies, strict=True), key=lambda candidate: candidate[0])
 
     classes = setting.classes(scale, groups=groups)
     if groups:

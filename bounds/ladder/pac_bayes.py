@@ -55,7 +55,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.suprema import Parameters, Su
 from ssm_bounds.bounds.architectures.selective_ssm.widths import Constraint, Goal, fit_widths
 from ssm_bounds.bounds.codes.gaussian import prior_center
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact, float_above
-from ssm_bounds.bounds.evaluate.elementary import LN2, log, log2_of, log_of, total
+from ssm_bounds.bounds.evaluate.elementary import LN2, log, log_of, total
 from ssm_bounds.bounds.gaps.inversion import kl_inv
 from ssm_bounds.bounds.gaps.maurer import level
 from ssm_bounds.bounds.selection.cells import index_weight
@@ -426,8 +426,8 @@ def _certify(family: Family, draft: Draft) -> Posterior:
     A, sup, width, reach = blocks["A"], center.at, draft.width, draft.reach
     h = {name: Fraction(r) * Fraction(float(width[name])) for name, r in reach.items() if not width[name].shape}
     pairs = zip(A.ravel().tolist(), width["A"].ravel().tolist(), strict=True)
-    moved = [Fraction(a) + Fraction(reach["A"]) * Fraction(sigma) for a, sigma in pairs]
-    near = upper_sums(list(map(Fraction, A.ravel().tolist())), largest_gate(sup, Fraction(0)), family.T, A.shape)
+    moved = tuple(Fraction(a) + Fraction(reach["A"]) * Fraction(sigma) for a, sigma in pairs)
+    near = upper_sums(tuple(map(Fraction, A.ravel().tolist())), largest_gate(sup, Fraction(0)), family.T, A.shape)
     M = largest_gate(sup, drift(Fraction(sup.input_l2), Fraction(sup.q_l2), h))
     far = upper_sums(moved, M, family.T, A.shape)
     with bits(START_BITS):
@@ -472,7 +472,7 @@ def _log_weight(j: int) -> float:
 
 def variance_index(square: float, entries: int, moved: float) -> tuple[int, Fraction]:
     """j of the variance 2^j, and its weight, of least cost at |theta - c|^2 and ``moved = sum_b n_b sigma_b^2``."""
-    top = round(log2_of(max((square + moved) / entries, 2.0**-1000)))
+    top = math.frexp(max((square + moved) / entries, 2.0**-1000))[1]  # about the best: the range goes beyond
     found = range(max(-900, min(top, 0) - 2), min(900, max(top, 0) + 2) + 1)
 
     def cost(j: int) -> float:

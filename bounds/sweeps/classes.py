@@ -1,7 +1,7 @@
 """Classes at every point of a sweep: the measured one, and those of theory 7 with their price. Float64.
 
 Not certified: a constant within a relative 1e-12 above a point of the grid is taken to lie on it. A point is a mapping
-from the names of ``MeasuredConstants`` (and T, M, V where they constrain) to arrays; see ``sweeps.grid``.
+from the names of ``MeasuredConstants`` (and T, M, V where they constrain) to arrays; see ``sweeps.axes``.
 Source: theory 7; the exact form is ``selection.cells``, and both read ``selective_ssm.family.CHOSEN``.
 """
 

@@ -57,9 +57,6 @@ def margin_lipschitz(k: Floats) -> Floats:
     return np.where(k == 1, 1.0, math.sqrt(2))
 
 
-# --- at the measured constants ------------------------------------------------------------------------------------
-
-
 _PUBLISHED = Piecewise((chaining.PUBLISHED_DEVIATION, Eq(sym.C_F, 0)), (chaining.PUBLISHED_GAP, True))
 
 
@@ -106,9 +103,6 @@ def sharp(at: Point) -> Values:
 
 def _sharp_entropy(constants: Class, T: Floats) -> Entropy:
     return Entropy.of(constants, coefficients.sharp(constants, T))
-
-
-# --- at one scale --------------------------------------------------------------------------------------------------
 
 
 def _at(values: Class, where: NDArray[np.intp]) -> Class:

@@ -27,12 +27,11 @@ from ssm_bounds.bounds.evaluate.outward import (
     sum_above,
 )
 from ssm_bounds.bounds.values import DomainError, require
+from ssm_bounds.models.mamba import theta
 from ssm_bounds.models.mamba.weights import Array, Layer, Mamba1, Norm, Vocabulary
-from ssm_bounds.models.norms.exact import exponent, sqrt_up
+from ssm_bounds.models.norms.exact import sqrt_up
 from ssm_bounds.models.norms.spectral import spectral
 
-_ROUNDS, _STEPS = 12, 4  # of the search for theta: it loses little, and nothing certified rests on it
-_BITS = 16  # of its vectors
 _NUMBERS = 2**23  # of a product with the vocabulary that are made at once
 
 
@@ -183,7 +182,7 @@ def window_norm(inputs: Folded, K: Array) -> float:
     taps = K[:, K.any(axis=0)]
     if not taps.size or not (inputs.rows.any() or inputs.error.any()):
         return 0.0
-    weights = _weights(inputs.rows, taps) if inputs.rows.any() else np.ones(taps.shape[1])
+    weights = theta.weights(inputs.rows, taps) if inputs.rows.any() else np.ones(taps.shape[1])
     scaled = np.empty((len(taps), len(weights), inputs.rows.shape[1]))
     for i, weight in enumerate(weights):
         np.multiply((taps[:, i] * weight)[:, None], inputs.rows, out=scaled[:, i])
@@ -278,31 +277,3 @@ def _shifted(bias: Array, rows: Array, vector: Array) -> Range:
     image, error = (part[:, 0] for part in product(rows, vector[:, None]))
     size = np.abs(bias) + np.abs(image) + error
     return below(bias + image - error, 2, size), above(bias + image + error, 2, size)
-
-
-# ---- theta: a search on integers, which BLAS adds exactly
-
-
-def _weights(rows: Array, taps: Array) -> Array:
-    """About the best ``theta_i^(1/2)`` (k,) for rows (d,D) and taps (d,k): at the optimum ``theta_i = 1/|G_i^T x|``, x
-    the top left singular vector. Damped, by powers of a matrix whose products are exact in any order."""
-    bits = 53 - _BITS - max(rows.shape).bit_length()
-    integral = np.rint(np.ldexp(rows, min(bits, 24) - exponent(rows)))
-    theta = np.ones(taps.shape[1])
-    x = np.sqrt(total(np.square(taps), axis=1))  # channels by their size, and no symmetry to be stuck in
-    x = x * (1 + np.arange(len(x)) / len(x))
-    for _ in range(_ROUNDS):
-        for _ in range(_STEPS):
-            back = _few_bits(taps * x[:, None]).T @ integral
-            x = total(theta * taps * (integral @ _few_bits(back).T), axis=1)
-            x = x / np.abs(x).max() if x.any() else np.ones(len(x))
-        images = _few_bits(taps * x[:, None]).T @ integral
-        sizes = np.sqrt(total(np.square(images), axis=1))
-        theta = np.sqrt(theta / np.maximum(sizes / sizes.max(), 1e-6)) if sizes.max() > 0 else theta
-        theta = theta / theta.max()
-    return np.sqrt(theta)
-
-
-def _few_bits(values: Array) -> Array:
-    """Times a power of two, and rounded to integers of at most ``_BITS`` bits."""
-    return np.rint(np.ldexp(values, _BITS - math.frexp(np.abs(values).max())[1]))

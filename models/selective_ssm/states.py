@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ssm_bounds.models.selective_ssm.weights import Array
 
-AT_ONCE = 1 << 13
+AT_ONCE = 1 << 14
 """States that are carried through time together: they stay in a processor's cache. No result depends on it."""
 
 

@@ -121,7 +121,7 @@ def _over(axes: tuple[str, ...]) -> dict[str, list[float]]:
 
 def _axis(text: str) -> tuple[str, list[float]]:
     """``NAME=a,b,c`` or ``NAME=start:stop:logN`` or ``linN``; the points of a grid of counts are rounded."""
-    from ssm_bounds.bounds.sweeps.grid import COUNTS
+    from ssm_bounds.bounds.sweeps.axes import COUNTS
 
     name, _, values = text.partition("=")
     name = name.strip()

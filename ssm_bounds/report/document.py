@@ -9,7 +9,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +18,7 @@ from ssm_bounds.bounds.ladder.of_class import OfClass
 from ssm_bounds.bounds.ladder.rung import Rung, Verdict, exactly
 from ssm_bounds.certificate import Certificate, Claim, Headline, sentence
 from ssm_bounds.models.selective_ssm.tally import Tally
+from ssm_bounds.report import origin
 from ssm_bounds.report.constants import constants, of_model
 
 SCHEMA = 2
@@ -171,9 +171,8 @@ def _empirical(certificate: Certificate) -> dict[str, Any] | None:
 def document(certificate: Certificate) -> dict[str, Any]:
     """One certificate as JSON: an entry of ``certificates`` in ``schema.json``. A key's meaning never changes."""
     question, headline = certificate.question, certificate.headline
-    checkpoint = question.checkpoint
     return {
-        "checkpoint": {"path": str(checkpoint.path), "format": checkpoint.format, "sha256": checkpoint.sha256},
+        "checkpoint": origin.file(question.checkpoint),
         "headline": _headline(headline),
         "headline_conditional": _headline(certificate.headline_conditional),
         "beside": [_beside(certificate, claim, together=together) for claim, together in beside(certificate)],
@@ -182,7 +181,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
         "best": {"rung": headline.rung, "kind": headline.kind, "value": _upper(headline.value)},
         "compared": certificate.compared,
         "standing_assumptions": list(question.standing),
-        "facts": [{"name": fact.name, "value": fact.value, "evidence": fact.evidence.value} for fact in question.facts],
+        "facts": origin.told(question.facts),
         "notes": list(question.notes),
         "setting": _setting(certificate),
         "rungs": [_rung(rung) for rung in certificate.rungs],
@@ -195,8 +194,7 @@ def document(certificate: Certificate) -> dict[str, Any]:
 def documents(certificates: Sequence[Certificate], failed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """The whole document, for one file or many; ``failed``: path and error of each that could not be certified."""
     return {
-        "schema": SCHEMA,
-        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
+        **origin.head(SCHEMA),
         "certificates": [document(certificate) for certificate in certificates],
         "failed": [{"path": path, "error": error} for path, error in failed],
     }

@@ -6,7 +6,6 @@ Rounding: lower bounds are rounded down, the radius up; what was measured to the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ssm_bounds.bounds.architectures.order import HYPOTHESES, Floor, floors
@@ -14,6 +13,7 @@ from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.decimals import decimal_string, number
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.order import MET, Labelled, OrderReport
+from ssm_bounds.report import origin
 from ssm_bounds.report.table import Table, labelled
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def _lines(report: OrderReport) -> Iterator[tuple[str, str]]:
         )
     if found is not None:
         yield "data", printable(_of_data(found))
-    facts = "; ".join(f"{fact.name} = {fact.value} ({fact.evidence.value})" for fact in report.facts)
-    yield "facts", f"{facts}; the identity holds with the others too"
+    yield "facts", f"{origin.words(report.facts)}; the identity holds with the others too"
     for name, says in HYPOTHESES.items():
         yield name, f"{says}: {MET[name]}"
 
@@ -98,11 +97,10 @@ def document(report: OrderReport) -> dict[str, Any]:
     checkpoint, weights, points = report.checkpoint, report.checkpoint.weights, report.points
     found = report.labelled
     return {
-        "schema": SCHEMA,
-        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
-        "checkpoint": {"path": str(checkpoint.path), "format": checkpoint.format, "sha256": checkpoint.sha256},
+        **origin.head(SCHEMA),
+        "checkpoint": origin.file(checkpoint),
         "model": {name: getattr(weights, name) for name in ("d", "N", "k", "V")},
-        "facts": [{"name": fact.name, "value": fact.value, "evidence": fact.evidence.value} for fact in report.facts],
+        "facts": origin.told(report.facts),
         "identity": report.sentence,
         "hypotheses": [{"name": name, "says": says, "met": MET[name]} for name, says in HYPOTHESES.items()],
         "sequences": {

@@ -16,6 +16,7 @@ from ssm_bounds.bounds.evaluate.typeset import tex
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.models.files.container import printable
+from ssm_bounds.report import origin
 from ssm_bounds.report.constants import of_model
 from ssm_bounds.report.document import Row, outcome, rows
 from ssm_bounds.report.table import Table, labelled
@@ -51,10 +52,9 @@ def _headlines(certificate: Certificate) -> list[tuple[str, str]]:
 def _beside(certificate: Certificate) -> list[tuple[str, str]]:
     """What stands under the ladder."""
     question = certificate.question
-    facts = "; ".join(f"{fact.name} = {fact.value} ({fact.evidence.value})" for fact in question.facts)
     lines = [
         *outcome(certificate),
-        ("facts", facts),
+        ("facts", origin.words(question.facts)),
         *(("note", line) for line in question.notes),
         *(("assumed", line) for line in question.standing),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,12 @@ def test_arrows_go_down(path):
     here = room(module(path))
     found = {name for name in map(room, imports(path.read_text(encoding="utf-8"))) if name is not None}
     assert found - {here} <= BELOW[here]
+
+
+def test_no_banner_divides_a_file():
+    """What needs one is another file."""
+    banner = re.compile(r"^\s*#\s*([-=*#])\1\1", re.MULTILINE)
+    assert [path for path in FILES if banner.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_only_the_top_floor_prints():

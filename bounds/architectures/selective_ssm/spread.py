@@ -27,6 +27,7 @@ For k > 1, D is the move of z_y - z_l: ``omega_j = max_{y,l} |W_yj - W_lj|`` for
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -221,13 +222,17 @@ def drift(input_l2: Any, q_l2: Any, h: Mapping[str, Any]) -> Any:
     return h["p"] + h["q"] * (input_l2 + h["embedding"]) + q_l2 * h["embedding"]
 
 
-def upper_sums(decays: list[Fraction], M: Scalar, T: int, shape: tuple[int, ...]) -> Numbers:
-    """Upper ends of R_1, R_2, R_3 at each decay: object array (3,d,N) of exact numbers."""
+@functools.lru_cache(maxsize=2)
+def upper_sums(decays: tuple[Fraction, ...], M: Scalar, T: int, shape: tuple[int, ...]) -> Numbers:
+    """Upper ends of R_1, R_2, R_3 at each decay: object array (3,d,N) of exact numbers. All posteriors around one
+    model need those at its own decays, which the cache therefore keeps."""
     values = DEFINITIONS | {sym.T: T, sym.M: M}
     formulas = {0: sym.R_1, 1: sym.R_2, 2: R_3}
     found = [enclose_all(formulas, values | {sym.s_A: decay}) for decay in decays]
     rows = [np.array([entry[i].upper for entry in found], dtype=object).reshape(shape) for i in formulas]
-    return np.stack(rows)
+    sums = np.stack(rows)
+    sums.flags.writeable = False
+    return sums
 
 
 def largest_gate(sup: Suprema, drift: Fraction) -> Scalar:

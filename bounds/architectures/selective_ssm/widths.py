@@ -32,12 +32,13 @@ Widths: TypeAlias = Mapping[str, Array]
 """sigma by block and group."""
 Found = TypeVar("Found")
 Search: TypeAlias = Generator[tuple[Callable[[Array], Any], Array], Any, Found]
-"""Yields a function of rows (n,P) and its row (P,), is sent the value of that row, and returns what it found."""
+"""Yields a function of rows (n,P) and some of its rows, is sent their values, and returns what it found."""
 
 _SERIES = np.array([[1 / (math.factorial(i) * (k + 1 + i)) for k in range(3)] for i in range(14)])
-_SURE = 1e-9  # what grows by this factor grows beyond its rounding
 _STEP = 0.001  # of a width, for a difference quotient
-_SLOPE = 1.2  # a first guess of d ln(left side) / d ln(sigma)
+# ln of factors of all widths to look at first: of those that a search starts from, and after a step
+_FAR, _NEAR = (-0.12, -0.08, 0.0, 2.0), (-0.06, -0.02, 0.0)
+_LOOKS = 12  # at both sides of where the factor should be, before bisection alone searches for it
 
 
 def moments(a: Array, M: float | Array, T: int) -> Array:
@@ -48,21 +49,23 @@ def moments(a: Array, M: float | Array, T: int) -> Array:
     L = T * M
     X = a * L
     small = np.abs(X) < 1
+    few = np.count_nonzero(small)
     found = np.empty((3, *X.shape))
-    if not small.all():
-        y = np.where(small, 1.0, X)
-        e, square = exp(y), y * y
-        found[0], found[1] = (e - 1) / y, (e * (y - 1) + 1) / square
-        found[2] = (e * (square - 2 * y + 2) - 2) / (square * y)
-    if small.any():
+    if few < X.size:
+        y = np.where(small, 1.0, X) if few else X
+        e, square, twice = exp(y), y * y, 2 * y
+        np.divide(e - 1, y, out=found[0])
+        np.divide(e * (y - 1) + 1, square, out=found[1])
+        np.divide(e * (square - twice + 2) - 2, square * y, out=found[2])
+    if few:
         x, series = np.where(small, X, 0.0), np.zeros(found.shape)
         for coefficients in _SERIES[::-1].reshape(-1, 3, *[1] * X.ndim):
             series = series * x + coefficients
         found = np.where(small, series, found)
     loss = np.maximum(-a * M, 1e-12)
     phi = loss / -expm1(-loss)
-    for k, power in enumerate((L, L * L, L * L * L)):
-        found[k] = phi * power * found[k]
+    for sums, power in zip(found, (L, L * L, L * L * L), strict=True):
+        sums *= phi * power
     found[1] = np.minimum(found[1], np.where(a < 0, M * M * T * (T - 1) / 2, np.inf))
     return found
 
@@ -235,87 +238,105 @@ def _in_step(constraint: Constraint, searches: Sequence[Search[Found]]) -> list[
         # the dearest question last, so that all that come to it ask it together
         question = min((question for question, _ in asked.values()), key=constraint.questions.index)
         those = [i for i in asked if asked[i][0] == question]
-        for i, answer in zip(those, question(np.stack([asked[i][1] for i in those])), strict=True):
+        answers = question(np.concatenate([asked[i][1] for i in those]))
+        end = 0
+        for i in those:
+            start, end = end, end + len(asked[i][1])
             try:
-                asked[i] = searches[i].send(answer)
-            except StopIteration as end:
-                found[i] = end.value
+                asked[i] = searches[i].send(answers[start:end])
+            except StopIteration as last:
+                found[i] = last.value
                 del asked[i]
     return [found[i] for i in range(len(searches))]
 
 
 def _search(constraint: Constraint, goal: Goal, rounds: int) -> Search[Array]:
     half, most = goal.half, constraint.row(goal.most)
-    width, slope = yield from _scaled(constraint, half, most, constraint.row(goal.start), _SLOPE)
-    best, stride = (yield constraint.cost, width), 0.5
-    step = _direction(constraint, width < most, (yield constraint.elasticities, width))
+
+    def one(question: Callable[[Array], Any], width: Array) -> Search[Any]:
+        return (yield question, width[None])[0]
+
+    width = yield from _scaled(constraint, half, most, constraint.row(goal.start), _FAR)
+    best, stride = (yield from one(constraint.cost, width)), 0.5
+    step = _direction(constraint, width < most, (yield from one(constraint.elasticities, width)))
     for _ in range(rounds):
         longer = np.minimum(width * exp(stride * step), most)
-        trial, slope = yield from _scaled(constraint, half, most, longer, slope)
-        if (found := (yield constraint.cost, trial)) < best:
+        trial = yield from _scaled(constraint, half, most, longer, _NEAR)
+        if (found := (yield from one(constraint.cost, trial))) < best:
             gained, width, best, stride = best - found, trial, found, min(0.5, 1.5 * stride)
             if gained < 0.1:
                 break
-            step = _direction(constraint, width < most, (yield constraint.elasticities, width))
+            step = _direction(constraint, width < most, (yield from one(constraint.elasticities, width)))
         else:
             stride /= 2
     return width
 
 
-def _scaled(
-    constraint: Constraint, half: float, most: Array, width: Array, slope: float
-) -> Search[tuple[Array, float]]:
-    """The widths times one factor, as large as the constraint admits; ``slope``: as in :func:`_both_sides`."""
+def _scaled(constraint: Constraint, half: float, most: Array, width: Array, places: tuple[float, ...]) -> Search[Array]:
+    """The widths times one factor e^t, as large as the constraint admits; ``places``: t to look at first."""
+    left: dict[float, float] = {}
 
-    def at(t: float) -> Array:
-        return np.minimum(width * exp_of(t), most)
+    def at(*places: float) -> Array:
+        return np.minimum(width * np.array([[_factor(t)] for t in places]), most)
 
-    def left(t: float) -> Search[float]:
-        return (yield constraint.left, at(t))
+    def look(*places: float) -> Search[None]:
+        if fresh := [t for t in places if t not in left]:
+            left.update(zip(fresh, (yield constraint.left, at(*fresh)), strict=True))
 
-    yes, no, slope = yield from _both_sides(left, half, slope)
-    if no == math.inf and (yield constraint.left, most) <= half:
-        return most, slope
+    def free() -> Search[bool]:
+        return all(value <= half for value in left.values()) and (yield constraint.left, most[None])[0] <= half
 
     def admits(t: float) -> Search[bool]:
-        """Known without a look outside of the two places: the left side increases."""
-        return (yield from left(t)) <= half if yes - _SURE < t < no + _SURE else t < no
+        yield from look(t)
+        return left[t] <= half
 
-    return at((yield from _largest(admits))), slope
+    yield from look(*places)
+    for _ in range(_LOOKS):
+        low, high = _ends(_root(left, half))
+        yield from look(low, high)
+        if left[low] <= half < left[high]:
+            return at(low)[0]
+        if (yield from free()):
+            return most
+    if (yield from free()):
+        return most
 
-
-def _both_sides(
-    value: Callable[[float], Search[float]], most: float, slope: float
-) -> Search[tuple[float, float, float]]:
-    """Places close to each other with ``value(yes) <= most < value(no)``, value increasing; infinite where not found.
-
-    By the secant method in the logarithm, from 0, a little beyond where it points to once that is near. ``slope``: a
-    guess, and what it became.
-    """
-    yes, no = -math.inf, math.inf
-    t, last = 0.0, None
-    for _ in range(8):
-        found = yield from value(t)
-        if not 0 < found < math.inf:
-            break
-        excess = math.log(found / most)
-        if found <= most:
-            yes = max(yes, t)
-        elif excess > _SURE:
-            no = min(no, t)
-        if no - yes < 4e-4:
-            break
-        if last is not None:
-            slope = min(max((excess - last[1]) / (t - last[0]), 0.1), 30.0)
-        last, step = (t, excess), -excess / slope
-        t += step + (math.copysign(4e-5, step) if abs(step) < 1e-2 else 0.0)
-        if not yes < t < no:
-            t = (yes + no) / 2
-    return yes, no, slope
+    low, _ = yield from _largest(admits)
+    return at(low)[0]
 
 
-def _largest(admits: Callable[[float], Search[bool]]) -> Search[float]:
-    """About the largest t that is admitted, where all smaller ones are: by steps from 0 that double, then halved."""
+_factor = functools.lru_cache(maxsize=1024)(exp_of)  # the places of different searches are often the same
+
+
+def _root(left: Mapping[float, float], half: float) -> float:
+    """About the t at which the left side is ``half``, interpolated from the nearest places."""
+    yes = max((t for t, value in left.items() if value <= half), default=-math.inf)
+    no = min((t for t, value in left.items() if not value <= half), default=math.inf)
+    known = {math.log(value / half): t for t, value in left.items() if 0 < value < math.inf}
+    near = sorted(known, key=abs)[:4]
+    root = sum(known[y] * math.prod(z / (z - y) for z in near if z != y) for y in near)
+    if yes < root < no:
+        return root
+    return (max(yes, min(left) - 1) + min(no, max(left) + 1)) / 2
+
+
+def _ends(root: float) -> tuple[float, float]:
+    """Where :func:`_largest` ends if what it searches for is at ``root``."""
+
+    def admits(t: float) -> Search[bool]:
+        return t <= root
+        yield
+
+    try:
+        next(_largest(admits))
+    except StopIteration as end:
+        ends: tuple[float, float] = end.value
+    return ends
+
+
+def _largest(admits: Callable[[float], Search[bool]]) -> Search[tuple[float, float]]:
+    """About the largest t that is admitted, where all smaller ones are, and one that is not: by steps from 0 that
+    double, then halved."""
     low, high, step = 0.0, 0.0, 0.1
     if (yield from admits(0.0)):
         while (yield from admits(high := high + step)) and high < 60:
@@ -323,21 +344,20 @@ def _largest(admits: Callable[[float], Search[bool]]) -> Search[float]:
     else:
         while not (yield from admits(low := low - step)):
             if low <= -400:
-                return low
+                return low, high
             high, step = low, 2 * step
     while high - low > 2e-4:
         middle = (low + high) / 2
         low, high = (middle, high) if (yield from admits(middle)) else (low, middle)
-    return low
+    return low, high
 
 
 def _direction(constraint: Constraint, free: NDArray[np.bool_], elasticity: Array) -> Array:
     """Of ln sigma (P,), towards n_b proportional to the elasticity; half of it would do for a quadratic left side."""
     places, counts = constraint.places, constraint.counts
-    held = {name: (elasticity[place], free[place]) for name, place in places.items()}
-    entries = sum(n * int(held[name][1].sum()) for name, n in counts.items()) or 1
-    whole = sum(float(total(value[moves])) for value, moves in held.values()) or 1.0
-    return np.clip(log(constraint.numbers / entries * whole / elasticity), -4, 4)
+    entries = sum(n * np.count_nonzero(free[places[name]]) for name, n in counts.items()) or 1
+    whole = sum(float(total(elasticity[place][free[place]])) for place in places.values()) or 1.0
+    return np.minimum(np.maximum(log(constraint.numbers / entries * whole / elasticity), -4), 4)
 
 
 def _variances(

@@ -13,7 +13,16 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_bounds.bounds.covers.entropy import EntropyBound, LipschitzImage, Minimum, Product, Projection, allocation
+from ssm_bounds.bounds.covers.entropy import (
+    EntropyBound,
+    LipschitzImage,
+    Minimum,
+    Product,
+    Projection,
+    allocation,
+    approximate_all,
+    approximations,
+)
 from ssm_bounds.bounds.covers.lemmas import Box, GroupVolume, MatrixCover, Maurey, Strip, Volume
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose
 from ssm_bounds.bounds.values import DomainError
@@ -259,3 +268,32 @@ class TestCombinators:
         fixed = mixed().split(0.3)
         assert fixed.log_covering(0.1).upper >= mixed().log_covering(0.1).lower
         assert sum(fixed.shares.values()) == 1
+
+
+def several() -> list[EntropyBound]:
+    """Bounds of every class, of several sizes, images with a point among them."""
+    plain = [bound for case in CASES.values() for bound in (case.bound, case.scaled, case.larger)]
+    return [*plain, *(image(bound, constant) for bound in plain[:12] for constant in (0.0, 0.3, 7.0))]
+
+
+def test_bounds_together_are_to_the_last_bit_what_each_is_alone():
+    bounds = several()
+    log_eps = np.random.default_rng(0).uniform(-30, 5, (len(bounds), 7))
+    found = approximations(bounds, log_eps)
+    for bound, row, values in zip(bounds, log_eps, found, strict=True):
+        assert bound.approximate(row).tolist() == values.tolist(), bound
+
+
+@given(st.lists(st.tuples(st.floats(1e-6, 1e6), st.integers(1, 400)), min_size=2, max_size=9), st.sampled_from(RADII))
+def test_products_at_one_radius_are_to_the_last_bit_what_each_is_alone(sizes, eps):
+    """The search for the shares of one ends when its own are found, whatever the others still need."""
+    products = [mixed(radius, size) for radius, size in sizes]
+    products += [Product({"B": image(Volume(size, radius, "spectral"))}) for radius, size in sizes[:3]]
+    products.append(Product({"B": image(Volume(3, 0, "spectral"))}))
+    at = np.log(eps)
+    assert approximate_all(products, at) == [float(product.approximate(np.array([at]))[0]) for product in products]
+
+
+def test_products_with_fixed_shares_choose_none():
+    with pytest.raises(DomainError, match="choose"):
+        approximate_all([mixed().split(0.5)], 0.0)

@@ -13,7 +13,7 @@ from sympy import Abs, Min, Piecewise, Rational, exp, log
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm import sums
-from ssm_bounds.bounds.evaluate import logs
+from ssm_bounds.bounds.evaluate import vanishing
 from ssm_bounds.bounds.evaluate.balls import enclose_all
 from ssm_bounds.bounds.evaluate.logs import Scaled, logarithms, numbers
 from ssm_bounds.bounds.values import DomainError
@@ -79,9 +79,9 @@ def test_weighted_sums(a, T):
 
 def test_every_sum_of_the_table_that_vanishes_so_is_recognised():
     """Otherwise it would be read as written, and lose all digits."""
-    assert logs._small(tail) is not None
+    assert vanishing.small(tail) is not None
     closed = [sums.weighted_geometric(ratio, sym.T).args[-1].expr for ratio in (sym.rho, sums.step)]
-    assert all(logs._small(formula) is not None for formula in closed)
+    assert all(vanishing.small(formula) is not None for formula in closed)
     for name, formula in ((sym.S_2, closed[0]), (sym.R_2, closed[1]), (sym.R_2, tail)):
         assert sums.DEFINITIONS[name].has(formula)
 
@@ -89,7 +89,7 @@ def test_every_sum_of_the_table_that_vanishes_so_is_recognised():
 def test_another_sum_is_read_as_written():
     """So a change of the table is a change of the reading."""
     other = 1 - exp(-sym.lambda_ * sym.L) * (1 + 2 * sym.lambda_ * sym.L)
-    assert logs._small(other) is None
+    assert vanishing.small(other) is None
     values = {sym.lambda_: 0.3, sym.L: 2.0}
     assert agrees(other, values) and not math.isclose(reading(other, values), reading(tail, values))
 
@@ -98,8 +98,8 @@ def test_a_series_off_by_a_percent_is_seen(monkeypatch):
     values = {sym.lambda_: 0.01, sym.L: 2.0}, {x: 0.01, sym.T: 20}
     assert agrees(tail, values[0]) and agrees(weighted, values[1])
     for name in ("_TAIL", "_LANGEVIN"):
-        first, *rest = getattr(logs, name)
-        monkeypatch.setattr(logs, name, (1.01 * first, *rest))
+        first, *rest = getattr(vanishing, name)
+        monkeypatch.setattr(vanishing, name, (1.01 * first, *rest))
     assert not agrees(tail, values[0]) and not agrees(weighted, values[1])
 
 

@@ -18,8 +18,8 @@ from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.gaps import chaining
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import coefficients, sweep
+from ssm_bounds.bounds.sweeps.axes import AXES, columns, points
 from ssm_bounds.bounds.sweeps.classes import Paid, selected
-from ssm_bounds.bounds.sweeps.grid import AXES, _columns, _points
 from ssm_bounds.bounds.values import DomainError
 from tests.bounds.sweeps.test_sweeps import SETTING, SETTINGS, agrees, arrays, constants, logarithm
 
@@ -28,7 +28,7 @@ VOCABULARY = {"vocabulary": replace(SETTING, vocabulary=True)}
 
 def swept(setting: Setting) -> list[Paid]:
     """The classes at a setting's own point that contain the model."""
-    (point,) = _points(_columns({"m": [10**6]}, setting), setting)
+    (point,) = points(columns({"m": [10**6]}, setting), setting)
     plain, twins = selected(point, np.array([1.0]))
     return [paid for paid in (*plain, *twins) if np.isfinite(paid.price).all()]
 

@@ -36,9 +36,9 @@ from ssm_bounds.bounds.gaps.chaining import MARGIN_EXCESS, SINGLE_SCALE
 from ssm_bounds.bounds.gaps.losses import ClippedCrossEntropy, Ramp
 from ssm_bounds.bounds.ladder.rung import Setting
 from ssm_bounds.bounds.sweeps import coefficients, sharp_constants, sweep
+from ssm_bounds.bounds.sweeps.axes import columns, points
 from ssm_bounds.bounds.sweeps.classes import measured
 from ssm_bounds.bounds.sweeps.covers import Entropy
-from ssm_bounds.bounds.sweeps.grid import _columns, _points
 from ssm_bounds.bounds.values import DomainError, Sample
 from tests import rungs as ladder
 from tests import rungs as reference
@@ -202,7 +202,7 @@ class TestSingleRadius:
         setting = replace(SETTING, measured=replace(MODEL, s_A=s_A), embedding="trained" if trained else "fixed")
         eps = 10.0**log10_eps
         over = {"T": [T], "eps": [eps]}
-        (point,) = _points(_columns(over, setting), setting)
+        (point,) = points(columns(over, setting), setting)
         of = measured(point)
         entropy = Entropy.of(of, coefficients.sharp(of, point["T"]))
         shares = entropy.shares(np.log(point["eps"]))
@@ -462,7 +462,7 @@ class TestSweep:
     def test_chunks_do_not_show(self, monkeypatch):
         over = {"T": [10, 100, 1000], "s_A": [-1.0, 0.0, 0.01]}
         whole = sweep("scale", over, SETTING)
-        monkeypatch.setattr("ssm_bounds.bounds.sweeps.grid._CHUNK", 2)
+        monkeypatch.setattr("ssm_bounds.bounds.sweeps.axes._CHUNK", 2)
         parts = sweep("scale", over, SETTING)
         assert np.allclose(whole["value"], parts["value"], rtol=1e-9, atol=0)
         assert whole["T"].equals(parts["T"])
