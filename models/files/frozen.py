@@ -47,7 +47,7 @@ def base_of(path: Path, found: Classifier, base: Path) -> Classifier:
     return other
 
 
-_ONLY = "only the last block and the head may be others than those of --base (theory M6.4)"
+_ONLY = "without --occam only the last block and the head may be others than those of --base (theory M6.4)"
 
 
 def _settings(part: Any) -> Any:
