@@ -7,7 +7,7 @@ last block on the features of a frozen backbone, over the ball of the block's no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from ssm_bounds.bounds.ladder.last_block import LastBlock
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Boxed, scale_weight
+from ssm_bounds.bounds.values import require
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
 from ssm_bounds.models.mamba.last import center, last
@@ -127,6 +128,9 @@ class InBall:
         """Raises: DomainError naming the hypothesis that the model breaks."""
         if base is None:
             one_layer(classifier)
+        alone = len(classifier.layers) == 1 and classifier.input_weight is not None
+        said = "one block on real inputs is bounded with its map of inputs; leave --base out (theory M6.4)"
+        require(base is None or not alone, said)
         center(classifier)
         return cls(classifier, base)
 
@@ -160,7 +164,11 @@ class InBall:
     def prior(self) -> tuple[Mapping[str, NDArray[np.float64]], Enclosure, str]:
         if self.base is None:
             return prior(self.classifier)
-        return around(self.base), Enclosure.point(0), "the last block of the base"
+        own = self.classifier  # whatever head the base had, that of the prior is 0
+        headed = replace(
+            self.base, score=own.score, bias=own.bias, final_norm=own.final_norm, pooling=own.pooling, labels=own.labels
+        )
+        return around(headed), Enclosure.point(0), "the last block of the base"
 
     def block(self, T: int, start: Mapping[str, NDArray[np.float64]], price: Enclosure, x: NDArray | None) -> LastBlock:
         j = 0 if x is None else _unit(sizes(self.classifier, x))

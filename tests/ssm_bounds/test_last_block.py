@@ -127,6 +127,24 @@ def test_a_base_that_saw_the_rows_claims_nothing(place):
     assert rung.verdict is Verdict.REFUSED and "was trained on these training rows" in rung.refusal
 
 
+def test_the_head_of_the_base_may_be_any(place):
+    """A base of other classes; and one block on real inputs is no last block of a base."""
+    held = files.tensors(place / "base")
+    more = held | {"score.weight": np.ones((5, 4)), "score.bias": np.zeros(5)}
+    made = Design(**SIZES | {"V": 2, "layers": 2, "outputs": 5})
+    (place / "five").mkdir()
+    tensors = {name: np.float32(x) for name, x in more.items()}
+    files.write(place / "five", made, tensors, labels=tuple("abcde"), seed=0, training={"m": 9, "T": T})
+    asked = [
+        ssm_bounds.ask(place / "tuned", data=tokens(), search=ssm_bounds.Search(base=place / base))
+        for base in ("base", "five")
+    ]
+    starts = [each.family.block.start for each in asked]
+    assert all(np.array_equal(starts[0][name], starts[1][name]) for name in starts[0])
+    with pytest.raises(ValueError, match="leave --base out"):
+        certified(place, "real", reals(), base="real")
+
+
 def test_one_block_on_real_inputs(place):
     from ssm_bounds.models.mamba.forward import logits
 
