@@ -43,8 +43,8 @@ def ask(path: str | os.PathLike[str] | Checkpoint, **stated: Any) -> Inquiry:
 
 
 def _classifier(path: Path, stated: dict[str, Any]) -> Inquiry:
-    """One block has a bound by norms; any other stack, and a word, is what its program answers, a language model what
-    its program answers on a text."""
+    """One block has a bound by norms, and the last one around a base; any other stack, and a word, is what its program
+    answers, a language model what its program answers on a text."""
     found = _read(path, stated.get("search"))
     if found.pooling == "none":
         return language.ask(path, found, **stated)

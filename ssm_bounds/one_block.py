@@ -1,12 +1,14 @@
-"""A classifier with one Mamba or Mamba-2 block, what a person states, the data: what is asked, the ladder that answers.
+"""A classifier with one trained Mamba or Mamba-2 block, what a person states, the data: what is asked, what answers.
 
-Its one bound by norms is margin PAC-Bayes in tables over the vocabulary (theory M5); a hold-out stands beside it.
+Its one bound by norms is margin PAC-Bayes, in tables over a small vocabulary (theory M5) or over the ball of the
+block's norm: of real inputs, or of the last block on a backbone that was fixed before the data (theory M6.4). A
+hold-out stands beside it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,63 +19,61 @@ from numpy.typing import NDArray
 
 from ssm_bounds import evidence, words
 from ssm_bounds.answered import Answered
-from ssm_bounds.bounds.architectures.mamba.heads import Fixed
-from ssm_bounds.bounds.architectures.mamba.suprema import Range
-from ssm_bounds.bounds.architectures.mamba.windows import Windows
-from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Rung
-from ssm_bounds.bounds.ladder.sup import Block2
-from ssm_bounds.bounds.ladder.telescope import Block, Family
+from ssm_bounds.bounds.ladder.telescope import Family
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
-from ssm_bounds.inquiry import DELTA, STANDING, Search, require_models, shifted
+from ssm_bounds.inquiry import DELTA, STANDING, Given, Search, require_models, shifted
+from ssm_bounds.models.files import frozen
+from ssm_bounds.models.files.adapter import is_adapter
+from ssm_bounds.models.mamba.base import Base
 from ssm_bounds.models.mamba.classifier import Classifier
-from ssm_bounds.models.mamba.design import lengths
-from ssm_bounds.models.mamba.prior import prior
-from ssm_bounds.models.mamba.scores import Near, cells, cells2, scored
-from ssm_bounds.models.mamba.tables import one_layer, tables
-from ssm_bounds.models.mamba.tables2 import fixed, tables2
+from ssm_bounds.models.mamba.near import Near
 from ssm_bounds.models.mamba.weights import Mamba2
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.selective_ssm.tally import Answers
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Progress
+from ssm_bounds.reading import REAL, InBall, Reading, Tabled
 from ssm_bounds.sampling import Sampling
 
+SMALLER = "bounds with the data in hand, a hold-out of fresh rows or --occam, are usually far smaller"
 SCALED = (
     "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
     "radius and the mean loss are those before it (theory M5.2)"
 )
 OTHERS = (
-    f"for every rung but occam and occam-paired, which are about the program {words.PROGRAM}, the hold-out too: the "
-    "program that is used computes the real-arithmetic model"
+    f"for every rung but occam and occam-paired, which are about the program {words.PROGRAM}, the hold-out too: {REAL}"
 )
-REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class BlockQuestion(OfFolder):
-    """What is asked of a classifier with one Mamba or Mamba-2 block."""
+    """What is asked of a classifier with one trained Mamba or Mamba-2 block."""
 
     family: Family
+    reading: Reading
 
     @property
     def standing(self) -> tuple[str, ...]:
-        return (*STANDING, REAL if self.coding is None else OTHERS)
+        own = f"for every rung, the hold-out too: {self.reading.assumed}"
+        return (*STANDING, own if self.coding is None else OTHERS)
 
     @property
     def margins(self) -> str:
+        if self.reading.scale:
+            return "training margins in units of its features"
         return "training margins before its norms" if self.divided else "training margins"
 
     @property
     def divided(self) -> bool:
         """Whether a norm divides what is read out, so that margins are known up to a positive factor (theory M5.2)."""
-        block = self.family.block
-        gated = isinstance(block, Block2) and block.fixed.eps is not None
+        own = self.classifier.layers[-1].mixer
+        gated = isinstance(own, Mamba2) and own.norm is not None
         return gated or self.classifier.final_norm is not None
 
 
@@ -97,18 +97,28 @@ def ask(
     search: Search | None = None,
     **stated: Any,
 ) -> BlockQuestion:
-    """What is asked of the classifier that was read in a folder. Raises: ValueError (what does not apply to it, a
-    contradiction, something missing, a file that cannot be read), OSError."""
+    """What is asked of the classifier that was read in a folder; with a base of its last block.
+
+    Raises: ValueError (what does not apply to it, a contradiction, something missing, a file that cannot be read),
+    OSError.
+    """
     search = search or Search()
     require_stated(path, search, stated)
+    around = search.base if not search.occam else None
+    base = None if around is None else based(path, classifier, around)
     try:
-        tabled = in_tables(classifier)
+        reading = read(classifier, base)
     except DomainError as error:
-        raise NotOneBlockError(f"{path}: nothing end to end is certified of it: {error}") from error
+        if base is not None:
+            raise DomainError(f"{path}: nothing is certified of its last block: {error}") from error
+        raise NotOneBlockError(str(error)) from error
     known = looked_at(data, test, groups)
     if not Sampling.of(draws, None if known is None else known.task).independent:
         raise NotOneBlockError(f"{path}: its bound by norms is for independent rows of one law")
-    coding = words.Coding.of(path, classifier, search)
+    require(
+        base is None or data is not None, "--base FOLDER goes with the training data of the last block: give --data"
+    )
+    coding = None if base is not None else words.Coding.of(path, classifier, search)
     require(coding is None or data is not None, "--occam needs the training data: give --data FILE")
     if coding is not None:
         stack(classifier)  # is there such a program?
@@ -123,22 +133,17 @@ def ask(
     ]
     value: dict[str, Any] = {fact.name: fact.value for fact in facts}
     g = 1 if automatic else simplest(exactly(margin, "--margin"))
-    start, price, said = prior(classifier)
-    family = Family(tabled.block(value["T"], start, price))
     require_models(models_on_test)
+    if known is not None:
+        require_rows(classifier, known.task, value["T"])
+    start, price, said = reading.prior()
+    family = Family(reading.block(value["T"], start, price, None if known is None else known.task.train.x))
     question = BlockQuestion(
-        checkpoint=File(path, f"{tabled.kind} block with a readout", classifier.sha256),
-        setting=Setting(
-            Sample(value["m"], value["T"]),
-            losses.make("ramp", margin=g, clip=None),
-            g,
-            exactly(delta, "--delta, a probability", most=1),
-            d=tabled.d,
-            N=tabled.N,
-            V=tabled.V,
-        ),
+        checkpoint=File(path, reading.kind, classifier.sha256),
+        setting=_setting(classifier, Sample(value["m"], value["T"]), g, delta),
         classifier=classifier,
         family=family,
+        reading=reading,
         facts=(
             *facts,
             *words.facts(coding),
@@ -148,15 +153,14 @@ def ask(
         models=models_on_test,
         search=search,
         coding=coding,
-        base=None if coding is None or known is None else words.given(search, coding.base, known.task),
+        base=_given(search, coding, base, None if known is None else known.task),
         automatic=automatic,
-        notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
+        notes=(f"{reading.rung} pays for {family.block.numbers} numbers; {SMALLER}",),
     )
-    if question.divided:
-        question = replace(question, notes=(*question.notes, SCALED))
+    remarks = (*([SCALED] if question.divided else []), *([reading.scale] if reading.scale else []))
+    question = replace(question, notes=(*question.notes, *remarks))
     if known is None:
         return question
-    require_rows(classifier, known.task, value["T"])
     question = replace(
         question,
         task=known.task,
@@ -167,33 +171,34 @@ def ask(
     return shifted(question, known.task.shift, known.shift)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Tabled:
-    """A block in tables: d channels, N states, V tokens, k taps; ``fixed``: of Mamba-2."""
-
-    kind: str
-    center: Mapping[str, Range]
-    d: int
-    N: int
-    V: int
-    k: int
-    fixed: Fixed | None = None
-
-    def block(self, T: int, start: Mapping[str, NDArray[np.float64]], price: Enclosure) -> Block:
-        """Raises: DomainError for too many windows of tokens."""
-        windows = Windows.of(self.V, self.k, T)
-        if self.fixed is None:
-            return Block(self.center, start, windows, T, price)
-        return Block2(self.center, start, windows, T, price, fixed=self.fixed)
-
-
-def in_tables(classifier: Classifier) -> Tabled:
+def read(classifier: Classifier, base: Classifier | None = None) -> Reading:
     """Raises: DomainError naming the hypothesis that the model breaks."""
-    own = one_layer(classifier).mixer
-    (d, k), V = (len(own.R_z), own.K.shape[1]), 0 if classifier.embedding is None else len(classifier.embedding)
-    if isinstance(own, Mamba2):
-        return Tabled("Mamba-2", tables2(classifier), d, len(own.R_B) // own.groups, V, k, fixed(classifier))
-    return Tabled("Mamba", tables(classifier), d, own.A_log.shape[1], V, k)
+    if base is not None or classifier.embedding is None:
+        return InBall.of(classifier, base)
+    return Tabled.of(classifier)
+
+
+def based(path: Path, classifier: Classifier, base: Path) -> Classifier:
+    """The model of which all but the last block and the head is kept. Raises: DomainError, CheckpointError."""
+    require(not is_adapter(path), "--base goes with --occam, or a word, where the folder is an adapter")
+    require(classifier.pooling != "none", f"{path}: --base without --occam is about classifiers (theory M6.4)")
+    return frozen.base_of(path, classifier, base)
+
+
+def _given(search: Search, coding: words.Coding | None, base: Classifier | None, task: Task | None) -> Given | None:
+    if task is None:
+        return None
+    if base is not None:
+        return words.given(search, Base({}, base.config, sha256=base.sha256, own=base), task)
+    return None if coding is None else words.given(search, coding.base, task)
+
+
+def _setting(classifier: Classifier, sample: Sample, g: Scalar, delta: Scalar | str) -> Setting:
+    own = classifier.layers[-1].mixer
+    N = len(own.R_B) // own.groups if isinstance(own, Mamba2) else own.A_log.shape[1]
+    V = 0 if classifier.embedding is None else len(classifier.embedding)
+    loss, share = losses.make("ramp", margin=g, clip=None), exactly(delta, "--delta, a probability", most=1)
+    return Setting(sample, loss, g, share, d=len(own.R_x), N=N, V=V)
 
 
 def answered(question: BlockQuestion, progress: Progress) -> Answered:
@@ -211,7 +216,10 @@ def answered(question: BlockQuestion, progress: Progress) -> Answered:
 
     def at(share: Fraction) -> Iterator[Rung]:
         margins = None if train is None else train.below
-        yield pac_bayes(question.family, Fraction(setting.margin), setting.sample.m, share, margins)
+        m, own = setting.sample.m, question.reading
+        yield pac_bayes(
+            question.family, Fraction(setting.margin), m, share, margins, name=own.rung, rests_on=own.rests_on
+        )
 
     programs = ran(question, tested, progress)
     return Answered(question, tuple(at(setting.delta)), 1, at, programs, claiming(programs), scored, tested)
@@ -223,14 +231,7 @@ def _splits(task: Task | None) -> tuple[Split | None, Split | None]:
 
 def _answers(question: BlockQuestion, split: Split) -> Answers:
     """Logits, their radii and the margins they give, of one output: the difference of two."""
-    classifier, block = question.classifier, question.family.block
-    x = split.x.astype(np.int64)
-    made = (
-        cells2(block.center, block.windows, block.fixed)
-        if isinstance(block, Block2)
-        else cells(block.center, block.windows)
-    )
-    z = scored(made, block.windows, x, lengths(x, classifier.pad), mean=classifier.pooling == "mean")
+    z = question.reading.scored(question.family.block, split.x)
     return Answers(z.at[:, None], split.y, np.where(split.y == 1, z.at, -z.at), _finite(z))
 
 

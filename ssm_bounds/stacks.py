@@ -78,7 +78,7 @@ def ask(
     known = looked_at(data, test, groups)
     sampling = Sampling.of(draws, None if known is None else known.task)
     require(coding is not None or sampling.independent, f"{path}: {OF_WORDS}; give --occam")
-    nothing = why or f"{path}: nothing end to end is certified of it without rows"
+    nothing = f"{path}: nothing end to end is certified of it{f': {why}' if why else ' without rows'}"
     hint = "give --data FILE, with test rows for a hold-out, or with --occam to certify a word"
     if known is None:
         raise DomainError(f"{nothing}; {hint}")
@@ -107,7 +107,7 @@ def ask(
         rows=known.rows,
         models=models_on_test,
         search=search,
-        notes=known.notes,
+        notes=(*known.notes, *([f"no bound by norms is about this model: {why}"] if why else [])),
         sampling=sampling,
         base=None if coding is None else words.given(search, coding.base, known.task, sampling, known.column),
     )

@@ -17,10 +17,11 @@ from ssm_bounds.bounds.evaluate.formula import Formula
 from ssm_bounds.bounds.gaps.maurer import maurer_constant
 from ssm_bounds.bounds.ladder.argument import Argument, Cost, Told, price
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung, approximately
-from ssm_bounds.bounds.ladder.telescope import Family, Floats, Posterior, WithMargins
+from ssm_bounds.bounds.ladder.telescope import Boxed, Family, Floats, Posterior, WithMargins
 
 _SOURCE = "theory M5.4"
 NAME = "pac-bayes"
+RESTS_ON = (Hypothesis.ROWS, Hypothesis.PROGRAM)
 SHOWN = {"X_dt": "X_dt", "W_dt": "W_dt", "A_log": "A_log", "rho": "rho", "Om": "Omega"}
 KL, EXPONENT, TAU, XI, SPREAD, EVEN = (Symbol(name, nonnegative=True) for name in ("KL", "b", "tau", "xi", "S", "E"))
 # as ladder.telescope evaluates it; a test holds the two together
@@ -32,11 +33,9 @@ _EXCESS = (sqrt(EXPONENT / 2) + 2 * TAU) / (1 - TAU)
 @dataclass(frozen=True, slots=True, eq=False)
 class OfBlock(Argument):
     """``posterior``: that of the excess at the margin asked for; ``rows``: what the training margins give, by a Q and a
-    margin of its own. ``numbers``: how many trained numbers are paid for; ``read_out``: the blocks that g divides."""
+    margin of its own."""
 
-    numbers: int
-    windows: int
-    read_out: tuple[str, ...]
+    block: Boxed
     m: int
     delta: Fraction
     excess: Enclosure
@@ -50,8 +49,8 @@ class OfBlock(Argument):
     def sentence(self) -> str:
         q = self._told
         text = (
-            f"pays for {self.numbers} numbers: KL = {approximately(q.divergence)}, price {approximately(q.price)} "
-            f"nats, tau = {approximately(q.tail)}, g = {float(q.g):.4g}"
+            f"pays for {self.block.numbers} numbers: KL = {approximately(q.divergence)}, "
+            f"price {approximately(q.price)} nats, tau = {approximately(q.tail)}, g = {float(q.g):.4g}"
         )
         return text if self.rows is None else f"{text} (of the risk)"
 
@@ -62,8 +61,8 @@ class OfBlock(Argument):
             "divergence": q.divergence,
             "tau": q.tail,
             "by_block": q.by_block,
-            "numbers": self.numbers,
-            "windows": self.windows,
+            "numbers": self.block.numbers,
+            **self.block.counted,
             "margin": float(q.g),
             "steps": list(self.words()),
         }
@@ -95,7 +94,8 @@ class OfBlock(Argument):
         q = self._told
         blocks = ", ".join(f"{name} {value.float_upper():.1f}" for name, value in q.by_block.items())
         scales = ", ".join(f"{name} 2^({j}/2)" for name, j in q.scales.items())
-        read_out = " and ".join(self.read_out)
+        *others, last = self.block.READ_OUT
+        read_out = f"{', '.join(others)} and {last}"
         even, tau = q.even.float_upper(), f"{q.tail.float_upper():.2e}"
         moves = (
             f"no input moves by more than E = {even:.4g} in units of g: tau = {tau}"
@@ -104,7 +104,7 @@ class OfBlock(Argument):
             f"tau = exp(-(3/2)(1/2 - E)^2/S^2) = {tau}"
         )
         lines = (
-            f"{self.numbers} numbers in tables over {self.windows} windows of tokens, {read_out} in units of g",
+            f"{self.block.numbers} numbers {self.block.where}, {read_out} in units of g",
             f"KL(Q || P) = {q.divergence.float_upper():.2f} nats: {blocks}",
             f"prior scales: {scales}; ln(1/pi) = {q.price.float_upper():.2f} nats",
             moves,
@@ -113,7 +113,7 @@ class OfBlock(Argument):
         if self.rows is None:
             return (*lines, f"kl(emp_g + tau || risk (1 - tau)) <= {level}")
         return (
-            f"g = {float(q.g):.6g}, free as P is over {'/g and '.join(self.read_out)}/g",
+            f"g = {float(q.g):.6g}, free as P is over {'/g and '.join(self.block.READ_OUT)}/g",
             *lines,
             "training margins <= g/2 of theta' from Q, each row by the tail of a move from its own margin: "
             f"{float(self.rows.mean):.3e} in the mean",
@@ -130,16 +130,23 @@ class OfBlock(Argument):
         )
 
 
-def pac_bayes(family: Family, g: Fraction, m: int, delta: Fraction, margins: Floats | None = None) -> Rung:
+def pac_bayes(
+    family: Family,
+    g: Fraction,
+    m: int,
+    delta: Fraction,
+    margins: Floats | None = None,
+    *,
+    name: str = NAME,
+    rests_on: tuple[Hypothesis, ...] = RESTS_ON,
+) -> Rung:
     """The excess over the fraction of training margins <= g and, with proven lower bounds of the training margins (m,),
     the risk. Source: theory M5.3, M5.4."""
     excess, posterior = family.excess(g, m, delta)
     rows = None if margins is None else family.risk(margins, m, delta)
     risk = None if margins is None else Enclosure.point(1) if rows is None else rows.risk
-    rests_on = (Hypothesis.ROWS, Hypothesis.PROGRAM)
     if posterior is None:
         why = "the constants of this block exceed the range of float64: no posterior"
-        return Rung(NAME, "excess", False, Enclosure.point(1), 1, Told(why), rests_on, risk=risk)
-    block = family.block
-    argument = OfBlock(block.numbers, len(block.windows.tokens), block.READ_OUT, m, delta, excess, posterior, rows)
-    return Rung(NAME, "excess", False, excess, 1, argument, rests_on, risk=risk)
+        return Rung(name, "excess", False, Enclosure.point(1), 1, Told(why), rests_on, risk=risk)
+    argument = OfBlock(family.block, m, delta, excess, posterior, rows)
+    return Rung(name, "excess", False, excess, 1, argument, rests_on, risk=risk)

@@ -62,10 +62,47 @@ _FINE = 2.0**-10  # of logarithms
 _FURTHEST_MARGIN = 1100  # |j| of a margin 2^{j/4}
 
 
+class Boxed:
+    """Trained parameters around which a posterior is put. ``center``: of each block of parameters, in real arithmetic;
+    ``start``: theta_0 of each, fixed before the data, what it costs to have chosen it, and all else, in ``price``."""
+
+    __slots__ = ()
+    center: Mapping[str, Range]
+    start: Mapping[str, Floats]
+    price: Enclosure
+
+    READ_OUT: ClassVar[tuple[str, ...]]
+    """In which the output is linear: they have centre 0, and a margin divides them."""
+
+    @property
+    def numbers(self) -> int:
+        """How many trained numbers are paid for."""
+        return sum(low.size for low, _ in self.center.values())
+
+    @property
+    def where(self) -> str:
+        """Over what they are bounded, in words."""
+        raise NotImplementedError
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """What else a record says of them."""
+        return {}
+
+    def over(self, g: Fraction) -> Self:
+        """In units of a margin g: what reads out is divided by it."""
+        with bits(START_BITS):
+            each = {name: _over(values, g) if name in self.READ_OUT else values for name, values in self.center.items()}
+        return replace(self, center=each)  # type: ignore[type-var]
+
+    def posteriors(self, g: Fraction) -> tuple[Posterior, ...]:
+        """Those that are looked at for a margin g."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """One trained block in tables. ``center``: of each block of parameters (``telescope.BLOCKS``), in real arithmetic;
-    ``start``: theta_0 of each, fixed before the data, what it costs to have chosen it in ``price``."""
+class Block(Boxed):
+    """One trained block in tables (``architectures.mamba.telescope.BLOCKS``)."""
 
     center: Mapping[str, Range]
     start: Mapping[str, Floats]
@@ -74,21 +111,17 @@ class Block:
     price: Enclosure
 
     READ_OUT: ClassVar[tuple[str, ...]] = OF_TOKENS
-    """In which the output is linear: they have centre 0, and a margin divides them."""
 
     @property
-    def numbers(self) -> int:
-        """How many trained numbers are paid for."""
-        return sum(low.size for low, _ in self.center.values())
+    def where(self) -> str:
+        return f"in tables over {len(self.windows.tokens)} windows of tokens"
 
-    def over(self, g: Fraction) -> Self:
-        """In units of a margin g: what reads out is divided by it."""
-        with bits(START_BITS):
-            each = {name: _over(values, g) if name in self.READ_OUT else values for name, values in self.center.items()}
-        return replace(self, center=each)
+    @property
+    def counted(self) -> Mapping[str, int]:
+        return {"windows": len(self.windows.tokens)}
 
     def posteriors(self, g: Fraction) -> tuple[Posterior, ...]:
-        """Those that are looked at for a margin g: one for each of ``TAILS`` that has widths."""
+        """One for each of ``TAILS`` that has widths."""
         own, found, width = self.over(g), list[Posterior](), None
         for tail in TAILS:
             width = fitted(own, tail, width)
@@ -208,7 +241,7 @@ def certified(block: Block, width: Widths, g: Fraction) -> Posterior:
     return priced(block, width, g, *move(slopes(box(block.center, width), block.windows, block.T), width))
 
 
-def priced(block: Block, width: Widths, g: Fraction, square: float, even: float) -> Posterior:
+def priced(block: Boxed, width: Widths, g: Fraction, square: float, even: float) -> Posterior:
     """What a posterior with these widths pays, its S^2 and E known. ``block``: in units of g already."""
     if not math.isfinite(square + even):  # no number either
         square = even = math.inf
@@ -232,7 +265,7 @@ def priced(block: Block, width: Widths, g: Fraction, square: float, even: float)
 class Family:
     """The Q of one block, by g and by the tail that they were fitted for; m and delta come later."""
 
-    block: Block
+    block: Boxed
     _found: dict[Fraction, tuple[Posterior, ...]] = field(default_factory=dict)
 
     def at(self, g: Fraction) -> tuple[Posterior, ...]:
@@ -329,7 +362,7 @@ def fitted(block: Block, tail: float, start: Widths | None = None) -> Widths | N
 
 
 def iterated(
-    block: Block,
+    block: Boxed,
     start: float | Widths,
     rounds: int,
     following: Callable[[Widths, Mapping[str, float]], Widths | None],

@@ -8,13 +8,13 @@ times that of a gated norm: a box has its half-widths there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ssm_bounds.bounds.architectures.mamba import perturbation
+from ssm_bounds.bounds.architectures.mamba import boxes, perturbation
+from ssm_bounds.bounds.architectures.mamba.boxes import Box, Shape2, widened1, widened2
 from ssm_bounds.bounds.architectures.mamba.perturbation import (
     Channels,
     Gate,
@@ -24,14 +24,14 @@ from ssm_bounds.bounds.architectures.mamba.perturbation import (
     Primitives2,
     joined,
 )
-from ssm_bounds.bounds.architectures.mamba.suprema import Range
-from ssm_bounds.bounds.evaluate.outward import EPS, above, below, exp_above, exp_below, norm, norms
+from ssm_bounds.bounds.evaluate.outward import EPS, above, norm, norms
 from ssm_bounds.bounds.values import DomainError, require
 from ssm_bounds.models.mamba.measure import (
     Folded,
     folded,
     input_radius,
     matrix_norms,
+    rates,
     require_numbers,
     spectral_above,
     tap_norms,
@@ -44,26 +44,26 @@ Mixer = TypeVar("Mixer", Mamba1, Mamba2)
 def primitives1(layer: Layer, box: Mamba1 | None = None) -> Primitives1:
     """Of a Mamba layer, or of every layer in a box around it. Raises: DomainError where M4.2 does not apply."""
     mixer = _mamba1(layer)
-    box = still(mixer) if box is None else box
     inputs, gates = folded(mixer.R_x, mixer.c, layer), folded(mixer.R_z, mixer.c_z, layer)
     sizes = matrix_norms(mixer, inputs)
-    slow, fast = _rates(mixer.A_log, box.A_log)
-    return Primitives1(
+    slow, fast = rates(mixer.A_log)
+    own = Primitives1(
         radius=input_radius(layer),
-        x=_channels(inputs, mixer.K, mixer.b, box.R_x, box.c, box.K, box.b),
-        z=_gate(gates, box.R_z, box.c_z),
-        b=_sum(norm(mixer.b), norm(box.b)),
-        R_x=_sum(sizes.R_x, norm(box.R_x)),
-        kmax=above(np.array(sizes.kmax) + box.K.max(axis=0)),
-        X_B=_sum(sizes.X_B, norm(box.X_B)),
-        X_C=_sum(sizes.X_C, norm(box.X_C)),
-        X_dt=_sum(sizes.X_dt, norm(box.X_dt)),
-        W_dt=above(norms(mixer.W_dt) + norms(box.W_dt)),
-        p=_around(mixer.p, box.p)[1],
+        x=_channels(inputs, mixer.K, mixer.b),
+        z=_gate(gates),
+        b=norm(mixer.b),
+        R_x=sizes.R_x,
+        kmax=np.array(sizes.kmax),
+        X_B=sizes.X_B,
+        X_C=sizes.X_C,
+        X_dt=sizes.X_dt,
+        W_dt=norms(mixer.W_dt),
+        p=mixer.p,
         rates=(slow.min(axis=1), fast.max(axis=1)),
-        D=above(np.abs(mixer.D) + box.D),
-        W_o=_sum(sizes.W_o, norm(box.W_o)),
+        D=np.abs(mixer.D),
+        W_o=sizes.W_o,
     )
+    return widened1(own, {} if box is None else _of1(box), mixer.A_log)
 
 
 def moves1(first: Layer, second: Layer) -> Moves1:
@@ -74,33 +74,32 @@ def moves1(first: Layer, second: Layer) -> Moves1:
     names = ("K", "b", "X_dt", "X_B", "X_C", "W_dt", "p", "A_log", "D", "W_o", "b_o")
     rest: dict[str, Any] = {name: _apart(getattr(one, name), getattr(other, name)) for name in names}
     by = replace(one, R_x=x[0], c=x[1], R_z=z[0], c_z=z[1], **rest)
-    return _moves1(by, input_radius(first), lambda matrix: spectral_above(matrix, 0.0, 1))
+    return boxes.moves1(_of1(by), len(by.D), input_radius(first), lambda matrix: spectral_above(matrix, 0.0, 1))
 
 
 def box_moves1(layer: Layer, box: Mamba1) -> Moves1:
     """From the centre of a box to any point of it."""
-    _mamba1(layer)
-    return _moves1(box, input_radius(layer), norm)
+    return boxes.moves1(_of1(box), len(_mamba1(layer).D), input_radius(layer))
 
 
 def primitives2(layer: Layer, box: Mamba2 | None = None) -> Primitives2:
     """Of a Mamba-2 layer, or of every layer in a box around it. Raises: DomainError where M4.4 does not apply."""
     mixer = _mamba2(layer)
-    box = still(mixer) if box is None else box
     weighted, error = _weighted(mixer)
     logits = folded(mixer.R_dt, mixer.p, layer)
-    return Primitives2(
+    own = Primitives2(
         radius=input_radius(layer),
-        xBC=_channels(_xBC(layer), mixer.K, mixer.b, *_stacked(box), box.K, box.b),
-        z=_gate(folded(mixer.R_z, mixer.c_z, layer), box.R_z, box.c_z),
-        r_dt=above(logits.norms + norms(box.R_dt)),
-        p=_around(np.maximum(logits.shift[1], logits.masked), box.p)[1],
-        rates=_rates(mixer.A_log, box.A_log),
-        D=above(np.abs(mixer.D) + box.D),
-        W_o=_sum(spectral_above(weighted, error), norm(box.W_o)),
+        xBC=_channels(_xBC(layer), mixer.K, mixer.b),
+        z=_gate(folded(mixer.R_z, mixer.c_z, layer)),
+        r_dt=logits.norms,
+        p=np.maximum(logits.shift[1], logits.masked),
+        rates=rates(mixer.A_log),
+        D=np.abs(mixer.D),
+        W_o=spectral_above(weighted, error),
         groups=mixer.groups,
         limits=mixer.limits,
     )
+    return widened2(own, {} if box is None else _of2(box), mixer.A_log)
 
 
 def moves2(first: Layer, second: Layer) -> Moves2:
@@ -121,13 +120,14 @@ def moves2(first: Layer, second: Layer) -> Moves2:
         c_B=apart["R_B"][1], c_C=apart["R_C"][1], p=apart["R_dt"][1], W_o=_apart(W, other_W), **rest,
     )  # fmt: skip
     error = error + other_error if by.W_o.any() else 0.0
-    return _moves2(by, input_radius(first), lambda matrix: spectral_above(matrix, error, 1))
+    shape = Shape2(len(by.b), len(by.R_x), len(by.p))
+    return boxes.moves2(_of2(by), shape, input_radius(first), lambda matrix: spectral_above(matrix, error, 1))
 
 
 def box_moves2(layer: Layer, box: Mamba2) -> Moves2:
     """From the centre of a box to any point of it."""
-    _mamba2(layer)
-    return _moves2(box, input_radius(layer), norm)
+    mixer = _mamba2(layer)
+    return boxes.moves2(_of2(box), Shape2(len(mixer.b), len(mixer.R_x), len(mixer.p)), input_radius(layer))
 
 
 def output_move(first: Layer, second: Layer, T: int) -> float:
@@ -147,76 +147,30 @@ def output_move(first: Layer, second: Layer, T: int) -> float:
 
 def still(mixer: Mixer) -> Mixer:
     """The box of half-width 0."""
-    arrays = {name: x for name in mixer.__slots__ if isinstance(x := getattr(mixer, name), np.ndarray)}
-    zeros: dict[str, Any] = {name: np.zeros_like(x) for name, x in arrays.items()}
+    zeros: dict[str, Any] = {name: np.zeros_like(x) for name, x in _arrays(mixer).items()}
     return replace(mixer, **zeros)
 
 
-def _moves1(by: Mamba1, radius: float, size: Callable[[Array], float]) -> Moves1:
-    return Moves1(
-        x=_input_moves(by.R_x, by.c, radius),
-        K=above(tap_norms(np.abs(by.K))),
-        b=above(np.abs(by.b)),
-        z=_input_moves(by.R_z, by.c_z, radius),
-        X_B=size(by.X_B),
-        X_C=size(by.X_C),
-        X_dt=size(by.X_dt),
-        W_dt=above(norms(by.W_dt)),
-        p=above(np.abs(by.p)),
-        A_log=above(np.abs(by.A_log).max(axis=1)),
-        D=above(np.abs(by.D)),
-        W_o=size(by.W_o),
-        b_o=float(above(norm(by.b_o))),
-    )
+def _of1(box: Mamba1) -> Box:
+    return _arrays(box)
 
 
-def _moves2(by: Mamba2, radius: float, size: Callable[[Array], float]) -> Moves2:
-    return Moves2(
-        xBC=_input_moves(*_stacked(by), radius),
-        K=above(tap_norms(np.abs(by.K))),
-        b=above(np.abs(by.b)),
-        z=_input_moves(by.R_z, by.c_z, radius),
-        logit=_input_moves(by.R_dt, by.p, radius),
-        A_log=above(np.abs(by.A_log)),
-        D=above(np.abs(by.D)),
-        W_o=size(by.W_o),
-        b_o=float(above(norm(by.b_o))),
-    )
+def _of2(box: Mamba2) -> Box:
+    found = _arrays(box)
+    rows, shift = _stacked(box)
+    return found | {"R_xBC": rows, "c_xBC": shift}
 
 
-def _input_moves(rows: Array, shift: Array, radius: float) -> Array:
-    return np.asarray(above(radius * norms(rows) + np.abs(shift), 3))
+def _arrays(mixer: Mamba1 | Mamba2) -> dict[str, Array]:
+    return {name: x for name in mixer.__slots__ if isinstance(x := getattr(mixer, name), np.ndarray)}
 
 
-def _channels(inputs: Folded, K: Array, b: Array, rows: Array, c: Array, taps: Array, bias: Array) -> Channels:
-    """At a centre and half-widths."""
-    return Channels(
-        rows=above(inputs.norms + norms(rows)),
-        offset=above(inputs.offset + c),
-        kappa=above(tap_norms(K) + tap_norms(taps)),
-        bias=_around(b, bias),
-    )
+def _channels(inputs: Folded, K: Array, b: Array) -> Channels:
+    return Channels(rows=inputs.norms, offset=inputs.offset, kappa=tap_norms(K), bias=(b, b))
 
 
-def _gate(gates: Folded, rows: Array, c: Array) -> Gate:
-    low, high = np.minimum(gates.shift[0], gates.masked), np.maximum(gates.shift[1], gates.masked)
-    return Gate(above(gates.norms + norms(rows)), (_around(low, c)[0], _around(high, c)[1]))
-
-
-def _rates(A_log: Array, half: Array) -> Range:
-    low, high = _around(A_log, half)
-    return exp_below(low), exp_above(high)
-
-
-def _around(centre: Array, half: Array) -> Range:
-    """Both ends; a half-width of 0 costs nothing."""
-    size = np.abs(centre) + half
-    low, high = below(centre - half, 1, size), above(centre + half, 1, size)
-    return np.where(half > 0, low, centre), np.where(half > 0, high, centre)
-
-
-def _sum(size: float, more: float) -> float:
-    return float(above(size + more)) if more else size
+def _gate(gates: Folded) -> Gate:
+    return Gate(gates.norms, (np.minimum(gates.shift[0], gates.masked), np.maximum(gates.shift[1], gates.masked)))
 
 
 def _apart(first: Array, second: Array) -> Array:

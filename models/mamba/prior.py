@@ -6,17 +6,20 @@ other seeds below 2^16. So any of them may be taken afterwards, at ln of one ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
-from ssm_bounds.bounds.architectures.mamba.heads import OF_READOUT
+from ssm_bounds.bounds.architectures.mamba import heads, last
+from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.telescope import OF_TOKENS
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
 from ssm_bounds.bounds.evaluate.elementary import log
 from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.last import center
 from ssm_bounds.models.mamba.tables import middle, mixer, one_layer, tables
 from ssm_bounds.models.mamba.tables2 import mixer2, tables2
 from ssm_bounds.models.mamba.weights import Array, Mamba1, Mamba2
@@ -31,13 +34,29 @@ def prior(classifier: Classifier) -> tuple[dict[str, Array], Enclosure, str]:
     What reads out (Om or omega, and rho) has centre 0 in any case: it is measured in units of a margin that is chosen
     with the data.
     """
-    tabled, of_readout = (tables2, OF_READOUT) if _is_mamba2(classifier) else (tables, OF_TOKENS)
+    made, of_readout = _blocks(classifier)
     seed = classifier.seed
     if seed is None or seed >= SEEDS or classifier.start is None:
         return _standard(classifier), _nats(Fraction(1, 2)), "the standard centre"
     mass = Fraction(1, 4) if seed == 0 else Fraction(1, 4 * (SEEDS - 1))
-    found = middle(tabled(_started(classifier, classifier.start)))
+    found = middle(made(_started(classifier, classifier.start)))
     return found | {name: np.zeros_like(found[name]) for name in of_readout}, _nats(mass), f"the start of seed {seed}"
+
+
+def around(base: Classifier) -> dict[str, Array]:
+    """theta_0 of the last block of a model that was there before the data; what reads it out has centre 0."""
+    found = middle(center(base))
+    return found | {name: np.zeros_like(found[name]) for name in last.OF_READOUT}
+
+
+Blocks: TypeAlias = Callable[[Classifier], Mapping[str, Range]]
+
+
+def _blocks(classifier: Classifier) -> tuple[Blocks, tuple[str, ...]]:
+    """What a posterior of this classifier is around, and what of it reads out."""
+    if classifier.embedding is None:
+        return center, last.OF_READOUT
+    return (tables2, heads.OF_READOUT) if _is_mamba2(classifier) else (tables, OF_TOKENS)
 
 
 def _is_mamba2(classifier: Classifier) -> bool:
@@ -55,7 +74,9 @@ def _started(classifier: Classifier, start: Mapping[str, Array]) -> Classifier:
     return replace(
         classifier,
         layers=(replace(layer, norm=norm, mixer=fresh),),
-        embedding=start["backbone.embeddings.weight"],
+        embedding=start.get("backbone.embeddings.weight"),
+        input_weight=start.get("input_proj.weight"),
+        input_bias=start.get("input_proj.bias"),
         score=start["score.weight"],
         bias=start["score.bias"],
     )
@@ -105,9 +126,9 @@ def _started2(own: Mamba2, at: Mapping[str, Array]) -> Mamba2:
 
 def _standard(classifier: Classifier) -> dict[str, Array]:
     """Zeros; D 1, A_log ln 1, ln 2, ... over the states, or the heads of Mamba-2; steps of about 0.01."""
-    is_mamba2 = _is_mamba2(classifier)
-    start = {name: np.zeros(low.shape) for name, (low, _) in (tables2 if is_mamba2 else tables)(classifier).items()}
-    steps, logs = "L" if is_mamba2 else "p", log(np.arange(1.0, len(start["A_log"].T) + 1.0))
+    made, _ = _blocks(classifier)
+    start = {name: np.zeros(low.shape) for name, (low, _) in made(classifier).items()}
+    steps, logs = "L" if "L" in start else "p", log(np.arange(1.0, len(start["A_log"].T) + 1.0))
     return start | {"D": start["D"] + 1, steps: start[steps] + _STEP, "A_log": start["A_log"] + logs}
 
 

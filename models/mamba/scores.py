@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,47 +15,12 @@ from numpy.typing import NDArray
 from ssm_bounds.bounds.architectures.mamba.heads import Fixed
 from ssm_bounds.bounds.architectures.mamba.silu import silu_range
 from ssm_bounds.bounds.architectures.mamba.suprema import Range, clamped, steps
-from ssm_bounds.bounds.architectures.mamba.windows import Windows, along_last, convolved, images, seen, times
+from ssm_bounds.bounds.architectures.mamba.windows import Windows, convolved, images, seen, times
 from ssm_bounds.bounds.evaluate.outward import EPS, TINY, above, below, exp_above, exp_below
+from ssm_bounds.models.mamba.near import UP, Near
 from ssm_bounds.models.mamba.weights import Array
 
 _NUMBERS = 1 << 22  # states of one batch of rows
-_UP = 1 + 2.0**-46  # more than eight roundings of numbers >= 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Near:
-    """Numbers within ``off`` of ``at``."""
-
-    at: Array
-    off: Array
-
-    @classmethod
-    def of(cls, found: Range) -> Near:
-        middle = found[0] + (found[1] - found[0]) / 2
-        off = np.maximum(found[1] - middle, middle - found[0])
-        return cls(middle, above(off, 2, np.abs(middle) + np.abs(off)))
-
-    def __getitem__(self, index: Any) -> Near:
-        return Near(self.at[index], self.off[index])
-
-    def __mul__(self, other: Near) -> Near:
-        found, size, across = self.at * other.at, np.abs(self.at), np.abs(other.at)
-        off = size * other.off + self.off * across + self.off * other.off + EPS * np.abs(found)
-        return Near(found, off * _UP + TINY)
-
-    def __add__(self, other: Near) -> Near:
-        found = self.at + other.at
-        return Near(found, (self.off + other.off + EPS * np.abs(found)) * _UP + TINY)
-
-    def sum(self) -> Near:
-        """Along the last axis."""
-        count = self.at.shape[-1]
-        return Near(along_last(self.at), above(along_last(self.off + count * EPS * np.abs(self.at)), count + 4))
-
-    def root(self) -> Near:
-        """Of what is at least 0."""
-        return Near.of((below(np.sqrt(np.maximum(self.at - self.off, 0.0)), 4), above(np.sqrt(self.at + self.off), 4)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,4 +149,4 @@ def _batch(
     if not mean:
         return z
     share = z.at / lengths
-    return Near(share, (z.off / lengths + EPS * np.abs(share)) * _UP + TINY)
+    return Near(share, (z.off / lengths + EPS * np.abs(share)) * UP + TINY)

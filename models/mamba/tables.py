@@ -60,19 +60,24 @@ def projected(classifier: Classifier, rows: Array, shift: Array) -> arb_mat:
     """What rows (n,D) of in_proj make of each normed token, (V,n)."""
     embedded, layer = _embedded(classifier), classifier.layers[0]
     normed = arb_mat([_normed(row, layer) for row in embedded])
-    return normed * _matrix(rows).transpose() + _repeated(shift, len(embedded))
+    return normed * exact_matrix(rows).transpose() + _repeated(shift, len(embedded))
 
 
 def read_out(classifier: Classifier, W_o: Array) -> list[arb]:
     """``W_o^T w`` (d,)."""
     w, _ = readout(classifier)
-    return list((_matrix(W_o).transpose() * arb_mat([[x] for x in w])).entries())
+    return list((exact_matrix(W_o).transpose() * arb_mat([[x] for x in w])).entries())
+
+
+def constant(classifier: Classifier, added: Array) -> arb:
+    """``w.added + b_0`` for what is added to every token (D,)."""
+    w, shift = readout(classifier)
+    return sum((a * arb(b) for a, b in zip(w, added.tolist(), strict=True)), arb(0)) + shift
 
 
 def beside(classifier: Classifier, b_o: Array) -> list[arb]:
     """``rho`` (V,): ``w.(e_v + b_o) + b_0``."""
-    w, shift = readout(classifier)
-    beyond = sum((a * arb(b) for a, b in zip(w, b_o.tolist(), strict=True)), arb(0)) + shift
+    (w, _), beyond = readout(classifier), constant(classifier, b_o)
     return [sum((a * arb(e) for a, e in zip(w, row, strict=True)), arb(0)) + beyond for row in _embedded(classifier)]
 
 
@@ -100,7 +105,7 @@ def readout(classifier: Classifier) -> tuple[list[arb], arb]:
         shift = arb(bias[0]) if len(rows) == 1 else arb(bias[1]) - arb(bias[0])
         if final is not None:
             require(final.kind == "rms" and final.beta is None, "the final norm is no RMS norm without bias")
-            require(bool(shift == 0), "with a final norm the tables need a readout without bias (theory M5.1)")
+            require(bool(shift == 0), "a bias beside a final norm is not covered (theory M5.2)")
             w = [a * arb(g) for a, g in zip(w, final.gamma.tolist(), strict=True)]
     return w, shift
 
@@ -125,7 +130,7 @@ def _scaled(x: list[arb], norm: Norm) -> list[arb]:
     return [value / length * arb(gamma) + arb(b) for value, gamma, b in triples]
 
 
-def _matrix(values: Array) -> arb_mat:
+def exact_matrix(values: Array) -> arb_mat:
     return arb_mat([[arb(x) for x in row] for row in values.tolist()])
 
 

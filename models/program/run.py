@@ -94,6 +94,22 @@ def pooled(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Po
     return found
 
 
+def streams(
+    program: Program, x: NDArray, lengths: ArrayLike | None = None
+) -> Iterator[tuple[NDArray[np.int64], Array, Flags]]:
+    """Rows, what leaves the last block at each of their positions (D,T,b), before any norm, and which rows are ok (b,),
+    as many rows at a time as go together; behind a row's length stands anything. Raises: as :func:`run`."""
+    require(program.norm is None, "streams: of a program without a last norm")
+    lengths = checked(program, x, lengths)
+    for rows in _batches(program, lengths):
+        with np.errstate(all="ignore"):
+            parts = list(_pieces(program, x[rows, : lengths[rows[-1]]]))
+        h = np.concatenate([part for _, part, _ in parts], axis=1)
+        good = np.concatenate([part for _, _, part in parts])
+        behind = np.arange(len(good))[:, None] >= lengths[rows]
+        yield rows, h, np.logical_and.reduce(good | behind)
+
+
 def headed(head: Affine, rows: Pooled) -> Array:
     """Logits (n,V); NaN for a row that is not ok."""
     if not rows.ok.size:

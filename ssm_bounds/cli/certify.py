@@ -122,7 +122,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
     help="With --occam, of a folder: the model that the word moves, fixed before the data (a condition of the claim); "
-    "also to certify such a word. Default: the start of the folder's seed.",
+    "also to certify such a word. Default: the start of the folder's seed. Without --occam, with --data: the model of "
+    "which only the last block and the head were trained; bounds those (theory M6.4).",
 )
 @click.option(
     "--base-data",
@@ -187,6 +188,7 @@ def certify(
       ssm-bounds certify s4d.pth --m 25000 --T 500 --input-bound 1       # one linear S4D layer with a readout W
       ssm-bounds certify s4d.pth --data train.npz --input-bound 1 --input-moments before.npz      # and tau-class
       ssm-bounds certify block/ --data block/train.npz            # one block, as train mamba saves it
+      ssm-bounds certify tuned/ --base base/ --data train.npz     # the last block and the head, on a frozen backbone
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
       ssm-bounds certify word/ --data data.npz                    # the same number, without a search

@@ -14,6 +14,7 @@ from ssm_bounds.bounds.evaluate.decimals import number
 from ssm_bounds.bounds.ladder.of_class import OfClass, groups_of
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
 from ssm_bounds.bounds.selection.family import SelectedClass
+from ssm_bounds.folders import OfFolder
 from ssm_bounds.inquiry import Inquiry, Terms
 from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.lti import LtiQuestion
@@ -26,7 +27,8 @@ _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """d channels, N states of each, k outputs, V tokens (None: real inputs); ``title``: in a line above a table."""
+    """d channels, N states of each, k outputs, V tokens (None: real inputs); ``title``: in a line above a table, and
+    ``outputs``, where k alone would mislead."""
 
     d: int
     N: int
@@ -37,6 +39,7 @@ class Sizes:
     inputs: str
     embedding: str
     title: str
+    outputs: str = ""
 
 
 def of_model(question: Inquiry) -> Sizes:
@@ -56,15 +59,10 @@ def of_model(question: Inquiry) -> Sizes:
             f"s_A = {float(measured.s_A):.4g}",
         )
     if isinstance(question, BlockQuestion):
-        own = question.setting
         # a token's tables hold what its trained embedding gives, and the output reads the state after the token
-        return Sizes(own.d, own.N, 1, own.V, "softplus", "code", "vocabulary", "trained", f"V = {own.V}")
+        return _of_folder(question, "trained" if question.base is None or question.coding is not None else "fixed")
     if isinstance(question, StackQuestion):
-        found = question.setting
-        inputs, title = ("vocabulary", f"V = {found.V}") if found.V else ("ball", "real inputs")
-        embedding = "trained" if found.V else "none"
-        k = len(question.classifier.score)
-        return Sizes(found.d, found.N, k, found.V or None, "softplus", "code", inputs, embedding, title)
+        return _of_folder(question, "trained")
     if isinstance(question, LanguageQuestion):
         text = question.setting
         return Sizes(text.d, text.N, text.V, text.V, "softplus", "code", "vocabulary", "trained", f"V = {text.V}")
@@ -72,6 +70,14 @@ def of_model(question: Inquiry) -> Sizes:
         sizes = question.setting.measured
         return Sizes(sizes.d, sizes.N, sizes.k, None, "none", "code", "ball", "none", "real inputs")
     raise TypeError(f"no sizes for {type(question).__name__}")
+
+
+def _of_folder(question: OfFolder, embedding: str) -> Sizes:
+    found, k = question.setting, len(question.classifier.score)
+    inputs, title = ("vocabulary", f"V = {found.V}") if found.V else ("ball", "real inputs")
+    held = embedding if found.V else "none"
+    outputs = "2 classes, one logit" if k == 1 else ""
+    return Sizes(found.d, found.N, k, found.V or None, "softplus", "code", inputs, held, title, outputs)
 
 
 def constants(setting: Terms, covered: Rung | None) -> dict[str, Any]:

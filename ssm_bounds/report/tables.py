@@ -30,7 +30,8 @@ _STYLES = {"CERTIFIED": "bold green", "CONDITIONAL": "yellow", "REFUSED": "red"}
 def _title(certificate: Certificate) -> str:
     setting, checkpoint = certificate.setting, certificate.question.checkpoint
     found = of_model(certificate.question)
-    sizes = f"m = {setting.sample.m}, T = {setting.sample.T}, d = {found.d}, N = {found.N}, k = {found.k}"
+    outputs = found.outputs or f"k = {found.k}"
+    sizes = f"m = {setting.sample.m}, T = {setting.sample.T}, d = {found.d}, N = {found.N}, {outputs}"
     return printable(f"{checkpoint.path} ({checkpoint.format}; {sizes}; {found.title})")
 
 

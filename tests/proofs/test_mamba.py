@@ -12,7 +12,7 @@ from ssm_bounds.models.mamba.forward import mixer as run
 from ssm_bounds.models.mamba.weights import Mamba1, Mamba2
 from ssm_bounds.proofs import falsify
 from ssm_bounds.proofs.adversary import Adversary
-from ssm_bounds.proofs.ours.mamba import mixer, mixer2, rates
+from ssm_bounds.proofs.ours.mamba import last_block, mixer, mixer2, rates, real_inputs
 from ssm_bounds.proofs.systems import mamba as system
 
 LOWERED = Rational(97, 100)
@@ -54,6 +54,24 @@ def test_mutation_each_term_of_the_mamba_2_mixer(factor):
         sizes = {"moves": {"l": 1, "A": 2, "D": 3}[factor], "T": ALONE[factor][1]}
         adversary = Adversary((sizes,), given.arrays, given.bind)
     assert falsify.search(without(factor), adversary).ratio > 1
+
+
+@pytest.mark.parametrize(
+    ("side", "term", "moves"), [(0, "line", 0), (0, "turn", 1), (1, "turn", 1), (1, "beta", 2), (1, "omega", 4)]
+)
+def test_mutation_each_term_of_the_last_block(side, term, moves):
+    sides = [dict(last_block.FAR), dict(last_block.NEAR)]
+    sides[side][term] *= LOWERED
+    given = last_block.STATEMENT.adversary
+    adversary = Adversary((last_block.sizes(moves),), given.arrays, given.bind)
+    lowered = last_block.stated(*(sympy.Add(*each.values()) for each in sides))
+    assert falsify.search(lowered, adversary).ratio > 1
+
+
+def test_mutation_of_the_map_of_real_inputs():
+    lowered = Le(real_inputs.moved * (1 - real_inputs.delta), LOWERED * real_inputs.rho * real_inputs.delta)
+    given = real_inputs.STATEMENT.adversary
+    assert falsify.search(lowered, Adversary(given.sizes[:1], given.arrays, given.bind)).ratio > 1
 
 
 @pytest.mark.parametrize(("lowered", "branch", "T"), [(0, 0, 2), (1, 1, 2), (2, 2, 40)])

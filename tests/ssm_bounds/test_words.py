@@ -237,7 +237,7 @@ def test_without_rows_nothing_is_claimed_and_the_hold_out_stands_alone(place):
         ("stack", {"m": 5}, {"occam": True}, "contradicts"),
         ("stack", {"T": 3}, {"occam": True}, "contradicts"),
         ("stack", {"delta": "2"}, {"occam": True}, "--delta"),
-        ("stack", {}, {"base": "base"}, "--base goes with --occam"),
+        ("stack", {}, {"base": "base"}, "without --occam only the last block"),
         ("stack", {}, {"occam": True, "save": "stack"}, "no word"),
         ("stack", {}, {"occam": True, "one_draw": True}, "--one-draw"),
         ("stack", {}, {"occam": True, "family": "all"}, "--family"),

@@ -8,6 +8,7 @@ k taps, H heads, G groups of N states, n = d + 2 G N.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -52,7 +53,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Primitives1:
-    """M4.2: of a Mamba mixer whose inputs are |v_t|_2 <= radius; matrices by their spectral norms."""
+    """M4.2: of a Mamba mixer whose inputs are |v_t|_2 <= radius; matrices by their spectral norms. ``B``, ``C`` and
+    ``logit`` (d,): suprema of |B_t|_2, |C_t|_2 and of the logits of the steps that are known otherwise (M1.4, M1.5)."""
 
     radius: float
     x: Channels
@@ -68,6 +70,9 @@ class Primitives1:
     rates: Range  # (d,): of e^A_log over the states of each channel
     D: Floats  # (d,): |D_j|
     W_o: float
+    B: float = math.inf
+    C: float = math.inf
+    logit: Floats | float = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,7 +176,7 @@ def _joined(first: Any, second: Any) -> Any:
 
 def largest_input(at: Primitives1) -> float:
     """``B_u``: the smaller of ``|U|_2`` and ``|b|_2 + |kappa o c|_2 + rho |R_x|_2 sum_i kmax_i``."""
-    U, _ = _convolved(at.x, at.radius)
+    U, _ = convolved(at.x, at.radius)
     windows = float(above(at.radius * at.R_x * sum_above(at.kmax), 2))
     return input_norm(U, np.array([at.b]), at.x.kappa, at.x.offset, windows)
 
@@ -179,10 +184,12 @@ def largest_input(at: Primitives1) -> float:
 @np.errstate(all="ignore")
 def reach1(at: Primitives1, T: int) -> Reach:
     """M4.2."""
-    U, slope = _convolved(at.x, at.radius)
+    U, slope = convolved(at.x, at.radius)
     B_u = largest_input(at)
-    B, C = (np.full(len(U), above(matrix * B_u)) for matrix in (at.X_B, at.X_C))
-    _, M = steps(_around((at.p, at.p), above(at.W_dt * at.X_dt * B_u, 2)))
+    B, C = (np.full(len(U), min(above(norm_ * B_u), most)) for norm_, most in ((at.X_B, at.B), (at.X_C, at.C)))
+    _, logit = _around((at.p, at.p), above(at.W_dt * at.X_dt * B_u, 2))
+    logit = np.fmin(logit, at.logit)
+    _, M = steps((logit, logit))
     return _reach(U, slope, B, C, M, R_a(*at.rates, M, T), at.rates[0], at.D, at.z, at.radius, T)
 
 
@@ -190,7 +197,7 @@ def reach1(at: Primitives1, T: int) -> Reach:
 def mamba1(at: Primitives1, by: Moves1, T: int) -> Moved:
     """M4.2: how far ``w = y o SiLU(z)`` moves, channel by channel."""
     reach, B_u = reach1(at, T), largest_input(at)
-    u = _convolved_moves(at.x, at.radius, reach.slope, by.b, by.K, by.x)
+    u = convolved_moves(at.x, at.radius, reach.slope, by.b, by.K, by.x)
     du = norm(u)
     B, C = (np.asarray(above(B_u * move + matrix * du, 3)) for matrix, move in ((at.X_B, by.X_B), (at.X_C, by.X_C)))
     through_rank = B_u * (at.X_dt * by.W_dt + at.W_dt * by.X_dt)
@@ -201,8 +208,8 @@ def mamba1(at: Primitives1, by: Moves1, T: int) -> Moved:
 @np.errstate(all="ignore")
 def reach2(at: Primitives2, T: int) -> Reach:
     """M4.4; the step as it is with its limits and without them (M2.1)."""
-    every, slope = _convolved(at.xBC, at.radius)
-    d, of_head, of_group = _places(at)
+    every, slope = convolved(at.xBC, at.radius)
+    d, of_head, of_group = places(at)
     B, C = (norms(part.reshape(at.groups, -1))[of_group] for part in np.split(every[d:], 2))
     _, M = on_both_paths(steps(_around((at.p, at.p), above(at.radius * at.r_dt))), at.limits)
     slow, fast = (end[of_head] for end in at.rates)
@@ -213,9 +220,9 @@ def reach2(at: Primitives2, T: int) -> Reach:
 @np.errstate(all="ignore")
 def mamba2(at: Primitives2, by: Moves2, T: int) -> Moved:
     """M4.4: how far ``w = y o SiLU(z)``, before any norm, moves channel by channel."""
-    _, slope = _convolved(at.xBC, at.radius)
-    d, of_head, of_group = _places(at)
-    u = _convolved_moves(at.xBC, at.radius, slope, by.b, by.K, by.xBC)
+    _, slope = convolved(at.xBC, at.radius)
+    d, of_head, of_group = places(at)
+    u = convolved_moves(at.xBC, at.radius, slope, by.b, by.K, by.xBC)
     B, C = (norms(part.reshape(at.groups, -1))[of_group] for part in np.split(u[d:], 2))
     logit, A_log, D = (part[of_head] for part in (by.logit, by.A_log, by.D))
     return _moved(reach2(at, T), u[:d], B, C, logit, A_log, D, by.z)
@@ -279,13 +286,18 @@ def coefficients1(at: Primitives1, T: int) -> dict[str, Floats]:
     return {name: np.asarray(above(value, 40)) for name, value in found.items()}
 
 
-def _convolved(x: Channels, radius: float) -> Range:
+def before(x: Channels, radius: float) -> Range:
+    """``b_j +- kappa_j chi_j``, which SiLU is applied to."""
+    return _around(x.bias, above(x.kappa * (x.offset + radius * x.rows), 3))
+
+
+def convolved(x: Channels, radius: float) -> Range:
     """``U_j = sup |u_j|`` and ``L_j = sup |SiLU'|`` on ``b_j +- kappa_j chi_j``."""
-    a = _around(x.bias, above(x.kappa * (x.offset + radius * x.rows), 3))
+    a = before(x, radius)
     return modulus(gated(a)), steepest(*a)
 
 
-def _convolved_moves(x: Channels, radius: float, slope: Floats, b: Floats, K: Floats, dx: Floats) -> Floats:
+def convolved_moves(x: Channels, radius: float, slope: Floats, b: Floats, K: Floats, dx: Floats) -> Floats:
     """``du_j = L_j (|db_j| + chi_j |dK_j|_1 + kappa_j |dx_j|)``."""
     return np.asarray(above(slope * (b + (x.offset + radius * x.rows) * K + x.kappa * dx), 8))
 
@@ -314,7 +326,7 @@ def _around(ends: Range, reach: Floats) -> Range:
     return below(low - reach, 1, np.abs(low) + reach), above(high + reach, 1, np.abs(high) + reach)
 
 
-def _places(at: Primitives2) -> tuple[int, Places, Places]:
+def places(at: Primitives2) -> tuple[int, Places, Places]:
     """How many channels, and the head and group of each."""
     d, H = len(at.z.rows), len(at.p)
     return d, np.arange(d) * H // d, np.arange(d) * at.groups // d

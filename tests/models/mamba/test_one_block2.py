@@ -16,8 +16,9 @@ from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.mamba import forward
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import Design
+from ssm_bounds.models.mamba.near import Near
 from ssm_bounds.models.mamba.prior import prior
-from ssm_bounds.models.mamba.scores import Near, cells2, scored
+from ssm_bounds.models.mamba.scores import cells2, scored
 from ssm_bounds.models.mamba.start import start
 from ssm_bounds.models.mamba.tables import middle
 from ssm_bounds.models.mamba.tables2 import fixed, tables2
