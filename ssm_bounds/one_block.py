@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds import evidence, words
+from ssm_bounds import bases, evidence, words
+from ssm_bounds import coding as codings
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.architectures.mamba.heads import Fixed
 from ssm_bounds.bounds.architectures.mamba.suprema import Range
@@ -27,6 +28,7 @@ from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.ladder.sup import Block2
 from ssm_bounds.bounds.ladder.telescope import Block, Family
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
+from ssm_bounds.coding import Coding
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
@@ -108,7 +110,7 @@ def ask(
     known = looked_at(data, test, groups)
     if not Sampling.of(draws, None if known is None else known.task).independent:
         raise NotOneBlockError(f"{path}: its bound by norms is for independent rows of one law")
-    coding = words.Coding.of(path, classifier, search)
+    coding = Coding.of(path, classifier, search)
     require(coding is None or data is not None, "--occam needs the training data: give --data FILE")
     if coding is not None:
         stack(classifier)  # is there such a program?
@@ -141,14 +143,14 @@ def ask(
         family=family,
         facts=(
             *facts,
-            *words.facts(coding),
+            *codings.facts(coding),
             Fact("prior centred at", said, Evidence.CHECKED),
             *(Fact("assumed", line, Evidence.ASSUMED) for line in classifier.assumed),
         ),
         models=models_on_test,
         search=search,
         coding=coding,
-        base=None if coding is None or known is None else words.given(search, coding.base, known.task),
+        base=None if coding is None or known is None else bases.given(search, coding.base, known.task),
         automatic=automatic,
         notes=(f"pac-bayes pays for {family.block.numbers} numbers; a hold-out of fresh rows is usually far smaller",),
     )

@@ -23,6 +23,7 @@ from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.text import Chained, Losses, OfText, Per, of_text, summed, uniform
 from ssm_bounds.bounds.values import require
+from ssm_bounds.coding import Coding, beginning
 from ssm_bounds.folders import claiming
 from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.models.files import atomic
@@ -122,7 +123,7 @@ def _chosen(question: LanguageQuestion, models: list[Program], nats: Enclosure, 
     return {name: min((bounds[f"{name} {k}"], k) for k in POWERS)[1] for name in forms}
 
 
-def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> list[Rungs]:
+def _of_word(question: LanguageQuestion, coding: Coding, progress: Progress) -> list[Rungs]:
     base, saved = coding.base, coding.saved
     word, stopped = _searched(question, coding, progress) if saved is None else (saved.word, None)
     word = word if question.length is None else replace(word, length=question.length)
@@ -226,7 +227,7 @@ def _held_out(question: LanguageQuestion, fresh: Documents) -> Rungs:
     return Rungs(rung, lambda share: held(share).bounded.value, subject, each_model=True)
 
 
-def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> tuple[Word, str | None]:
+def _searched(question: LanguageQuestion, coding: Coding, progress: Progress) -> tuple[Word, str | None]:
     """The word, and what ended the search early."""
     from ssm_bounds.models.searches import qat  # torch takes seconds to start
     from ssm_bounds.models.searches.predict import Bits
@@ -237,7 +238,7 @@ def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progre
     found = qat.searched(
         qat.Around(family, base.parts, base.tensors, coding.rank if family == "lora" else None, base.start),
         Bits(design, base.tensors, question.documents, setting.delta),
-        trained=words.beginning(question.checkpoint.path, coding),
+        trained=beginning(question.checkpoint.path, coding),
         begun=coding.begun,
         budget=search.budget,
         seed=search.seed,

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import ssm_bounds
-from ssm_bounds import words
-from ssm_bounds.bounds.codes.word import Coded
+from ssm_bounds import bases, words
+from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.wealth.units import wealth, wealth_at
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Verdict
@@ -25,6 +25,7 @@ from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.models.program.classifier import answers
 from ssm_bounds.models.program.evaluate import beaten, digest, right
 from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
@@ -55,13 +56,13 @@ def found(place):
     return certified(place)
 
 
-def certified_word(base) -> words.Word:
+def certified_word(base) -> Word:
     """A head of a few integers, of whatever base."""
     rng = np.random.default_rng(6)
     tensors = {
         name: Coded(rng.integers(-2, 3, base.tensors[name].shape), 4, 0) for name in ("score.bias", "score.weight")
     }
-    return words.Word("head", tensors)
+    return Word("head", tensors)
 
 
 def joined(*splits: Split) -> Task:
@@ -197,14 +198,14 @@ class TestWordAsBase:
     def test_one_that_was_found_on_others_or_answers_alike_on_all(self, place, tmp_path):
         assert self.asked(place, place / "word", task(seed=2, test=0)).base.refusal is None
         base = folders.moved_by(place / "base", files.read(place / "stack"))
-        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        untrained = Word("head", dict.fromkeys(("score.bias", "score.weight")))
         folders.write(tmp_path / "flat", untrained, base, {"logits": digest(np.zeros((300, 3)))})
         assert self.asked(place, tmp_path / "flat", task(test=0)).base.refusal is None
 
     def test_rows_that_it_does_not_read(self, place):
         data = Task("t", Split(np.zeros((30, 8), dtype=int), np.zeros(30, dtype=int)), None, k=3, V=4)
         search = ssm_bounds.Search(occam=True, base=place / "word")
-        assert words.given(search, folders.moved_by(place / "word", files.read(place / "stack")), data).refusal is None
+        assert bases.given(search, folders.moved_by(place / "word", files.read(place / "stack")), data).refusal is None
 
 
 def test_an_error_however_ties_are_broken():
@@ -221,7 +222,7 @@ class TestPaired:
 
     def test_the_bound_is_the_bet_on_the_differences(self, place, found):
         rung, data = found.rung("occam-paired"), task().train
-        own, base = (words.run(files.read(place / name), data) for name in ("word", "base"))
+        own, base = (answers(files.read(place / name), data) for name in ("word", "base"))
         differences = (own.argmax(axis=1) != data.y).astype(int) - (base.argmax(axis=1) != data.y)  # none is a tie
         record = rung.argument.record()
         counts = [int((differences == value).sum()) for value in (1, -1)]
@@ -255,11 +256,11 @@ class TestPaired:
         base = place / "plain"
         shutil.copytree(place / "word", base, ignore=shutil.ignore_patterns("word.*"))
         found = folders.moved_by(base, files.read(place / "stack"))
-        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        untrained = Word("head", dict.fromkeys(("score.bias", "score.weight")))
         folders.write(place / "tied", untrained, found, {})
         asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=base))
         rung = ssm_bounds.certify(asked).rung("occam-paired")
-        errors = int((~right(words.run(files.read(place / "word"), task().train), task().train.y)).sum())
+        errors = int((~right(answers(files.read(place / "word"), task().train), task().train.y)).sum())
         assert (rung.argument.worse, rung.argument.better) == (300 - errors, 0)
         assert rung.value.float_upper() > 1 - errors / 300 and rung.argument.rows.errors == 300
         (claim,) = ssm_bounds.certify(asked).apart
@@ -273,7 +274,7 @@ class TestPaired:
         (tmp_path / "zero" / files.WEIGHTS).write_bytes(files.packed(tensors))
         base = folders.moved_by(tmp_path / "zero", files.read(place / "stack"))
         rows, data = certified(place).rung("occam").argument, task()
-        z = words.run(files.read(place / "word"), data.train)
+        z = answers(files.read(place / "word"), data.train)
         pair = words._paired(data, base, rows, z)
         assert pair.better == 0 and pair.worse == rows.errors and pair.found.value.upper > 0
 
@@ -289,7 +290,7 @@ class TestPaired:
     def test_another_number_of_outputs_has_no_pair(self, place, tmp_path):
         trained(tmp_path / "two", seed=3, outputs=2)
         base = folders.moved_by(tmp_path / "two", files.read(place / "stack"))
-        z = words.run(files.read(place / "word"), task().train)
+        z = answers(files.read(place / "word"), task().train)
         assert words._paired(task(), base, certified(place).rung("occam").argument, z) is None
         start = folders.moved_by(None, files.read(place / "stack"))
         assert words._paired(task(), start, certified(place).rung("occam").argument, z) is None

@@ -179,7 +179,7 @@ def test_the_base_pays_no_word_and_half_of_delta(tuned):
 def test_a_base_that_does_not_move_gains_nothing(place, found):
     """The control: a word of zeros around the base, on a text of its own language."""
     base = base_of(place)["base"]
-    coding = language.words.Coding(folders.moved_by(base, language.files.read(base)))
+    coding = language.Coding(folders.moved_by(base, language.files.read(base)))
     question = ssm_bounds.ask(
         base, text=place / "fresh.jsonl", per="document", search=ssm_bounds.Search(occam=True, base=base)
     )
