@@ -38,7 +38,7 @@ from ssm_bounds.models.tasks.symbols import NAME, English, Symbols, Tokenizer
 from ssm_bounds.models.tasks.task import Split
 
 _MOST = 1 << 26
-"""Logits of one document."""
+"""Logits of one document, where a word is searched for: what is counted alone may have any number of them."""
 
 ALWAYS = (
     "symbols, their number, T, delta, architecture, code family, the smoothings and bets on offer, and what is bounded "
@@ -185,11 +185,11 @@ def ask(
         documents = replace(documents, T=length)
     fresh = None if test is None else _read(test, symbols, documents.T)
     met = () if fresh is None else (fresh,)
-    for each in (documents, *met):
-        held = V * each.y.shape[1]
-        require(
-            held <= _MOST, f"{each.source}: a document of {each.y.shape[1]} of {V} symbols is too long; cut it (--T)"
-        )
+    longest, searches = documents.y.shape[1], coding is not None and coding.saved is None
+    fits = not searches or V * longest <= _MOST
+    require(
+        fits, f"{documents.source}: a document of {longest} of {V} symbols is too long to search with; cut it (--T)"
+    )
     train, *tested = map(Hashed.of, _rows(documents, *met))
     rows = hashed_facts(train, tested[0] if tested else None)
     how = Evidence.STATED if T is not None else Evidence.RECORDED if length is None else Evidence.CHECKED
