@@ -23,6 +23,9 @@ from ssm_bounds.models.files.adapter import Adapter
 from ssm_bounds.models.mamba.base import Base
 from ssm_bounds.models.mamba.classifier import Classifier
 
+DIMENSION = 256
+"""Of the subspace that is searched where nobody says another: theory 8.16 tried about as many."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
@@ -53,12 +56,13 @@ class Coding:
         begun = _begun(search) if search.resume else None
         return cls(folders.moved_by(search.base, found), folder=search.base, adapter=adapter, begun=begun)
 
-    @property
-    def rank(self) -> int:
-        """Of a word of the family lora."""
-        if self.begun is not None and self.begun.size is not None:
+    def size(self, family: Family) -> int | None:
+        """Of a word of this family: the rank of lora, the dimension of the subspace."""
+        if self.begun is not None and self.begun.family == family:
             return self.begun.size
-        return 1 if self.adapter is None else self.adapter.rank
+        if family == "lora":
+            return 1 if self.adapter is None else self.adapter.rank
+        return DIMENSION if family == "subspace" else None
 
     @property
     def family(self) -> Family:

@@ -7,107 +7,126 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from ssm_bounds.bounds.codes.families import Family, coded
-from ssm_bounds.bounds.codes.word import Coded, Word
+from ssm_bounds.bounds.codes.word import Word
 from ssm_bounds.coding import Coding, beginning
-from ssm_bounds.inquiry import Inquiry
+from ssm_bounds.inquiry import Inquiry, Search
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
-from ssm_bounds.models.mamba.base import BIAS, WEIGHT
+from ssm_bounds.models.mamba.base import BIAS, WEIGHT, Base
 from ssm_bounds.models.mamba.design import lengths
+from ssm_bounds.models.mamba.weights import Array
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.run import Pooled, pooled, prepared
 from ssm_bounds.models.tasks.task import Split
 from ssm_bounds.programs import Progress
+from ssm_bounds.trials import Found, Trial, searched, several
 
-Integers: TypeAlias = Mapping[str, Coded | None]
+
+def found(question: Inquiry, coding: Coding, train: Split, progress: Progress) -> list[Found]:
+    """The best word of each trial, as far as they went. Raises: DomainError; KeyboardInterrupt where there is none."""
+    trials = _trials(question.search, coding)
+    base = replace(coding.base, own=None)  # no search looks at its answers
+    before = _before(base, train) if any(trial.family == "head" for trial in trials) else None
+    trained = beginning(question.checkpoint.path, coding)
+    work = OfRows(base, train, question.setting.delta, trained, coding.begun, before)
+    return searched(work, trials, question.search.executor, progress)
+
+
+def _trials(search: Search, coding: Coding) -> list[Trial]:
+    """*auto*: the head, and where the design has a search for it, all else that pays: of an adapter what it moves,
+    around a base its vectors and convolutions, from scratch every tensor. The word of the smaller bound is taken, as
+    every family is priced."""
+
+    def of(family: Family, budget: float) -> list[Trial]:
+        return several(family, coding.size(family), budget, search.seed, search.trials)
+
+    if search.family != "auto":
+        return of(search.family, search.budget)
+    heads = of("head", search.budget / 3)
+    if len(coding.base.tensors[WEIGHT]) < 2:
+        return heads  # the other search has no single output
+    return heads + of(coding.family, 2 * search.budget / 3)
+
+
+def _before(base: Base, train: Split) -> Pooled:
+    """What the head sees of the rows, where nothing else is moved: once for all trials."""
+    _, model = folders.model(_still(base), base)
+    return pooled(prepared(stack(model)), train.x, lengths(train.x, model.pad))
+
+
+def _still(base: Base) -> Word:
+    return Word("head", dict.fromkeys(coded("head", base.parts)), start=base.start)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Searched:
-    """``integers``: of every tensor that the ``family`` codes, ``size`` being its rank. ``stopped``: why the search
-    ended early. ``before``: what the program pools of the rows, where the word does not move it."""
+class OfRows:
+    """The search of one trial on these rows, in this process or another. ``trained``: weights to begin with;
+    ``begun``: a word to go on from; ``before``: what the head sees of the rows, if a trial is of the head."""
 
-    family: Family
-    integers: Integers
-    stopped: str | None
-    before: Pooled | None = None
-    size: int | None = None
+    base: Base
+    train: Split
+    delta: Fraction
+    trained: Mapping[str, Array] | None
+    begun: Word | None
+    before: Pooled | None
 
+    def __call__(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
+        if self.before is not None and trial.family == "head":
+            return self._head(self.before, trial, progress, halt)
+        return self._stages(trial, progress, halt)
 
-def _head(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
-    """The head alone, on what the program pools of the rows: once."""
-    from ssm_bounds.models.searches import head  # torch takes seconds to start
+    def _head(self, before: Pooled, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
+        """The head alone, on what the program pools of the rows."""
+        from ssm_bounds.models.searches import head  # torch takes seconds to start
 
-    search, delta, base = question.search, question.setting.delta, coding.base
-    untrained: Integers = dict.fromkeys(coded("head", base.parts))
-    _, model = folders.model(Word("head", untrained, start=base.start), base)
-    before = pooled(prepared(stack(model)), train.x, lengths(train.x, model.pad))
-    found = head.search(
-        before,
-        train.y,
-        len(base.tensors[WEIGHT]),
-        fixed=Word("head", untrained, start=base.start).about() - math.log(delta),
-        budget=budget,
-        seed=search.seed,
-        progress=lambda stage: progress(
-            "head",
-            stage.seconds,
-            budget,
-            f"{stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
-        ),
-    )
-    own = {WEIGHT: found.weight, BIAS: found.bias}
-    return [Searched("head", {name: own[name] for name in untrained}, found.stopped, before)]
+        untrained = _still(self.base)
+        left = head.search(
+            before,
+            self.train.y,
+            len(self.base.tensors[WEIGHT]),
+            fixed=untrained.about() - math.log(self.delta),
+            budget=trial.budget,
+            seed=trial.seed,
+            progress=lambda stage: progress(
+                trial.family,
+                stage.seconds,
+                trial.budget,
+                f"{stage.errors} errors, {stage.nats:.0f} nats, about {stage.risk:.4f}",
+            ),
+            halt=halt,
+        )
+        own = {WEIGHT: left.weight, BIAS: left.bias}
+        integers = {name: own[name] for name in untrained.tensors}
+        return Found("head", integers, left.risk, left.stopped, before=before)
 
-
-def _stages(family: Family) -> Searching:
-    """Rounded while they are trained, from the weights of the model that was given."""
-
-    def search(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
+    def _stages(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
+        """Rounded while they are trained, from the weights of the model that was given."""
         from ssm_bounds.models.searches import qat  # torch takes seconds to start
         from ssm_bounds.models.searches.classify import Errors
 
-        base, size = coding.base, coding.rank if family == "lora" else None
+        base, begun = self.base, self.begun
         design = files.design_of(base.config, len(base.tensors[WEIGHT]))
-        found = qat.searched(
-            qat.Around(family, base.parts, base.tensors, size, base.start),
-            Errors(design, base.tensors, train, question.setting.delta, of_head=family == "head"),
-            trained=beginning(question.checkpoint.path, coding),
-            begun=coding.begun if coding.begun is not None and coding.begun.family == family else None,
-            budget=budget,
-            seed=question.search.seed,
-            progress=lambda stage: progress(
-                family,
-                stage.seconds,
-                budget,
-                f"{stage.name}: {stage.seen:.0f} errors, {stage.nats:.0f} nats, about {stage.bound:.4f}",
-            ),
+        around = qat.Around(trial.family, base.parts, base.tensors, trial.size, base.start)
+        return Found.of(
+            qat.searched(
+                around,
+                Errors(design, base.tensors, self.train, self.delta),
+                trained=self.trained,
+                begun=begun if begun is not None and begun.family == trial.family else None,
+                kappa=trial.kappa,
+                step=trial.step,
+                budget=trial.budget,
+                seed=trial.seed,
+                progress=lambda stage: progress(
+                    trial.family,
+                    stage.seconds,
+                    trial.budget,
+                    f"{stage.name}: {stage.seen:.0f} errors, {stage.nats:.0f} nats, about {stage.bound:.4f}",
+                ),
+                halt=halt,
+            )
         )
-        return [Searched(family, found.word.tensors, found.stopped, size=size)]
-
-    return search
-
-
-def _auto(question: Inquiry, coding: Coding, train: Split, progress: Progress, budget: float) -> list[Searched]:
-    """The head, and where the design has a search for it, all else that pays: of an adapter what it moves, around a
-    base its vectors and convolutions, from scratch every tensor. The word of the smaller bound is taken, as every
-    family is priced."""
-    base, found = coding.base, _head(question, coding, train, progress, budget / 3)
-    if len(base.tensors[WEIGHT]) < 2 or (found[0].stopped or "").startswith("the search was interrupted"):
-        return found  # the other search has no single output; and who interrupts wants no other one
-    return found + _stages(coding.family)(question, coding, train, progress, 2 * budget / 3)
-
-
-Searching: TypeAlias = Callable[[Inquiry, Coding, Split, Progress, float], list[Searched]]
-SEARCHES: Mapping[str, Searching] = {
-    "auto": _auto,
-    "head": _head,
-    "bitfit": _stages("bitfit"),
-    "lora": _stages("lora"),
-    "full": _stages("full"),
-}
-"""By ``--family``: how words are found in a budget of seconds."""

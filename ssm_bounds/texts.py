@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from typing import Any, TypeAlias
@@ -31,6 +31,7 @@ from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.mamba.base import Base
 from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.weights import Array
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import canonical
 from ssm_bounds.models.program.run import Program, prepared
@@ -38,6 +39,7 @@ from ssm_bounds.models.program.text import Ints, Scored, direct, distributions, 
 from ssm_bounds.models.tasks.documents import Documents
 from ssm_bounds.programs import Program as Rungs
 from ssm_bounds.programs import Progress
+from ssm_bounds.trials import Found, Trial, searched, several
 
 OF_BASE, AS_IT_IS = 6, 12
 """The k of the smoothing 2^-k of a base: where its bits are bounded, and for the base as it is (theory 8.10)."""
@@ -229,27 +231,52 @@ def _held_out(question: LanguageQuestion, fresh: Documents) -> Rungs:
 
 def _searched(question: LanguageQuestion, coding: Coding, progress: Progress) -> tuple[Word, str | None]:
     """The word, and what ended the search early."""
-    from ssm_bounds.models.searches import qat  # torch takes seconds to start
-    from ssm_bounds.models.searches.predict import Bits
-
     search, setting, base = question.search, question.setting, coding.base
     family: Family = coding.family if search.family == "auto" else search.family
-    design = files.design_of(base.config, setting.V, language=True)
-    found = qat.searched(
-        qat.Around(family, base.parts, base.tensors, coding.rank if family == "lora" else None, base.start),
-        Bits(design, base.tensors, question.documents, setting.delta),
-        trained=beginning(question.checkpoint.path, coding),
-        begun=coding.begun,
-        budget=search.budget,
-        seed=search.seed,
-        progress=lambda stage: progress(
-            family,
-            stage.seconds,
-            search.budget,
-            f"{stage.name}: {stage.seen:.4f} bits, {stage.nats:.0f} nats, about {stage.bound:.4f}",
-        ),
-    )
-    return found.word, found.stopped
+    trials = several(family, coding.size(family), search.budget, search.seed, search.trials)
+    trained = beginning(question.checkpoint.path, coding)
+    work = OfDocuments(replace(base, own=None), setting.V, question.documents, setting.delta, trained, coding.begun)
+    best = min(searched(work, trials, search.executor, progress), key=lambda each: each.about)
+    return Word(best.family, best.integers, best.size, base.start), best.stopped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfDocuments:
+    """The search of one trial on a text, in this process or another. ``trained``: weights to begin with; ``begun``: a
+    word to go on from."""
+
+    base: Base
+    outputs: int
+    documents: Documents
+    delta: Fraction
+    trained: Mapping[str, Array] | None
+    begun: Word | None
+
+    def __call__(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
+        from ssm_bounds.models.searches import qat  # torch takes seconds to start
+        from ssm_bounds.models.searches.predict import Bits
+
+        base = self.base
+        design = files.design_of(base.config, self.outputs, language=True)
+        return Found.of(
+            qat.searched(
+                qat.Around(trial.family, base.parts, base.tensors, trial.size, base.start),
+                Bits(design, base.tensors, self.documents, self.delta),
+                trained=self.trained,
+                begun=self.begun,
+                kappa=trial.kappa,
+                step=trial.step,
+                budget=trial.budget,
+                seed=trial.seed,
+                progress=lambda stage: progress(
+                    trial.family,
+                    stage.seconds,
+                    trial.budget,
+                    f"{stage.name}: {stage.seen:.4f} bits, {stage.nats:.0f} nats, about {stage.bound:.4f}",
+                ),
+                halt=halt,
+            )
+        )
 
 
 def _save(question: LanguageQuestion, word: Word, base: Base, logits: str | None) -> None:

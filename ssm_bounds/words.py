@@ -5,6 +5,7 @@ Source: theory 8.1, 8.12 to 8.15. What a search finds is priced, decoded, run an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,7 +22,7 @@ from ssm_bounds.bounds.ladder.word_groups import OfGroups, occam_groups
 from ssm_bounds.bounds.ladder.word_paired import Paired, occam_paired
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.coding import Coding
-from ssm_bounds.finding import SEARCHES, Searched
+from ssm_bounds.finding import found as searched
 from ssm_bounds.inquiry import Inquiry
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.mamba.base import Base
@@ -33,6 +34,7 @@ from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.programs import Program as Rung
 from ssm_bounds.programs import Progress
+from ssm_bounds.trials import Found
 
 PROGRAM = f"{NAME}, version {VERSION}"
 
@@ -73,13 +75,13 @@ def unlike(saved: folders.Saved, delta: Fraction, logits: str, otherwise: str) -
 def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress) -> tuple[Rung, ...]:
     search, train, base = question.search, task.train, coding.base
     require_exact()
-    candidates = [
-        _answer(found, base, train)
-        for found in SEARCHES[search.family](question, coding, train, progress, search.budget)
-    ]
+    likely = dict[str, Found]()  # of each family the one that its search thinks best: the program takes its time
+    for each in sorted(searched(question, coding, train, progress), key=lambda each: each.about):
+        likely.setdefault(each.family, each)
+    candidates = [_answer(each, base, train) for each in likely.values()]
     if coding.begun is not None:
         word = coding.begun
-        candidates.append(_answer(Searched(word.family, word.tensors, None, size=word.size), base, train))
+        candidates.append(_answer(Found(word.family, word.tensors, math.inf, size=word.size), base, train))
     best = min(candidates, key=lambda each: _argument(question, task, each.word, base, each.z).risk.float_upper())
     word, model, z, found = best.word, best.model, best.z, best.found
     if search.save is not None:
@@ -92,13 +94,13 @@ def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress)
 class _Answer:
     """A word that was found, the model that it decodes to, and what the program answers on the training rows."""
 
-    found: Searched
+    found: Found
     word: Word
     model: Classifier
     z: np.ndarray
 
 
-def _answer(found: Searched, base: Base, train: Split) -> _Answer:
+def _answer(found: Found, base: Base, train: Split) -> _Answer:
     word = Word(found.family, found.integers, found.size, base.start)
     _, model = folders.model(word, base)
     z = answers(model, train) if found.before is None else headed(prepared(stack(model)).head, found.before)
