@@ -96,6 +96,9 @@ def facts(coding: Coding | None) -> tuple[Fact, ...]:
     )
 
 
+STILL = "the search began at the base: the tensors of the folder that was given have other shapes"
+
+
 def beginning(path: Path, coding: Coding) -> Mapping[str, np.ndarray] | None:
     """Weights to begin with: those of the adapter, or of the folder where they are of the shapes of the base."""
     base = coding.base.tensors

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Word
-from ssm_bounds.coding import Coding, beginning
+from ssm_bounds.coding import STILL, Coding, beginning
 from ssm_bounds.inquiry import Inquiry, Search
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
@@ -128,5 +128,6 @@ class OfRows:
                     f"{stage.name}: {stage.seen:.0f} errors, {stage.nats:.0f} nats, about {stage.bound:.4f}",
                 ),
                 halt=halt,
-            )
+            ),
+            began=None if self.trained is not None or begun is not None else STILL,
         )

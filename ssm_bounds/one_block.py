@@ -51,8 +51,8 @@ SCALED = (
     "radius and the mean loss are those before it (theory M5.2)"
 )
 OTHERS = (
-    f"for every rung but occam and occam-paired, which are about the program {words.PROGRAM}, the hold-out too: the "
-    "program that is used computes the real-arithmetic model"
+    f"for every rung but occam, occam-chained and occam-paired, which are about the program {words.PROGRAM}, the "
+    "hold-out too: the program that is used computes the real-arithmetic model"
 )
 REAL = "for every rung, the hold-out too: the program that is used computes the real-arithmetic model"
 

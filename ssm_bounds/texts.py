@@ -23,7 +23,7 @@ from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.text import Chained, Losses, OfText, Per, of_text, summed, uniform
 from ssm_bounds.bounds.values import require
-from ssm_bounds.coding import Coding, beginning
+from ssm_bounds.coding import STILL, Coding, beginning
 from ssm_bounds.folders import claiming
 from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.models.files import atomic
@@ -127,7 +127,7 @@ def _chosen(question: LanguageQuestion, models: list[Program], nats: Enclosure, 
 
 def _of_word(question: LanguageQuestion, coding: Coding, progress: Progress) -> list[Rungs]:
     base, saved = coding.base, coding.saved
-    word, stopped = _searched(question, coding, progress) if saved is None else (saved.word, None)
+    word, remarks = _searched(question, coding, progress) if saved is None else (saved.word, ())
     word = word if question.length is None else replace(word, length=question.length)
     if saved is None and question.search.save is not None:  # before the counting, which takes its time
         _save(question, word, base, None)
@@ -144,12 +144,10 @@ def _of_word(question: LanguageQuestion, coding: Coding, progress: Progress) -> 
     progress("counting", 0.0, 0.0, f"{question.documents.n} symbols by the exact program")
     found = losses(scores, models, question.documents, question.per, lambda z: digest.update(canonical(z)))
     logits = digest.hexdigest()
-    told = [] if saved is None else words.unlike(saved, delta, logits, "another text")
-    if stopped is not None:
-        told.append(stopped)
+    told = remarks if saved is None else tuple(words.unlike(saved, delta, logits, "another text"))
     if saved is None and question.search.save is not None:
         _save(question, word, base, logits)
-    return _rungs(question, word, base, tensors, found, powers, tuple(told), searched=saved is None)
+    return _rungs(question, word, base, tensors, found, powers, told, searched=saved is None)
 
 
 def _still(word: Word) -> Word:
@@ -229,15 +227,15 @@ def _held_out(question: LanguageQuestion, fresh: Documents) -> Rungs:
     return Rungs(rung, lambda share: held(share).bounded.value, subject, each_model=True)
 
 
-def _searched(question: LanguageQuestion, coding: Coding, progress: Progress) -> tuple[Word, str | None]:
-    """The word, and what ended the search early."""
+def _searched(question: LanguageQuestion, coding: Coding, progress: Progress) -> tuple[Word, tuple[str, ...]]:
+    """The word, and what is to be said of the search."""
     search, setting, base = question.search, question.setting, coding.base
     family: Family = coding.family if search.family == "auto" else search.family
     trials = several(family, coding.size(family), search.budget, search.seed, search.trials)
     trained = beginning(question.checkpoint.path, coding)
     work = OfDocuments(replace(base, own=None), setting.V, question.documents, setting.delta, trained, coding.begun)
     best = min(searched(work, trials, search.executor, progress), key=lambda each: each.about)
-    return Word(best.family, best.integers, best.size, base.start), best.stopped
+    return Word(best.family, best.integers, best.size, base.start), best.remarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,7 +273,8 @@ class OfDocuments:
                     f"{stage.name}: {stage.seen:.4f} bits, {stage.nats:.0f} nats, about {stage.bound:.4f}",
                 ),
                 halt=halt,
-            )
+            ),
+            began=None if self.trained is not None or self.begun is not None else STILL,
         )
 
 

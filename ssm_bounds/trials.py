@@ -47,7 +47,8 @@ class Trial:
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """``integers``: of every tensor that the ``family`` codes, ``size`` being its rank or dimension. ``about``: the
-    bound as the search sees it, in float64. ``stopped``: why it ended early. ``before``: what the program pools of the
+    bound as the search sees it, in float64. ``stopped``: why it ended early; ``began``: where, if that is not where it
+    was told to. ``before``: what the program pools of the
     rows, where the word does not move it."""
 
     family: Family
@@ -56,12 +57,18 @@ class Found:
     stopped: str | None = None
     size: int | None = None
     before: Pooled | None = None
+    began: str | None = None
 
     @classmethod
-    def of(cls, found: Searched) -> Found:
+    def of(cls, found: Searched, began: str | None) -> Found:
         """What a search in stages left."""
         word = found.word
-        return cls(word.family, word.tensors, found.stage.bound, found.stopped, word.size)
+        return cls(word.family, word.tensors, found.stage.bound, found.stopped, word.size, began=began)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be said of the search."""
+        return tuple(each for each in (self.began, self.stopped) if each is not None)
 
     @property
     def interrupted(self) -> bool:

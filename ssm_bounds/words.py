@@ -18,6 +18,7 @@ from ssm_bounds.bounds.evaluate.decimals import decimal_string
 from ssm_bounds.bounds.gaps.wealth.groups import means
 from ssm_bounds.bounds.ladder.rung import Hypothesis
 from ssm_bounds.bounds.ladder.word import OfWord, occam
+from ssm_bounds.bounds.ladder.word_chained import ChainedErrors, occam_chained
 from ssm_bounds.bounds.ladder.word_groups import OfGroups, occam_groups
 from ssm_bounds.bounds.ladder.word_paired import Paired, occam_paired
 from ssm_bounds.bounds.values import DomainError
@@ -29,6 +30,7 @@ from ssm_bounds.models.mamba.base import Base
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.program.classifier import answers, stack
 from ssm_bounds.models.program.evaluate import beaten, digest, errors, right
+from ssm_bounds.models.program.primitives import Flags
 from ssm_bounds.models.program.run import NAME, VERSION, headed, prepared
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.task import Split, Task
@@ -86,8 +88,7 @@ def _searched(question: Inquiry, coding: Coding, task: Task, progress: Progress)
     word, model, z, found = best.word, best.model, best.z, best.found
     if search.save is not None:
         folders.write(search.save, word, base, _record(question, word, z, errors(z, train.y)))
-    remarks = () if found.stopped is None else (found.stopped,)
-    return _rungs(question, task, word, base, z, model.sha256, remarks, searched=True)
+    return _rungs(question, task, word, base, z, model.sha256, found.remarks, searched=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,12 +147,19 @@ def _rungs(
     )
     subject = f"the word (sha256 {sha256[:8]}...)"
     own = Rung(rung, lambda share: argument.at(share).risk, subject)
-    pair = _paired(task, base, argument if isinstance(argument, OfWord) else argument.rows, z)
-    if pair is None:
+    theirs = _theirs(task, base, z.shape[1])
+    if theirs is None:
         return (own,)
+    pair = _paired(task, argument if isinstance(argument, OfWord) else argument.rows, z, theirs)
+    chain = _chained(task, pair, theirs)
     by_number = base.own is not None and numbered(base.own.labels) and numbered(base.labels)
     beside = occam_paired(pair, (*rests_on, *((Hypothesis.OUTPUTS,) if by_number else ())), searched=searched)
-    return own, Rung(beside, lambda share: pair.at(share).found.value, subject)
+    return (
+        own,
+        # whatever the outputs of the base mean, its errors are those of one fixed classifier
+        Rung(occam_chained(chain, rests_on, searched=searched), lambda share: chain.at(share).risk, subject),
+        Rung(beside, lambda share: pair.at(share).found.value, subject),
+    )
 
 
 def _argument(
@@ -164,13 +172,23 @@ def _argument(
     return rows if task.groups is None else OfGroups.of(rows, means(wrong.astype(np.int64), task.groups))
 
 
-def _paired(task: Task, base: Base, rows: OfWord, z: np.ndarray) -> Paired | None:
-    """The word's answers beside those of the base with its own head, where that has outputs of the same names."""
-    train = task.train
+def _theirs(task: Task, base: Base, outputs: int) -> Flags | None:
+    """On which rows the base with its own head errs, a tie being none, where it has outputs of the same names."""
     order = None if base.own is None else matched(base.own.labels, base.labels)
-    if base.own is None or order is None or len(order) != z.shape[1]:
+    if base.own is None or order is None or len(order) != outputs:
         return None
-    wrong, theirs = ~right(z, train.y), beaten(answers(base.own, train)[:, order], train.y)
+    return beaten(answers(base.own, task.train)[:, order], task.train.y)
+
+
+def _chained(task: Task, pair: Paired, theirs: Flags) -> ChainedErrors:
+    """The word's errors by way of those of the base."""
+    losses = None if task.groups is None else means(theirs.astype(np.int64), task.groups)
+    return ChainedErrors.of(pair, int(theirs.sum()), losses)
+
+
+def _paired(task: Task, rows: OfWord, z: np.ndarray, theirs: Flags) -> Paired:
+    """The word's answers beside those of the base."""
+    wrong = ~right(z, task.train.y)
     differences = wrong.astype(np.int64) - theirs
     losses = differences.astype(np.float64) if task.groups is None else means(differences, task.groups)
     return Paired.of(rows, losses, worse=int((wrong & ~theirs).sum()), better=int((theirs & ~wrong).sum()))

@@ -26,16 +26,17 @@ _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """d channels, N states of each, k outputs, V tokens (None: real inputs); ``title``: in a line above a table."""
+    """d channels, N states of each, k outputs, V tokens (None: real inputs); ``title``: in a line above a table.
+    ``gate``, ``convention``, ``embedding``: None where every rung is about a program, which is written out."""
 
     d: int
     N: int
     k: int
     V: int | None
-    gate: str
-    convention: str
+    gate: str | None
+    convention: str | None
     inputs: str
-    embedding: str
+    embedding: str | None
     title: str
 
 
@@ -62,12 +63,11 @@ def of_model(question: Inquiry) -> Sizes:
     if isinstance(question, StackQuestion):
         found = question.setting
         inputs, title = ("vocabulary", f"V = {found.V}") if found.V else ("ball", "real inputs")
-        embedding = "trained" if found.V else "none"
         k = len(question.classifier.score)
-        return Sizes(found.d, found.N, k, found.V or None, "softplus", "code", inputs, embedding, title)
+        return Sizes(found.d, found.N, k, found.V or None, None, None, inputs, None, title)
     if isinstance(question, LanguageQuestion):
         text = question.setting
-        return Sizes(text.d, text.N, text.V, text.V, "softplus", "code", "vocabulary", "trained", f"V = {text.V}")
+        return Sizes(text.d, text.N, text.V, text.V, None, None, "vocabulary", None, f"V = {text.V}")
     if isinstance(question, LtiQuestion):
         sizes = question.setting.measured
         return Sizes(sizes.d, sizes.N, sizes.k, None, "none", "code", "ball", "none", "real inputs")

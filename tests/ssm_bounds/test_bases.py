@@ -238,7 +238,7 @@ class TestPaired:
         assert record["floor"].upper < rung.value.upper and not rung.vacuous
 
     def test_it_is_no_risk_and_stands_apart(self, found):
-        assert found.compared == 1 and [claim.rung.name for claim in found.claims] == ["occam"]
+        assert found.compared == 2 and [claim.rung.name for claim in found.claims] == ["occam", "occam-chained"]
         (claim,) = found.apart
         assert (claim.rung.name, claim.share) == ("occam-paired", DELTA) and found.headline.rung == "occam"
         assert claim.rung.verdict is Verdict.CONDITIONAL and claim.rung.conditions == found.rung("occam").conditions
@@ -250,6 +250,31 @@ class TestPaired:
         assert 0.999 * -claim.value.float_upper() <= float(shown) <= -claim.value.float_upper()
         assert "if the base" in text
         assert dict(outcome(found))["beside base"].startswith(f"CONDITIONAL: {text}")
+
+    def test_the_chain_is_both_bounds_at_half_of_delta(self, place, found):
+        """The base's errors by the binomial tail, and what the word errs beyond them by the bet, written again."""
+        rung, record = found.rung("occam-chained"), found.rung("occam-paired").argument.record()
+        data = task().train
+        wrong = int((answers(files.read(place / "base"), data).argmax(axis=1) != data.y).sum())
+        assert rung.argument.errors == wrong and rung.kind == "risk" and rung.ceiling == 1
+        assert wrong + record["worse"] - record["better"] == record["errors"]
+        with mpmath.workdps(40):
+            differences = [1] * record["worse"] + [-1] * record["better"]
+            shifted = [(1 + each) / 2 for each in differences + [0] * (300 - len(differences))]
+            beyond = 2 * again(shifted, 1, mpmath.mpf(record["nats"].float_upper()) + mpmath.log(40)) - 1
+            own = rung.argument.base.float_upper()
+
+            def tail(p):
+                return sum(
+                    mpmath.binomial(300, i) * mpmath.mpf(p) ** i * (1 - mpmath.mpf(p)) ** (300 - i)
+                    for i in range(wrong + 1)
+                )
+
+            assert tail(own) <= mpmath.mpf(1) / 40 <= tail(own - 1e-9)
+        assert rung.value.float_upper() == pytest.approx(own + float(beyond), abs=1e-9)
+        claim = next(claim for claim in found.claims if claim.rung.name == "occam-chained")
+        assert claim.share == DELTA / 2 and claim.value.float_upper() > rung.value.float_upper()
+        assert rung.verdict is Verdict.CONDITIONAL and rung.conditions == found.rung("occam").conditions
 
     def test_beside_a_base_that_is_as_good(self, place):
         """The word's own model as the base, with a word of an untrained head around it: the word ties everywhere."""
@@ -275,8 +300,9 @@ class TestPaired:
         base = folders.moved_by(tmp_path / "zero", files.read(place / "stack"))
         rows, data = certified(place).rung("occam").argument, task()
         z = answers(files.read(place / "word"), data.train)
-        pair = words._paired(data, base, rows, z)
-        assert pair.better == 0 and pair.worse == rows.errors and pair.found.value.upper > 0
+        theirs = words._theirs(data, base, 3)
+        pair = words._paired(data, rows, z, theirs)
+        assert not theirs.any() and pair.better == 0 and pair.worse == rows.errors and pair.found.value.upper > 0
 
     def test_groups_are_units_here_too(self, place):
         data = task(test=0)
@@ -290,10 +316,9 @@ class TestPaired:
     def test_another_number_of_outputs_has_no_pair(self, place, tmp_path):
         trained(tmp_path / "two", seed=3, outputs=2)
         base = folders.moved_by(tmp_path / "two", files.read(place / "stack"))
-        z = answers(files.read(place / "word"), task().train)
-        assert words._paired(task(), base, certified(place).rung("occam").argument, z) is None
+        assert words._theirs(task(), base, 3) is None
         start = folders.moved_by(None, files.read(place / "stack"))
-        assert words._paired(task(), start, certified(place).rung("occam").argument, z) is None
+        assert words._theirs(task(), start, 3) is None
 
     def named(self, place, folder, names, order=(0, 1, 2)):
         """The base with the rows of its head in another order, and other names of them."""

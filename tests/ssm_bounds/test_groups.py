@@ -147,7 +147,7 @@ def test_what_costs_are_divided_by(place, tmp_path):
     trained(tmp_path / "base", seed=3)
     search = ssm_bounds.Search(occam=True, family="head", base=tmp_path / "base", budget=0.1)
     both = ssm_bounds.certify(ssm_bounds.ask(place / "stack", data=grouped(test=0), search=search))
-    assert "(occam-groups, occam-paired: by the number of groups)" in re.sub("<[^>]*>", "", page([both]))
+    assert "(occam-groups, occam-chained, occam-paired: by the number of groups)" in re.sub("<[^>]*>", "", page([both]))
     alone = re.sub("<[^>]*>", "", page([certified(place)]))
     assert "(occam-groups: by the number of groups)" in alone
 

@@ -248,6 +248,7 @@ def test_reports(found, tuned):
         shown = documents([certificate])
         jsonschema.validate(json.loads(json.dumps(shown, allow_nan=False)), schema())
         assert shown["certificates"][0]["best"]["kind"] == "bits" and shown["certificates"][0]["empirical"] is None
+        assert [shown["certificates"][0]["setting"][key] for key in ("gate", "convention", "embedding")] == [None] * 3
         for text in (markdown([certificate]), latex([certificate]), page([certificate])):
             assert "bits" in text and "occam" in text
     assert "paired" in markdown([tuned])

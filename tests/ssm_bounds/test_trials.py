@@ -124,6 +124,13 @@ class TestWords:
         again = ssm_bounds.certify(ssm_bounds.ask(place / "word", data=task(test=0))).rung("occam")
         assert again.value == rung.value
 
+    def test_a_base_of_another_shape_is_where_the_search_begins_and_that_is_said(self, place):
+        trained(place / "wide", seed=3, D=24)
+        said = "the search began at the base: the tensors of the folder that was given have other shapes"
+        for base, there in ((trained(place / "base", seed=3), False), (place / "wide", True)):
+            rung = self.certified(place, family="bitfit", base=base)
+            assert (said in rung.argument.sentence()) is there
+
     def test_what_is_wrong_is_one_line(self, place):
         with pytest.raises(DomainError, match="--trials: expected a number from 1"):
             ssm_bounds.Search(trials=0)
