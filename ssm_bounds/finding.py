@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from ssm_bounds.bounds.codes.families import Family, coded
 from ssm_bounds.bounds.codes.word import Word
@@ -25,6 +26,9 @@ from ssm_bounds.models.tasks.task import Split
 from ssm_bounds.programs import Progress
 from ssm_bounds.trials import Found, Trial, searched, several
 
+if TYPE_CHECKING:
+    from ssm_bounds.models.searches.qat import Objective
+
 
 def found(question: Inquiry, coding: Coding, train: Split, progress: Progress) -> list[Found]:
     """The best word of each trial, as far as they went. Raises: DomainError; KeyboardInterrupt where there is none."""
@@ -32,7 +36,7 @@ def found(question: Inquiry, coding: Coding, train: Split, progress: Progress) -
     base = replace(coding.base, own=None)  # no search looks at its answers
     before = _before(base, train) if any(trial.family == "head" for trial in trials) else None
     trained = beginning(question.checkpoint.path, coding)
-    work = OfRows(base, train, question.setting.delta, trained, coding.begun, before)
+    work = OfRows(base, question.setting.delta, trained, coding.begun, train, before)
     return searched(work, trials, question.search.executor, progress)
 
 
@@ -63,25 +67,66 @@ def _still(base: Base) -> Word:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfRows:
-    """The search of one trial on these rows, in this process or another. ``trained``: weights to begin with;
-    ``begun``: a word to go on from; ``before``: what the head sees of the rows, if a trial is of the head."""
+class Staged:
+    """What a search in stages moves and begins with, in this process or another. ``trained``: weights to begin with;
+    ``begun``: a word to go on from."""
 
     base: Base
-    train: Split
     delta: Fraction
     trained: Mapping[str, Array] | None
     begun: Word | None
+
+    def stages(
+        self, trial: Trial, objective: Objective, seen: str, progress: Progress, halt: Callable[[], None]
+    ) -> Found:
+        """Rounded while it is trained, from the weights of the model that was given. ``seen``: a format of what the
+        objective counts."""
+        from ssm_bounds.models.searches import qat  # torch takes seconds to start
+
+        base = self.base
+        begun = self.begun if self.begun is not None and self.begun.family == trial.family else None
+        return Found.of(
+            qat.searched(
+                qat.Around(trial.family, base.parts, base.tensors, trial.size, base.start),
+                objective,
+                trained=self.trained,
+                begun=begun,
+                kappa=trial.kappa,
+                step=trial.step,
+                budget=trial.budget,
+                seed=trial.seed,
+                progress=lambda stage: progress(
+                    trial.family,
+                    stage.seconds,
+                    trial.budget,
+                    f"{stage.name}: {seen.format(stage.seen)}, {stage.nats:.0f} nats, about {stage.bound:.4f}",
+                ),
+                halt=halt,
+            ),
+            began=None if self.trained is not None or begun is not None else STILL,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfRows(Staged):
+    """The search of one trial on these rows. ``before``: what the head sees of them, if a trial is of the head."""
+
+    train: Split
     before: Pooled | None
 
     def __call__(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
         if self.before is not None and trial.family == "head":
             return self._head(self.before, trial, progress, halt)
-        return self._stages(trial, progress, halt)
+        from ssm_bounds.models.searches.classify import Errors
+
+        base = self.base
+        design = files.design_of(base.config, len(base.tensors[WEIGHT]))
+        errors = Errors(design, base.tensors, self.train, self.delta)
+        return self.stages(trial, errors, "{:.0f} errors", progress, halt)
 
     def _head(self, before: Pooled, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
         """The head alone, on what the program pools of the rows."""
-        from ssm_bounds.models.searches import head  # torch takes seconds to start
+        from ssm_bounds.models.searches import head
 
         untrained = _still(self.base)
         left = head.search(
@@ -102,32 +147,3 @@ class OfRows:
         own = {WEIGHT: left.weight, BIAS: left.bias}
         integers = {name: own[name] for name in untrained.tensors}
         return Found("head", integers, left.risk, left.stopped, before=before)
-
-    def _stages(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
-        """Rounded while they are trained, from the weights of the model that was given."""
-        from ssm_bounds.models.searches import qat  # torch takes seconds to start
-        from ssm_bounds.models.searches.classify import Errors
-
-        base, begun = self.base, self.begun
-        design = files.design_of(base.config, len(base.tensors[WEIGHT]))
-        around = qat.Around(trial.family, base.parts, base.tensors, trial.size, base.start)
-        return Found.of(
-            qat.searched(
-                around,
-                Errors(design, base.tensors, self.train, self.delta),
-                trained=self.trained,
-                begun=begun if begun is not None and begun.family == trial.family else None,
-                kappa=trial.kappa,
-                step=trial.step,
-                budget=trial.budget,
-                seed=trial.seed,
-                progress=lambda stage: progress(
-                    trial.family,
-                    stage.seconds,
-                    trial.budget,
-                    f"{stage.name}: {stage.seen:.0f} errors, {stage.nats:.0f} nats, about {stage.bound:.4f}",
-                ),
-                halt=halt,
-            ),
-            began=None if self.trained is not None or begun is not None else STILL,
-        )

@@ -23,7 +23,8 @@ from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.text import Chained, Losses, OfText, Per, of_text, summed, uniform
 from ssm_bounds.bounds.values import require
-from ssm_bounds.coding import STILL, Coding, beginning
+from ssm_bounds.coding import Coding, beginning
+from ssm_bounds.finding import Staged
 from ssm_bounds.folders import claiming
 from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.models.files import atomic
@@ -31,7 +32,6 @@ from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.mamba.base import Base
 from ssm_bounds.models.mamba.classifier import Classifier
-from ssm_bounds.models.mamba.weights import Array
 from ssm_bounds.models.program.classifier import stack
 from ssm_bounds.models.program.evaluate import canonical
 from ssm_bounds.models.program.run import Program, prepared
@@ -233,49 +233,24 @@ def _searched(question: LanguageQuestion, coding: Coding, progress: Progress) ->
     family: Family = coding.family if search.family == "auto" else search.family
     trials = several(family, coding.size(family), search.budget, search.seed, search.trials)
     trained = beginning(question.checkpoint.path, coding)
-    work = OfDocuments(replace(base, own=None), setting.V, question.documents, setting.delta, trained, coding.begun)
+    work = OfDocuments(replace(base, own=None), setting.delta, trained, coding.begun, question.documents, setting.V)
     best = min(searched(work, trials, search.executor, progress), key=lambda each: each.about)
     return Word(best.family, best.integers, best.size, base.start), best.remarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OfDocuments:
-    """The search of one trial on a text, in this process or another. ``trained``: weights to begin with; ``begun``: a
-    word to go on from."""
+class OfDocuments(Staged):
+    """The search of one trial on a text, of a model with so many ``outputs``."""
 
-    base: Base
-    outputs: int
     documents: Documents
-    delta: Fraction
-    trained: Mapping[str, Array] | None
-    begun: Word | None
+    outputs: int
 
     def __call__(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
-        from ssm_bounds.models.searches import qat  # torch takes seconds to start
-        from ssm_bounds.models.searches.predict import Bits
+        from ssm_bounds.models.searches.predict import Bits  # torch takes seconds to start
 
-        base = self.base
-        design = files.design_of(base.config, self.outputs, language=True)
-        return Found.of(
-            qat.searched(
-                qat.Around(trial.family, base.parts, base.tensors, trial.size, base.start),
-                Bits(design, base.tensors, self.documents, self.delta),
-                trained=self.trained,
-                begun=self.begun,
-                kappa=trial.kappa,
-                step=trial.step,
-                budget=trial.budget,
-                seed=trial.seed,
-                progress=lambda stage: progress(
-                    trial.family,
-                    stage.seconds,
-                    trial.budget,
-                    f"{stage.name}: {stage.seen:.4f} bits, {stage.nats:.0f} nats, about {stage.bound:.4f}",
-                ),
-                halt=halt,
-            ),
-            began=None if self.trained is not None or self.begun is not None else STILL,
-        )
+        design = files.design_of(self.base.config, self.outputs, language=True)
+        bits = Bits(design, self.base.tensors, self.documents, self.delta)
+        return self.stages(trial, bits, "{:.4f} bits", progress, halt)
 
 
 def _save(question: LanguageQuestion, word: Word, base: Base, logits: str | None) -> None:
