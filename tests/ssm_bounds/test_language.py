@@ -393,7 +393,7 @@ class TestCommand:
             (["lm", "--text", "train.jsonl", "--data", "x.npz", "--occam"], "give one"),
             (["lm", "--per", "token"], "--per goes with --text"),
             (["lm", "--text", "train.jsonl", "--occam", "--gate", "softplus"], "has no --gate"),
-            (["lm", "--text", "train.jsonl", "--occam", "--T", "40000"], "cut to 1 to"),
+            (["lm", "--text", "train.jsonl", "--occam", "--T", "200000"], "cut to 1 to"),
             (["lm", "--text", "absent.jsonl", "--occam"], "absent.jsonl"),
         ],
     )
