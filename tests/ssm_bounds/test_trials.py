@@ -15,7 +15,6 @@ from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.cli import main
 from ssm_bounds.experiments.pool import Processes
 from ssm_bounds.models.searches import head, qat
-from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.programs import silent
 from ssm_bounds.trials import SETTINGS, searched, several
 from tests.ssm_bounds.experiments.test_pool import ends
@@ -23,6 +22,7 @@ from tests.trials import Drawing, failing
 from tests.words import task, trained
 
 TRIALS = several("full", None, 5.0, 3, 8)
+ROWS = task(m=100, test=0)
 
 
 def test_the_first_trial_is_the_one_alone_and_the_others_differ():
@@ -94,12 +94,11 @@ class TestWords:
                 patch.setattr(qat, name, value)
             found = tmp_path_factory.mktemp("trials")
             trained(found / "stack")
-            write_arrays(found / "data.npz", task(test=0))
             yield found
 
     def certified(self, place, **search):
         asked = ssm_bounds.Search(occam=True, budget=1000, **search)
-        return ssm_bounds.certify(ssm_bounds.ask(place / "stack", data=task(test=0), search=asked)).rung("occam")
+        return ssm_bounds.certify(ssm_bounds.ask(place / "stack", data=ROWS, search=asked)).rung("occam")
 
     def test_the_word_is_the_same_on_any_executor(self, place):
         """One after another, on threads, and on a scheduler of Dask; and no worse than the word of one trial."""
@@ -121,7 +120,7 @@ class TestWords:
         word = rung.argument.word
         assert (word.family, word.size) == ("subspace", 256)
         assert "subspace dimension 2^4..2^13" in [row.choice for row in word.table()]
-        again = ssm_bounds.certify(ssm_bounds.ask(place / "word", data=task(test=0))).rung("occam")
+        again = ssm_bounds.certify(ssm_bounds.ask(place / "word", data=ROWS)).rung("occam")
         assert again.value == rung.value
 
     def test_a_base_of_another_shape_is_where_the_search_begins_and_that_is_said(self, place):
