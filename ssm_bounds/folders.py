@@ -11,6 +11,7 @@ from ssm_bounds import words
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.rung import WHOLE, Hypothesis
 from ssm_bounds.bounds.values import DomainError, Sample, Scalar, require
+from ssm_bounds.coding import Coding
 from ssm_bounds.data import require_fitting
 from ssm_bounds.inquiry import Inquiry, Search, require_no_other, require_no_search
 from ssm_bounds.models.files.checkpoint import MOST
@@ -51,7 +52,7 @@ class OfFolder(Inquiry):
     checkpoint: File
     setting: Setting
     classifier: Classifier
-    coding: words.Coding | None = None
+    coding: Coding | None = None
 
     def conditions(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         if hypothesis in (Hypothesis.PROGRAM, Hypothesis.GATE):

@@ -7,6 +7,7 @@ condition that is printed with the claim, or a refusal where what was given show
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +24,8 @@ from ssm_bounds.sampling import IID, Sampling
 
 DELTA = Fraction(1, 20)
 BUDGET = 150.0
-Family = Literal["auto", "head", "bitfit", "lora", "full"]
+MOST_TRIALS = 1000
+Family = Literal["auto", "head", "bitfit", "lora", "full", "subspace"]
 """What of a classifier of Mamba blocks is coded in a word."""
 
 FIXED = (
@@ -39,7 +41,9 @@ class Search:
     each. ``save``: where the rounded or drawn model, or the word, goes. ``certify_loss``: the mean loss of the rounded
     model too. ``base``: the folder of the model that a word moves (None: the start of the seed), and ``family`` how
     (auto: head); ``base_data``: what that model was trained on, where its folder does not hold it.
-    ``resume``: go on from the word in ``save``."""
+    ``resume``: go on from the word in ``save``. ``trials``: how many searches for a word of each family, at other
+    kappas, first steps and seeds, all of which is free (theory 8.14); ``executor``: of ``concurrent.futures``, where
+    they run, one after another here without it. Raises: DomainError."""
 
     occam: bool = False
     one_draw: bool = False
@@ -51,6 +55,12 @@ class Search:
     base_data: Path | None = None
     resume: bool = False
     family: Family = "auto"
+    trials: int = 1
+    executor: Executor | None = None
+
+    def __post_init__(self) -> None:
+        fits = type(self.trials) is int and 1 <= self.trials <= MOST_TRIALS
+        require(fits, f"--trials: expected a number from 1 to {MOST_TRIALS}, got {self.trials!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +244,9 @@ def require_no_search(path: Path, models: str, search: Search, *flags: str) -> N
 
 def require_of_a_file(path: Path, search: Search) -> None:
     """Nothing that only a folder of Mamba blocks has. Raises: DomainError."""
-    for flag in ("base", "base_data", "resume", "family"):
-        unasked = getattr(search, flag) == getattr(Search(), flag)
+    fields = {name: name for name in ("base", "base_data", "resume", "family", "trials")} | {"executor": "jobs"}
+    for field, flag in fields.items():
+        unasked = getattr(search, field) == getattr(Search(), field)
         require(unasked, f"{path}: {_flags([flag])} is for folders of Mamba blocks; leave it out")
 
 

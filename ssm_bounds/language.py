@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from ssm_bounds import coding as codings
 from ssm_bounds import words
+from ssm_bounds.bases import Compared, compared
 from ssm_bounds.bounds.codes.word import LENGTHS
 from ssm_bounds.bounds.gaps.losses import CodeLength
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Kind
 from ssm_bounds.bounds.ladder.text import Per
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
+from ssm_bounds.coding import Coding
 from ssm_bounds.evidence import Evidence, Fact, exactly
 from ssm_bounds.folders import File, count, require_stated
 from ssm_bounds.inquiry import DELTA, Given, Inquiry, Search, require_models
@@ -35,7 +38,7 @@ from ssm_bounds.models.tasks.symbols import NAME, English, Symbols, Tokenizer
 from ssm_bounds.models.tasks.task import Split
 
 _MOST = 1 << 26
-"""Logits of one document."""
+"""Logits of one document, where a word is searched for: what is counted alone may have any number of them."""
 
 ALWAYS = (
     "symbols, their number, T, delta, architecture, code family, the smoothings and bets on offer, and what is bounded "
@@ -73,7 +76,7 @@ class LanguageQuestion(Inquiry):
     classifier: Classifier
     documents: Documents
     per: Per
-    coding: words.Coding | None = None
+    coding: Coding | None = None
     fresh: Documents | None = None
     length: int | None = None
     tokenizer: Path | None = None
@@ -159,7 +162,7 @@ def ask(
         draws == "iid", f"{path}: documents are draws of one law, or a random sample, as they are: leave {draws} out"
     )
     require(data is None, f"{path}: is a language model: give --text FILE in the place of --data")
-    coding = words.Coding.of(path, classifier, search)
+    coding = Coding.of(path, classifier, search)
     if text is None:
         raise DomainError(f"{path}: is a language model; nothing is certified of it without a text: give --text FILE")
     require(
@@ -182,11 +185,11 @@ def ask(
         documents = replace(documents, T=length)
     fresh = None if test is None else _read(test, symbols, documents.T)
     met = () if fresh is None else (fresh,)
-    for each in (documents, *met):
-        held = V * each.y.shape[1]
-        require(
-            held <= _MOST, f"{each.source}: a document of {each.y.shape[1]} of {V} symbols is too long; cut it (--T)"
-        )
+    longest, searches = documents.y.shape[1], coding is not None and coding.saved is None
+    fits = not searches or V * longest <= _MOST
+    require(
+        fits, f"{documents.source}: a document of {longest} of {V} symbols is too long to search with; cut it (--T)"
+    )
     train, *tested = map(Hashed.of, _rows(documents, *met))
     rows = hashed_facts(train, tested[0] if tested else None)
     how = Evidence.STATED if T is not None else Evidence.RECORDED if length is None else Evidence.CHECKED
@@ -199,7 +202,7 @@ def ask(
         Fact("documents cut", documents.cut, Evidence.CHECKED),
         Fact("distinct documents", documents.distinct, Evidence.CHECKED),
         *_of_fresh(fresh, rows),
-        *words.facts(coding),
+        *codings.facts(coding),
     )
     w = classifier.layers[0].mixer
     return LanguageQuestion(
@@ -229,7 +232,7 @@ def ask(
     )
 
 
-def symbols_of(path: Path, classifier: Classifier, coding: words.Coding | None = None) -> Symbols:
+def symbols_of(path: Path, classifier: Classifier, coding: Coding | None = None) -> Symbols:
     """What turns a text into the tokens of this model, or of its base where it has one: a tokenizer file in the folder,
     or the list that the config names. Raises: DomainError, TaskError."""
     folder, config = path, classifier.config
@@ -273,7 +276,7 @@ def _of_fresh(fresh: Documents | None, rows: RowFacts) -> tuple[Fact, ...]:
     return tuple(Fact(name, value, Evidence.CHECKED) for name, value in counts.items())
 
 
-def _length(stated: int | None, recorded: int | None, coding: words.Coding | None) -> tuple[int | None, int | None]:
+def _length(stated: int | None, recorded: int | None, coding: Coding | None) -> tuple[int | None, int | None]:
     """T as it was fixed before the text, None where nothing says it; and T that a saved word pays for."""
     if stated is not None:
         require(1 <= stated <= LONGEST, f"--T: documents are cut to 1 to {LONGEST} symbols, got {stated}")
@@ -297,7 +300,7 @@ def _notes(documents: Documents) -> tuple[str, ...]:
 
 
 def _given(
-    search: Search, coding: words.Coding, documents: Documents, fresh: Documents | None, symbols: Symbols
+    search: Search, coding: Coding, documents: Documents, fresh: Documents | None, symbols: Symbols
 ) -> Given | None:
     """What is known of a base that was given, from the text that its folder holds."""
     base = coding.base
@@ -309,16 +312,16 @@ def _given(
         file, held = search.base_data, "--base-data"
     seen = None if file is None or not file.is_file() else read_documents(file, symbols, documents.T)
 
-    def of(own: Documents, what: str, rows: str) -> words.Compared:
+    def of(own: Documents, what: str, rows: str) -> Compared:
         if own.sha256 and own.sha256 in made_of:
-            return words.Compared(refusal=f"the base was trained on this {what}: its folder records its SHA-256")
+            return Compared(refusal=f"the base was trained on this {what}: its folder records its SHA-256")
         if seen is None:
-            return words.Compared()
+            return Compared()
         theirs, ours = _rows(seen, own)
-        return words.compared(theirs, ours, rows, held)
+        return compared(theirs, ours, rows, held)
 
     found = of(documents, "text", "documents")
-    tested = words.Compared() if fresh is None else of(fresh, "fresh text", "fresh documents")
+    tested = Compared() if fresh is None else of(fresh, "fresh text", "fresh documents")
     return Given(base.sha256, found.met, found.refusal, tested.met, tested.refusal)
 
 

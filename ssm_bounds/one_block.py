@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds import evidence, words
+from ssm_bounds import bases, evidence, words
+from ssm_bounds import coding as codings
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.ladder.telescope import Family
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
+from ssm_bounds.coding import Coding
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
@@ -47,7 +49,8 @@ SCALED = (
     "radius and the mean loss are those before it (theory M5.2)"
 )
 OTHERS = (
-    f"for every rung but occam and occam-paired, which are about the program {words.PROGRAM}, the hold-out too: {REAL}"
+    f"for every rung but occam, occam-chained and occam-paired, which are about the program {words.PROGRAM}, the "
+    f"hold-out too: {REAL}"
 )
 
 
@@ -118,7 +121,7 @@ def ask(
     require(
         base is None or data is not None, "--base FOLDER goes with the training data of the last block: give --data"
     )
-    coding = None if base is not None else words.Coding.of(path, classifier, search)
+    coding = None if base is not None else Coding.of(path, classifier, search)
     require(coding is None or data is not None, "--occam needs the training data: give --data FILE")
     if coding is not None:
         stack(classifier)  # is there such a program?
@@ -146,7 +149,7 @@ def ask(
         reading=reading,
         facts=(
             *facts,
-            *words.facts(coding),
+            *codings.facts(coding),
             Fact("prior centred at", said, Evidence.CHECKED),
             *(Fact("assumed", line, Evidence.ASSUMED) for line in classifier.assumed),
         ),
@@ -185,12 +188,12 @@ def based(path: Path, classifier: Classifier, base: Path) -> Classifier:
     return frozen.base_of(path, classifier, base)
 
 
-def _given(search: Search, coding: words.Coding | None, base: Classifier | None, task: Task | None) -> Given | None:
+def _given(search: Search, coding: Coding | None, base: Classifier | None, task: Task | None) -> Given | None:
     if task is None:
         return None
     if base is not None:
-        return words.given(search, Base({}, base.config, sha256=base.sha256, own=base), task)
-    return None if coding is None else words.given(search, coding.base, task)
+        return bases.given(search, Base({}, base.config, sha256=base.sha256, own=base), task)
+    return None if coding is None else bases.given(search, coding.base, task)
 
 
 def _setting(classifier: Classifier, sample: Sample, g: Scalar, delta: Scalar | str) -> Setting:

@@ -13,18 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from ssm_bounds import evidence, words
+from ssm_bounds import bases, evidence, words
+from ssm_bounds import coding as codings
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.gaps import losses
 from ssm_bounds.bounds.gaps.losses import margins
 from ssm_bounds.bounds.values import DomainError, Draws, Sample, Scalar, require
+from ssm_bounds.coding import Coding
 from ssm_bounds.data import Data, looked_at
 from ssm_bounds.evidence import Evidence, Fact, exactly, simplest
 from ssm_bounds.folders import File, OfFolder, Setting, claiming, count, ran, require_rows, require_stated
 from ssm_bounds.inquiry import DELTA, FIXED, Search, require_models, shifted
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.weights import Mamba1
-from ssm_bounds.models.program.classifier import stack
+from ssm_bounds.models.program.classifier import answers, stack
 from ssm_bounds.models.program.evaluate import errors
 from ssm_bounds.models.selective_ssm.tally import Tally
 from ssm_bounds.models.tasks.task import Split, Task
@@ -74,7 +76,7 @@ def ask(
     require_stated(path, search, stated)
     require(margin != "auto", f"{path}: no bound of it has a margin; leave --margin auto out")
     require(test is None or data is not None, "--test FILE goes with --data FILE")
-    coding = words.Coding.of(path, classifier, search)
+    coding = Coding.of(path, classifier, search)
     known = looked_at(data, test, groups)
     sampling = Sampling.of(draws, None if known is None else known.task)
     require(coding is not None or sampling.independent, f"{path}: {OF_WORDS}; give --occam")
@@ -102,14 +104,14 @@ def ask(
         ),
         classifier=classifier if coding is None or coding.saved is None else coding.saved.classifier,
         coding=coding,
-        facts=(*facts, *words.facts(coding), *known.facts, *sampling.facts),
+        facts=(*facts, *codings.facts(coding), *known.facts, *sampling.facts),
         task=known.task,
         rows=known.rows,
         models=models_on_test,
         search=search,
         notes=(*known.notes, *([f"no bound by norms is about this model: {why}"] if why else [])),
         sampling=sampling,
-        base=None if coding is None else words.given(search, coding.base, known.task, sampling, known.column),
+        base=None if coding is None else bases.given(search, coding.base, known.task, sampling, known.column),
     )
     require_rows(classifier, known.task, value["T"])
     # the chance that a sign of a shift is false is that of i.i.d. rows
@@ -138,7 +140,7 @@ def answered(question: StackQuestion, progress: Progress) -> Answered:
 
 def tally(classifier: Classifier, split: Split, setting: Setting) -> Tally:
     """What the program answers on every row; one without finite logits is an error, and loses the most."""
-    z = words.run(classifier, split)
+    z = answers(classifier, split)
     with np.errstate(invalid="ignore"):
         margin, finite = margins(z, split.y), np.isfinite(z).all(axis=1)
         values = np.where(finite, setting.loss.values(np.where(finite[:, None], z, 0.0), split.y), 1.0)

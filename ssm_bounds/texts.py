@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from typing import Any, TypeAlias
@@ -23,6 +23,8 @@ from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.text import Chained, Losses, OfText, Per, of_text, summed, uniform
 from ssm_bounds.bounds.values import require
+from ssm_bounds.coding import Coding, beginning
+from ssm_bounds.finding import Staged
 from ssm_bounds.folders import claiming
 from ssm_bounds.language import LanguageQuestion
 from ssm_bounds.models.files import atomic
@@ -37,6 +39,7 @@ from ssm_bounds.models.program.text import Ints, Scored, direct, distributions, 
 from ssm_bounds.models.tasks.documents import Documents
 from ssm_bounds.programs import Program as Rungs
 from ssm_bounds.programs import Progress
+from ssm_bounds.trials import Found, Trial, searched, several
 
 OF_BASE, AS_IT_IS = 6, 12
 """The k of the smoothing 2^-k of a base: where its bits are bounded, and for the base as it is (theory 8.10)."""
@@ -122,9 +125,9 @@ def _chosen(question: LanguageQuestion, models: list[Program], nats: Enclosure, 
     return {name: min((bounds[f"{name} {k}"], k) for k in POWERS)[1] for name in forms}
 
 
-def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> list[Rungs]:
+def _of_word(question: LanguageQuestion, coding: Coding, progress: Progress) -> list[Rungs]:
     base, saved = coding.base, coding.saved
-    word, stopped = _searched(question, coding, progress) if saved is None else (saved.word, None)
+    word, remarks = _searched(question, coding, progress) if saved is None else (saved.word, ())
     word = word if question.length is None else replace(word, length=question.length)
     if saved is None and question.search.save is not None:  # before the counting, which takes its time
         _save(question, word, base, None)
@@ -141,12 +144,10 @@ def _of_word(question: LanguageQuestion, coding: words.Coding, progress: Progres
     progress("counting", 0.0, 0.0, f"{question.documents.n} symbols by the exact program")
     found = losses(scores, models, question.documents, question.per, lambda z: digest.update(canonical(z)))
     logits = digest.hexdigest()
-    told = [] if saved is None else words.unlike(saved, delta, logits, "another text")
-    if stopped is not None:
-        told.append(stopped)
+    told = remarks if saved is None else tuple(words.unlike(saved, delta, logits, "another text"))
     if saved is None and question.search.save is not None:
         _save(question, word, base, logits)
-    return _rungs(question, word, base, tensors, found, powers, tuple(told), searched=saved is None)
+    return _rungs(question, word, base, tensors, found, powers, told, searched=saved is None)
 
 
 def _still(word: Word) -> Word:
@@ -226,29 +227,30 @@ def _held_out(question: LanguageQuestion, fresh: Documents) -> Rungs:
     return Rungs(rung, lambda share: held(share).bounded.value, subject, each_model=True)
 
 
-def _searched(question: LanguageQuestion, coding: words.Coding, progress: Progress) -> tuple[Word, str | None]:
-    """The word, and what ended the search early."""
-    from ssm_bounds.models.searches import qat  # torch takes seconds to start
-    from ssm_bounds.models.searches.predict import Bits
-
+def _searched(question: LanguageQuestion, coding: Coding, progress: Progress) -> tuple[Word, tuple[str, ...]]:
+    """The word, and what is to be said of the search."""
     search, setting, base = question.search, question.setting, coding.base
     family: Family = coding.family if search.family == "auto" else search.family
-    design = files.design_of(base.config, setting.V, language=True)
-    found = qat.searched(
-        qat.Around(family, base.parts, base.tensors, coding.rank if family == "lora" else None, base.start),
-        Bits(design, base.tensors, question.documents, setting.delta),
-        trained=words.beginning(question.checkpoint.path, coding),
-        begun=coding.begun,
-        budget=search.budget,
-        seed=search.seed,
-        progress=lambda stage: progress(
-            family,
-            stage.seconds,
-            search.budget,
-            f"{stage.name}: {stage.seen:.4f} bits, {stage.nats:.0f} nats, about {stage.bound:.4f}",
-        ),
-    )
-    return found.word, found.stopped
+    trials = several(family, coding.size(family), search.budget, search.seed, search.trials)
+    trained = beginning(question.checkpoint.path, coding)
+    work = OfDocuments(replace(base, own=None), setting.delta, trained, coding.begun, question.documents, setting.V)
+    best = min(searched(work, trials, search.executor, progress), key=lambda each: each.about)
+    return Word(best.family, best.integers, best.size, base.start), best.remarks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OfDocuments(Staged):
+    """The search of one trial on a text, of a model with so many ``outputs``."""
+
+    documents: Documents
+    outputs: int
+
+    def __call__(self, trial: Trial, progress: Progress, halt: Callable[[], None]) -> Found:
+        from ssm_bounds.models.searches.predict import Bits  # torch takes seconds to start
+
+        design = files.design_of(self.base.config, self.outputs, language=True)
+        bits = Bits(design, self.base.tensors, self.documents, self.delta)
+        return self.stages(trial, bits, "{:.4f} bits", progress, halt)
 
 
 def _save(question: LanguageQuestion, word: Word, base: Base, logits: str | None) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.files import read_task
 from ssm_bounds.models.tasks.task import Split, Task
 from tests import corpora
+from tests.conftest import SHARED
 from tests.texts import write
 
 _UNHURRIED = 10_000
 """Seconds: a quick search ends by the number of its stages, so that no clock decides what it finds."""
 DEBIAN = ("glosses", "documents", "tuned", "chained", "paired")
 """What needs texts of Debian."""
+SNIPPETS = ("snippets", "snippets-head")
+"""What needs the sentences of the authors' data."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,46 @@ class Place:
             few = 1500 if self.quick else None
             written = corpora.glosses()[: few or 80_000] if name == "glosses" else corpora.entries()[: few or 100_000]
             write(found, written)
+        return found
+
+    def snippets(self, part: str) -> Path:
+        """10,605 sentences of reviews of films in an order of a seed, cut at 160 characters, the last 2,000 to test."""
+        found = self.path / f"snippets-{part}.jsonl"
+        if not found.exists():
+            source = SHARED / "data" / "movie_snippets" / "movieReviewSnippets_GroundTruth.txt"
+            lines = [line.split("\t") for line in source.read_text(encoding="utf-8").splitlines()]
+            scored = [(float(line[1]), line[2][:160]) for line in lines if len(line) == 3 and line[2].strip()]
+            random.Random(0).shuffle(scored)
+            chosen = scored[-2000:] if part == "test" else scored[: 600 if self.quick else -2000]
+            rows = [{"text": text, "label": "pos" if score > 0 else "neg"} for score, text in chosen]
+            found.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return found
+
+    def opinions(self) -> Path:
+        """A small model of the sentences, from a seeded start."""
+        found = self.path / "opinions"
+        if not found.exists():
+            sizes = ("--layers", 1, "--d-model", 16, "--d-state", 8, "--pooling", "mean", "--final-norm")
+            how = ("--epochs", 1 if self.quick else 6, "--batch", 64, "--lr", 4e-3)
+            data = ("--task", "file", "--data", self.snippets("train"))
+            ran("train", "mamba", *data, *sizes, *how, "--out", found)
+        return found
+
+    def readers(self) -> Path:
+        """The language model of the glosses with the mean of its positions and two outputs in the place of its head."""
+        found = self.path / "readers"
+        if not found.exists():
+            from ssm_bounds.models.files import classifier as files
+
+            read = files.read(self.language())
+            design = replace(
+                files.design_of(read.config, len(read.score)), outputs=2, pooling="mean", final_norm=True, pad=0
+            )
+            tensors = {name: each for name, each in files.tensors(self.language()).items() if "lm_head" not in name}
+            tensors |= {"score.weight": np.zeros((2, design.D)), "score.bias": np.zeros(2)}
+            found.mkdir()
+            values = {name: value.astype(np.float32) for name, value in tensors.items()}
+            files.write(found, design, values, labels=("neg", "pos"), seed=0, training={"T": 160})
         return found
 
     def language(self) -> Path:
@@ -226,6 +270,22 @@ def _tuned(place: Place, name: str, unit: str, must: float) -> dict[str, Any]:
     return _of(rung(text, name), unit, must)
 
 
+def _snippets(place: Place, name: str) -> dict[str, Any]:
+    """Beside chance, a half; and, from scratch, beside the hold-out of the model that was trained in floats."""
+    given = ("--data", place.snippets("train"))
+    if name == "snippets":
+        folder = place.opinions()
+        test = ("--test", place.snippets("test"))
+        text = _word(place, name, folder, (*given, *test), 600, "--family", "auto")
+    else:
+        folder = place.readers()
+        text = _word(place, name, folder, given, 600, "--base", folder, "--family", "head")
+    found = _of(rung(text, "occam"), "risk", 1.0 if place.quick else 0.48 if name == "snippets-head" else 0.5)
+    if name == "snippets":
+        found["seen"] += f" (hold-out of the float model: {math.ceil(rung(text, 'holdout')['value'] * 1e4) / 1e4:.4f})"
+    return found
+
+
 ROWS: dict[str, tuple[str, Callable[[Place], dict[str, Any]]]] = {
     "head1000": ("MNIST-1D, a head on a fixed base, 1,000 rows", _head(1000, 1000, 0.40, 0.75)),
     "head4000": ("MNIST-1D, a head on a fixed base, 4,000 rows", _head(4000, 2000, 0.27, 0.70)),
@@ -243,6 +303,14 @@ ROWS: dict[str, tuple[str, Callable[[Place], dict[str, Any]]]] = {
     "paired": (
         "the same, beside its base",
         lambda place: _tuned(place, "paired", "bits", 2.0 if place.quick else -0.3),
+    ),
+    "snippets": (
+        "8,605 sentences of film reviews, liked or not, from a seeded start",
+        lambda place: _snippets(place, "snippets"),
+    ),
+    "snippets-head": (
+        "the same, a head on the language model of the glosses",
+        lambda place: _snippets(place, "snippets-head"),
     ),
 }
 

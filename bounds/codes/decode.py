@@ -7,20 +7,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ssm_bounds.bounds.codes.families import SUBSPACE, Family, Part, coded
+from ssm_bounds.bounds.codes.families import SUBSPACE, Family, Part, coded, reach
 from ssm_bounds.bounds.codes.moves import lora, moved, scaled, subspace, uniform
 from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.elementary import Floats
 from ssm_bounds.bounds.values import require
 
 
-def decode(
-    word: Word, parts: Mapping[str, Part], base: Mapping[str, Floats], scales: Mapping[str, float] | None = None
-) -> dict[str, Floats]:
-    """Every tensor of the model, in float64. ``base``: what is moved, from scratch the start of the word's seed.
-
-    ``scales``: c of each tensor that the subspace moves, fixed before the data; 1 where nothing is said. Raises:
-    DomainError.
+def decode(word: Word, parts: Mapping[str, Part], base: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Every tensor of the model, in float64. ``base``: what is moved, from scratch the start of the word's seed. c of
+    each tensor that the subspace moves is :func:`ssm_bounds.bounds.codes.families.reach`. Raises: DomainError.
     """
     require(list(base) == list(parts), f"decode: the base has {', '.join(base)}, the model {', '.join(parts)}")
     for name, part in parts.items():
@@ -43,8 +39,8 @@ def decode(
     vector = word.tensors.get(SUBSPACE)
     if vector is not None:
         still = {name: start for name, start in weights.items() if name not in word.tensors}
-        known = {name: (scales or {}).get(name, 1.0) for name in still}
-        weights |= subspace(still, vector.z, vector.step, known, seed)
+        scales = {name: reach(parts[name], len(vector.z)) for name in still}
+        weights |= subspace(still, vector.z, vector.step, scales, seed)
     return weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -53,6 +54,18 @@ def coded(family: Family, parts: Mapping[str, Part], size: int | None = None) ->
     if family == "subspace" and size is not None:
         found[SUBSPACE] = (size,)
     return found
+
+
+def reach(part: Part, size: int) -> float:
+    """c of a tensor that the subspace of ``size`` dimensions moves: a power of two, ``2^-ceil(ceil(log2 n)/2)``, n =
+    ``size`` times the fan-in, which is all axes but the first. So numbers z s of about 1 move a weight about as far
+    as a seeded start lies from zero, in whatever dimension. Source: theory 8.12 (c is fixed before the data).
+
+    >>> reach(Part((6, 16), "matrix"), 256), reach(Part((6,), "vector"), 32)
+    (0.015625, 0.125)
+    """
+    n = size * math.prod(part.shape[1:])
+    return float(2.0 ** -(((n - 1).bit_length() + 1) // 2))
 
 
 def check_size(family: Family, size: int | None) -> None:

@@ -5,10 +5,11 @@ Multiplications, additions and conversions of float64 arrays, one at a time; sum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssm_bounds.bounds.codes.families import DIMENSIONS
 from ssm_bounds.bounds.codes.symbols import Integers
@@ -64,17 +65,21 @@ def subspace(
     return found
 
 
+def signs(numbers: np.random.Philox, rows: int, size: int) -> Iterator[NDArray[np.uint8]]:
+    """The next rows of P, block after block (block,size): 1 for +, 0 for -."""
+    block = _BITS // size
+    for at in range(0, rows, block):
+        count = min(block, rows - at) * size
+        raw = numbers.random_raw(-(-count // 64)).astype("<u8").view(np.uint8)
+        yield np.unpackbits(raw, bitorder="little")[:count].reshape(-1, size)
+
+
 def _signed_sums(numbers: np.random.Philox, z: Integers, rows: int) -> Integers:
     """``P z`` for the next signs: sums of floats that are integers below 2^53, in whatever order."""
-    values, found = z.astype(np.float64), np.empty(rows, dtype=np.int64)
+    values = z.astype(np.float64)
     require(float(np.abs(values).sum()) < LARGEST, "subspace: the integers add up to 2^45 or more")
-    block = _BITS // z.size
-    for at in range(0, rows, block):
-        part = found[at : at + block]
-        raw = numbers.random_raw(-(-part.size * z.size // 64)).astype("<u8").view(np.uint8)
-        signs = np.unpackbits(raw, bitorder="little")[: part.size * z.size].reshape(part.size, z.size)
-        part[:] = 2 * (signs.astype(np.float64) @ values) - values.sum()
-    return found
+    sums = [2 * (each.astype(np.float64) @ values) - values.sum() for each in signs(numbers, rows, z.size)]
+    return np.concatenate(sums).astype(np.int64)
 
 
 def uniform(numbers: np.random.Philox, count: int) -> Floats:

@@ -60,7 +60,7 @@ def started(classifier: Classifier, design: Design) -> Base:
         raise DomainError("the file names no seed of its start (ssm-bounds train mamba records it): give --base FOLDER")
     require(seed < SEEDS, f"the start of seed {seed} is not priced, only those below 2^16: give --base FOLDER")
     config = {key: value for key, value in classifier.config.items() if key != "training"} | _DTYPE
-    return Base(_held(classifier.start, classifier), config, _start(classifier, design))
+    return Base(_held(classifier.start, classifier, classifier.score.shape[1]), config, _start(classifier, design))
 
 
 def given(tensors: Mapping[str, Array], found: Classifier, like: Classifier) -> Base:
@@ -69,15 +69,14 @@ def given(tensors: Mapping[str, Array], found: Classifier, like: Classifier) -> 
     labels = {key: like.config[key] for key in ("id2label", "label2id", "num_labels") if key in like.config}
     predicts = [each.pooling == "none" for each in (found, like)]
     require(len(set(predicts)) == 1, "a word moves a language model to a language model, and a classifier to another")
-    return Base(_held(tensors, like), kept | labels | _DTYPE, sha256=found.sha256, own=found)
+    return Base(_held(tensors, like, found.score.shape[1]), kept | labels | _DTYPE, sha256=found.sha256, own=found)
 
 
-def _held(tensors: Mapping[str, Array], like: Classifier) -> dict[str, Array]:
-    """In float64, in the order of their names."""
+def _held(tensors: Mapping[str, Array], like: Classifier, width: int) -> dict[str, Array]:
+    """In float64, in the order of their names, with a head of the outputs of ``like`` on so many features."""
     held = {name: np.asarray(value, dtype=np.float64) for name, value in tensors.items()}
     if like.pooling != "none":
-        outputs, width = like.score.shape
-        held |= {WEIGHT: np.zeros((outputs, width)), BIAS: np.zeros(outputs)}
+        held |= {WEIGHT: np.zeros((len(like.score), width)), BIAS: np.zeros(len(like.score))}
     return dict(sorted(held.items()))
 
 

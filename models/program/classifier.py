@@ -6,7 +6,11 @@ import numpy as np
 
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.mamba.classifier import Classifier
+from ssm_bounds.models.mamba.design import lengths
+from ssm_bounds.models.program.run import headed, pooled, prepared
+from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.program.stack import Embedding, Projection, Stack
+from ssm_bounds.models.tasks.task import Split
 
 
 def stack(classifier: Classifier) -> Stack:
@@ -25,3 +29,10 @@ def stack(classifier: Classifier) -> Stack:
     if len(head) == 1:
         head, bias = np.vstack([np.zeros_like(head), head]), np.append(0.0, bias)
     return Stack(entry, found.layers, found.final_norm, head, bias, found.pooling, found.pool_before_norm)
+
+
+def answers(model: Classifier, data: Split) -> np.ndarray:
+    """Logits (n,k) of the program on every row. Raises: DomainError."""
+    require_exact()
+    program = prepared(stack(model))
+    return headed(program.head, pooled(program, data.x, lengths(data.x, model.pad)))

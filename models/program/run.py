@@ -82,6 +82,24 @@ def run(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Array
     return out
 
 
+def along(program: Program, x: NDArray, positions: int) -> Iterator[Array]:
+    """What :func:`run` gives of one row (1,T) of a language model, so many positions after another: (t,V) each.
+
+    Whatever T, no more is held than a piece of the activations and ``positions`` logits. Raises: as :func:`run`.
+    """
+    checked(program, x, None)
+    whole = np.ones(1, dtype=bool)
+    with np.errstate(all="ignore"):
+        for _, h, good in _pieces(program, x):
+            good = whole & np.logical_and.accumulate(good)
+            whole = good[-1]
+            for first in range(0, h.shape[1], positions):
+                part = slice(first, first + positions)
+                z, ok = program.head(np.ascontiguousarray(h[:, part]))
+                z[:, ~(good[part] & ok)] = np.nan
+                yield np.ascontiguousarray(z[:, :, 0].T)
+
+
 def pooled(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Pooled:
     """What stands before the head of a model that pools: logits are :func:`headed` of it. Raises: as :func:`run`."""
     require(program.pooling != "none", "pooled: this model has logits at every position")

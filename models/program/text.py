@@ -1,6 +1,6 @@
 """What a language model, as the program runs it, answers on documents: probabilities of what comes next (theory 8.13).
 
-Everything goes a few documents after another: the logits of a whole text would not fit in memory.
+Everything goes a few documents after another, a long one in pieces: the logits of a text would not fit in memory.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from ssm_bounds.bounds.evaluate.elementary import Floats
 from ssm_bounds.bounds.gaps.wealth import differences
 from ssm_bounds.bounds.gaps.wealth.ticks import Span, Ticks, expected, own, own_span
 from ssm_bounds.models.program.losses import probable
-from ssm_bounds.models.program.run import Program, run
+from ssm_bounds.models.program.run import Program, along, run
 from ssm_bounds.models.program.selftest import require_exact
 from ssm_bounds.models.tasks.documents import Documents
 
 _VALUES = 1 << 22
-"""Logits that are held at once."""
+"""Logits of one program that are held at once; of a vocabulary above it, those of one position."""
 
 Ints = NDArray[np.int64]
 
@@ -44,12 +44,24 @@ def distributions(
     Raises: DomainError for a machine whose arithmetic is another, and for symbols that are not the model's.
     """
     require_exact()
-    size = max(1, _VALUES // (max(each.outputs for each in programs) * documents.x.shape[1]))
-    for first in range(0, documents.m, size):
-        x, lengths, y = documents.rows(first, first + size)
-        logits = [run(each, x, lengths) for each in programs]
+    for logits, y in _logits(programs, documents):
         watch(logits[0])
         yield [probable(z) for z in logits], y
+
+
+def _logits(programs: Sequence[Program], documents: Documents) -> Iterator[tuple[list[Floats], Ints]]:
+    """Of each program (n,V), and what came (n,): of some documents, or of a piece of one that is too long."""
+    V = max(each.outputs for each in programs)
+    size, positions = _VALUES // (V * documents.x.shape[1]), max(1, _VALUES // V)
+    for first in range(0, documents.m, max(1, size)):
+        x, lengths, y = documents.rows(first, first + max(1, size))
+        if size:
+            yield [run(each, x, lengths) for each in programs], y
+            continue
+        done = 0
+        for logits in zip(*(along(each, x[:, : lengths[0]], positions) for each in programs), strict=True):
+            yield list(logits), y[done : done + len(logits[0])]
+            done += len(logits[0])
 
 
 def direct(p: Floats, y: Ints, k: int) -> Scored:

@@ -47,10 +47,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """Weights and biases; None: all zero. ``stopped``: why the search ended early."""
+    """Weights and biases; None: all zero. ``risk``: about the bound. ``stopped``: why the search ended early."""
 
     weight: Coded | None
     bias: Coded | None
+    risk: float
     stopped: str | None
 
 
@@ -63,10 +64,12 @@ def search(
     budget: float,
     seed: int = 0,
     progress: Callable[[Stage], None] = lambda stage: None,
+    halt: Callable[[], None] = lambda: None,
 ) -> Head:
     """A head of ``outputs`` logits (1: its sign decides, a tie is an error) on what the program pooled, labels y (n,).
 
-    ``fixed``: nats that are paid in any case, those of 1/delta among them. ``budget``: seconds; Ctrl-C ends it too.
+    ``fixed``: nats that are paid in any case, those of 1/delta among them. ``budget``: seconds; Ctrl-C ends it too,
+    and so does KeyboardInterrupt of ``halt``, which is called now and then.
     """
     begun = time.monotonic()
     rng = np.random.default_rng(seed)
@@ -83,6 +86,7 @@ def search(
         return False
 
     def late() -> bool:
+        halt()
         return time.monotonic() - begun > budget
 
     try:
@@ -188,7 +192,7 @@ class _Point:
     def head(self, stopped: str | None) -> Head:
         parts = (self.z[:, :-1], STEP, self.codes[0]), (self.z[:, -1], self.wide, self.codes[1])
         weight, bias = (None if code is None else Coded(z.copy(), step, code) for z, step, code in parts)
-        return Head(weight, bias, stopped)
+        return Head(weight, bias, self.risk, stopped)
 
     def kicked(self, rng: np.random.Generator) -> _Point:
         """A few entries moved at random."""

@@ -47,14 +47,19 @@ class Latents:
 
     @classmethod
     def around(
-        cls, base: Mapping[str, Array], weights: Mapping[str, Array], shapes: Mapping[str, Shape], may_leave: bool
+        cls,
+        base: Mapping[str, Array],
+        weights: Mapping[str, Array],
+        shapes: Mapping[str, Shape],
+        may_leave: bool,
+        first: float = FIRST_STEP,
     ) -> Latents:
         """Around the base, or around zero where that is nearer and ``may_leave`` allows it."""
         found = []
         for name in shapes:
             zero = may_leave and bool(np.abs(weights[name]).mean() < np.abs(weights[name] - base[name]).mean())
             move = weights[name] - (np.zeros_like(base[name]) if zero else base[name])
-            step = FIRST_STEP * max(float(np.sqrt(np.square(move).mean())), _LEAST_MOVE)
+            step = first * max(float(np.sqrt(np.square(move).mean())), _LEAST_MOVE)
             found.append((zero, move, min(max(-2 * math.log2(step), 0.0), len(STEPS) - 1.0)))
         return cls._made(base, shapes, found)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Protocol
 
@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from ssm_bounds.bounds.codes.decode import centres, decode
-from ssm_bounds.bounds.codes.families import Family, Part, coded
+from ssm_bounds.bounds.codes.families import SUBSPACE, Family, Part, coded
 from ssm_bounds.bounds.codes.layout import Shape
 from ssm_bounds.bounds.codes.word import Seeded, Start, Word
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.mamba.weights import Array
-from ssm_bounds.models.searches.latents import Latents
+from ssm_bounds.models.searches.latents import FIRST_STEP, Latents
+from ssm_bounds.models.searches.plane import Plane
 
 _FACTORS = (0.7, 1.0, 0.5)  # of the best stage's kappa: what is tried next, after each failure
 _LR, _LR_OF_STEPS = 4e-3, 2e-2
@@ -99,15 +100,27 @@ class Around:
     size: int | None = None
     start: Start | Seeded | None = None
     bases: int = 1
+    plane: Plane | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.family == "subspace" and self.size is not None:
+            held = coded(self.family, self.parts, self.size)
+            still = {name: value for name, value in self.base.items() if name not in held}
+            object.__setattr__(self, "plane", Plane.of(still, self.parts, self.size, _seed(self.start)))
 
     def word(self, latents: Latents | None) -> Word:
         """Of these latents, or all zeros."""
         tensors = dict.fromkeys(coded(self.family, self.parts, self.size)) if latents is None else latents.tensors()
         return Word(self.family, tensors, self.size, self.start, bases=self.bases)
 
+    def moves(self, name: str) -> bool:
+        """Whether a word may move this tensor of the model."""
+        held = coded(self.family, self.parts, self.size)
+        return self.plane is not None or name in held or f"{name}.A" in held
+
     def moved(self, values: Weights) -> dict[str, Tensor]:
         """The weights of the model that these values of the word's tensors make, as ``decode`` makes them."""
-        found = dict[str, Tensor]()
+        found = dict[str, Tensor]() if self.plane is None else self.plane.moved(values[SUBSPACE])
         for name in self.base:
             if name in values:
                 found[name] = values[name]
@@ -124,24 +137,27 @@ def searched(
     trained: Mapping[str, Array] | None = None,
     begun: Word | None = None,
     kappa: float = 1.0,
+    step: float = FIRST_STEP,
     budget: float = 300.0,
     seed: int = 0,
     updates: int | None = None,
     progress: Callable[[Stage], None] = lambda stage: None,
+    halt: Callable[[], None] = lambda: None,
 ) -> Searched:
     """The best word found.
 
     ``trained``: weights to begin with, by the names of the model, else the family is trained in floats first;
     ``begun``: a word of the same family to go on from, which the one that is found is no worse than.
-    ``updates``: steps of Adam in a stage, by default 20 epochs and at least a thousand. ``kappa``: of the first stage.
+    ``updates``: steps of Adam in a stage, by default 20 epochs and at least a thousand. ``kappa``: of the first stage;
+    ``step``: the first of a tensor, over the root mean square of its move. ``halt``: called before each update, it may
+    raise KeyboardInterrupt.
     Each stage goes on from the best one, at a smaller kappa than its, else at its own, while the bound falls. Ctrl-C
     and the budget (seconds) keep the best so far. The same arguments give the same word on one machine and number of
     threads where the budget is not what ends it. Raises: DomainError.
     """
-    require(around.family != "subspace", "the search has no family subspace")
     updates = max(_UPDATES, _EPOCHS * objective.epoch) if updates is None else updates
     require(kappa > 0 and budget > 0 and updates >= 1, "kappa, budget and updates have to be above 0")
-    search = _Search(around, objective, budget, seed)
+    search = _Search(around, objective, budget, seed, step, halt)
     best, stopped = search.candidate("base", around.word(None)), None
     if begun is not None:
         best = min(best, search.candidate("the word", begun), key=lambda found: found.stage.bound)
@@ -173,8 +189,16 @@ def searched(
 class _Search:
     """What all stages of one search share."""
 
-    def __init__(self, around: Around, objective: Objective, budget: float, seed: int) -> None:
-        self.around, self.objective, self.budget = around, objective, budget
+    def __init__(
+        self,
+        around: Around,
+        objective: Objective,
+        budget: float,
+        seed: int,
+        step: float = FIRST_STEP,
+        halt: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.around, self.objective, self.budget, self.step, self.halt = around, objective, budget, step, halt
         self.began = time.monotonic()
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -188,7 +212,7 @@ class _Search:
         """The word as float32 sees it."""
         around = self.around
         decoded = decode(word, around.parts, around.base)
-        moved = (name for name in around.base if name in word.tensors or f"{name}.A" in word.tensors)
+        moved = (name for name in around.base if around.moves(name))
         weights = {name: torch.tensor(decoded[name], dtype=torch.float32) for name in moved}
         nats = word.about()
         with torch.no_grad():
@@ -213,7 +237,7 @@ class _Search:
         found = trained if trained is not None and all(name in trained for name in shapes) else None
         if found is None or all(np.array_equal(found[name], starts[name]) for name in shapes):
             found = self.trained(starts, updates)
-        return Latents.around(starts, found, shapes, around.start is not None)
+        return Latents.around(starts, found, shapes, around.start is not None, self.step)
 
     def trained(self, starts: Mapping[str, Array], updates: int) -> dict[str, Array]:
         """The tensors of the word trained in floats, from where integers of zero leave them."""
@@ -249,6 +273,7 @@ class _Search:
         """Adam along a cosine to 0, which it reaches with the last update, or at ``until`` seconds of the search."""
         first, began = [group["lr"] for group in optimizer.param_groups], self.seconds()
         for update, rows in zip(range(updates), self.objective.batches(self.generator), strict=False):
+            self.halt()
             done = max(update / updates, (self.seconds() - began) / max(until - began, 1e-9))
             if done >= 1:
                 break

@@ -16,8 +16,10 @@ from ssm_bounds.models.tasks.symbols import Symbols
 from ssm_bounds.models.tasks.task import TaskError
 from ssm_bounds.models.tasks.text import reading
 
-LONGEST = 2**15
-"""T is at most this (theory 8.12)."""
+LONGEST = 2**17 - 1
+"""T is at most this, so that with the end a document has at most 2^17 symbols."""
+_UNSTATED = 2**15
+"""Where nobody says T: the largest that a word can pay for (theory 8.12)."""
 _MOST = 1 << 28  # symbols of all documents, with what fills rows up
 
 
@@ -78,7 +80,7 @@ def of_texts(
     coded = symbols.encode(texts)
     longest = max(map(len, coded))
     if T is None:
-        T = min(longest, LONGEST)
+        T = min(longest, _UNSTATED)
     if not 1 <= T <= LONGEST:
         raise TaskError(f"{source}: documents are cut to 1 to {LONGEST} symbols, found T = {T}")
     width = 1 + min(T, longest)

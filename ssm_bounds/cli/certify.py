@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
+from contextlib import nullcontext
+from dataclasses import fields
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -15,6 +18,7 @@ import click
 from ssm_bounds.cli.command_line import command_line
 from ssm_bounds.cli.options import FORMATS, fail, located, seconds
 from ssm_bounds.cli.progress import searching
+from ssm_bounds.cli.workers import workers
 
 if TYPE_CHECKING:
     from ssm_bounds.certificate import Certificate
@@ -133,11 +137,29 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--family",
-    type=click.Choice(["auto", "head", "bitfit", "lora", "full"]),
+    type=click.Choice(["auto", "head", "bitfit", "lora", "full", "subspace"]),
     default="auto",
     show_default=True,
     help="With --occam, of a folder: what the word codes. bitfit: vectors and convolutions too; lora: matrices, by "
-    "moves of rank 1. auto: the head, then bitfit around a base, or all from scratch; the smaller bound counts.",
+    "moves of rank 1; subspace: all weights, along 256 fixed random directions. auto: the head, then bitfit around a "
+    "base, or all from scratch; the smaller bound counts.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="With --occam, of a folder: search N times for a word of each family, at other kappas, first steps and seeds "
+    "(theory 8.14); the smallest bound counts, and the number of trials costs nothing.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes for these searches, of one thread each.",
 )
 @click.option(
     "--groups",
@@ -159,7 +181,8 @@ if TYPE_CHECKING:
 @click.option(
     "--require",
     metavar="RISK",
-    help="Exit with 1 unless the headline of every file is a risk of at most this, and CERTIFIED.",
+    help="Exit with 1 unless the headline of every file is a risk of at most this, and CERTIFIED. Of a language model "
+    "it is compared with bits a symbol.",
 )
 @click.option("--accept-conditions", is_flag=True, help="With --require: a CONDITIONAL risk will do.")
 @click.option("--format", "form", type=click.Choice((*FORMATS, "html")), default="table", show_default=True)
@@ -170,6 +193,7 @@ def certify(
     out: Path | None,
     require: str | None,
     accept_conditions: bool,
+    jobs: int,
     **options: Any,
 ) -> None:
     """Print what can be claimed of each checkpoint: the headline, the ladder of bounds, and on what each rests.
@@ -192,6 +216,7 @@ def certify(
       ssm-bounds certify stack/ --data data.npz --occam --save word           # any number of blocks, by a word
       ssm-bounds certify stack/ --data data.npz --occam --base pretrained --save word
       ssm-bounds certify word/ --data data.npz                    # the same number, without a search
+      ssm-bounds certify stack/ --data data.npz --occam --trials 6 --jobs 2 --save word      # several searches at once
       ssm-bounds certify lm/ --text train.jsonl --occam --budget 1200 --save word             # a language model
       ssm-bounds certify tuned/ --base lm/ --text more.jsonl --occam --per document --save word
       ssm-bounds certify stack/ --data data.npz --occam --sampled-without-replacement     # over a finite collection
@@ -206,7 +231,7 @@ def certify(
     """
     from ssm_bounds.cli.output import OutputError, require_writable
 
-    _require_searchable(len(paths), options)
+    _require_searchable(len(paths), options, jobs)
     if accept_conditions and require is None:
         raise click.UsageError("--accept-conditions goes with --require RISK")
     try:
@@ -219,18 +244,22 @@ def certify(
     unmet: list[str] = []
     try:
         level = _level(require)
-        for path, outcome in _outcomes(paths, options):
-            if isinstance(outcome, Exception):
-                failed.append((str(path), located(path, outcome)))
-                continue
-            certificates.append(outcome)
-            reason = None if level is None else outcome.met(level, accept_conditions=accept_conditions)
-            if reason is not None:
-                unmet.append(f"{path}: --require {require} is not met: {reason}")
+        # trials are one thread each, however many processes there are, so that their number changes no word
+        with workers(jobs, threads=1) if max(jobs, options["trials"]) > 1 else nullcontext() as executor:
+            for path, outcome in _outcomes(paths, options | {"executor": executor}):
+                if isinstance(outcome, Exception):
+                    failed.append((str(path), located(path, outcome)))
+                    continue
+                certificates.append(outcome)
+                reason = None if level is None else outcome.met(level, accept_conditions=accept_conditions)
+                if reason is not None:
+                    unmet.append(f"{path}: --require {require} is not met: {reason}")
         if certificates or form == "json":
             _emit(certificates, failed, form, out)
     except OSError as problem:
         fail(f"{problem.filename}: {problem.strerror or problem}")
+    except BrokenExecutor:
+        fail("a process that searched was ended, for its memory perhaps; give fewer --jobs")
     except ValueError as problem:
         fail(" ".join(str(problem).split()))
     for line in (*(error for _, error in failed), *unmet):
@@ -244,7 +273,7 @@ def _level(require: str | None) -> Fraction | None:
     return None if require is None else exactly(require, "--require, a risk")
 
 
-def _require_searchable(count: int, options: dict[str, Any]) -> None:
+def _require_searchable(count: int, options: dict[str, Any], jobs: int) -> None:
     """--occam and --one-draw take one file with its data; --save one model."""
     wanted = [name for name in ("occam", "one_draw") if options[name]]
     flags = " and ".join(f"--{name.replace('_', '-')}" for name in wanted)
@@ -260,6 +289,8 @@ def _require_searchable(count: int, options: dict[str, Any]) -> None:
         raise click.UsageError(f"{flags} takes one checkpoint at a time")
     if options["resume"] and (options["save"] is None or not options["occam"]):
         raise click.UsageError("--resume goes with --occam and --save FOLDER")
+    if max(jobs, options["trials"]) > 1 and not options["occam"]:
+        raise click.UsageError("--trials and --jobs go with --occam, of a folder")
     if options["save"] is not None and len(wanted) != 1:
         raise click.UsageError("--save goes with one of --occam and --one-draw")
     if options["groups"] is not None and options["data"] is None:
@@ -275,8 +306,7 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     from ssm_bounds.data import Data, read_data
     from ssm_bounds.inquiry import Search
 
-    names = ("occam", "one_draw", "certify_loss", "budget", "seed", "save", "resume", "base", "base_data", "family")
-    search = Search(**{name: options.pop(name) for name in names})
+    search = Search(**{field.name: options.pop(field.name) for field in fields(Search)})
     flags = {"without-replacement": "sampled_without_replacement", "stratified": "stratified"}
     drawn = [draws for draws, flag in flags.items() if options.pop(flag)]
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import click
 
 from ssm_bounds.cli.command_line import command_line
 from ssm_bounds.cli.options import fail, located
+from ssm_bounds.cli.workers import workers
 
 if TYPE_CHECKING:
     from ssm_bounds.inspection import ModelReport
@@ -83,7 +83,7 @@ def inspect(
     models: list[ModelReport] = []
     failed: list[tuple[str, str]] = []
     try:
-        with _workers(jobs) as executor:
+        with nullcontext() if jobs == 1 else workers(jobs) as executor:
             for path in paths:
                 try:
                     models.append(_inspected(path, T, eta, options | {"executor": executor}))
@@ -108,24 +108,6 @@ def _inspected(path: Path, T: int, eta: float, options: dict[str, Any]) -> Model
     from ssm_bounds.inspection import inspect as inspected
 
     return inspected(path, T=T, eta=eta, each=_tracked, **options)
-
-
-@contextmanager
-def _workers(jobs: int) -> Iterator[Executor | None]:
-    """None for one job. Processes share the cores, unless OMP_NUM_THREADS says otherwise; Ctrl-C ends them at once."""
-    if jobs == 1:
-        yield None
-        return
-    from ssm_bounds.experiments.pool import Processes
-
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))  # read where they start
-    executor = Processes(jobs)
-    try:
-        yield executor
-    except BaseException:
-        executor.abandon()
-        raise
-    executor.shutdown()
 
 
 def _tracked(parts: Sequence[Any]) -> Iterable[Any]:

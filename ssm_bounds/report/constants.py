@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ssm_bounds.bounds import notation as sym
@@ -28,16 +28,17 @@ _CONSTANTS = ("s_A", "B_A", "M_A", "B_u", "B_B", "M_B", "B_C", "M_C", "B_q", "M_
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """d channels, N states of each, k outputs, V tokens (None: real inputs); ``title``: in a line above a table, and
-    ``outputs``, where k alone would mislead."""
+    ``outputs``, where k alone would mislead. ``gate``, ``convention``, ``embedding``: None where every rung is about a
+    program, which is written out."""
 
     d: int
     N: int
     k: int
     V: int | None
-    gate: str
-    convention: str
+    gate: str | None
+    convention: str | None
     inputs: str
-    embedding: str
+    embedding: str | None
     title: str
     outputs: str = ""
 
@@ -62,10 +63,10 @@ def of_model(question: Inquiry) -> Sizes:
         # a token's tables hold what its trained embedding gives, and the output reads the state after the token
         return _of_folder(question, "trained" if question.base is None or question.coding is not None else "fixed")
     if isinstance(question, StackQuestion):
-        return _of_folder(question, "trained")
+        return replace(_of_folder(question, ""), gate=None, convention=None, embedding=None)
     if isinstance(question, LanguageQuestion):
         text = question.setting
-        return Sizes(text.d, text.N, text.V, text.V, "softplus", "code", "vocabulary", "trained", f"V = {text.V}")
+        return Sizes(text.d, text.N, text.V, text.V, None, None, "vocabulary", None, f"V = {text.V}")
     if isinstance(question, LtiQuestion):
         sizes = question.setting.measured
         return Sizes(sizes.d, sizes.N, sizes.k, None, "none", "code", "ball", "none", "real inputs")

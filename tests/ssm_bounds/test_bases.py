@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import ssm_bounds
-from ssm_bounds import words
-from ssm_bounds.bounds.codes.word import Coded
+from ssm_bounds import bases, words
+from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.gaps.wealth.units import wealth, wealth_at
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Verdict
@@ -25,6 +25,7 @@ from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
 from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.models.program.classifier import answers
 from ssm_bounds.models.program.evaluate import beaten, digest, right
 from ssm_bounds.models.tasks.arrays import write_arrays
 from ssm_bounds.models.tasks.task import Split, Task
@@ -55,13 +56,13 @@ def found(place):
     return certified(place)
 
 
-def certified_word(base) -> words.Word:
+def certified_word(base) -> Word:
     """A head of a few integers, of whatever base."""
     rng = np.random.default_rng(6)
     tensors = {
         name: Coded(rng.integers(-2, 3, base.tensors[name].shape), 4, 0) for name in ("score.bias", "score.weight")
     }
-    return words.Word("head", tensors)
+    return Word("head", tensors)
 
 
 def joined(*splits: Split) -> Task:
@@ -197,14 +198,14 @@ class TestWordAsBase:
     def test_one_that_was_found_on_others_or_answers_alike_on_all(self, place, tmp_path):
         assert self.asked(place, place / "word", task(seed=2, test=0)).base.refusal is None
         base = folders.moved_by(place / "base", files.read(place / "stack"))
-        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        untrained = Word("head", dict.fromkeys(("score.bias", "score.weight")))
         folders.write(tmp_path / "flat", untrained, base, {"logits": digest(np.zeros((300, 3)))})
         assert self.asked(place, tmp_path / "flat", task(test=0)).base.refusal is None
 
     def test_rows_that_it_does_not_read(self, place):
         data = Task("t", Split(np.zeros((30, 8), dtype=int), np.zeros(30, dtype=int)), None, k=3, V=4)
         search = ssm_bounds.Search(occam=True, base=place / "word")
-        assert words.given(search, folders.moved_by(place / "word", files.read(place / "stack")), data).refusal is None
+        assert bases.given(search, folders.moved_by(place / "word", files.read(place / "stack")), data).refusal is None
 
 
 def test_an_error_however_ties_are_broken():
@@ -221,7 +222,7 @@ class TestPaired:
 
     def test_the_bound_is_the_bet_on_the_differences(self, place, found):
         rung, data = found.rung("occam-paired"), task().train
-        own, base = (words.run(files.read(place / name), data) for name in ("word", "base"))
+        own, base = (answers(files.read(place / name), data) for name in ("word", "base"))
         differences = (own.argmax(axis=1) != data.y).astype(int) - (base.argmax(axis=1) != data.y)  # none is a tie
         record = rung.argument.record()
         counts = [int((differences == value).sum()) for value in (1, -1)]
@@ -237,7 +238,7 @@ class TestPaired:
         assert record["floor"].upper < rung.value.upper and not rung.vacuous
 
     def test_it_is_no_risk_and_stands_apart(self, found):
-        assert found.compared == 1 and [claim.rung.name for claim in found.claims] == ["occam"]
+        assert found.compared == 2 and [claim.rung.name for claim in found.claims] == ["occam", "occam-chained"]
         (claim,) = found.apart
         assert (claim.rung.name, claim.share) == ("occam-paired", DELTA) and found.headline.rung == "occam"
         assert claim.rung.verdict is Verdict.CONDITIONAL and claim.rung.conditions == found.rung("occam").conditions
@@ -250,16 +251,41 @@ class TestPaired:
         assert "if the base" in text
         assert dict(outcome(found))["beside base"].startswith(f"CONDITIONAL: {text}")
 
+    def test_the_chain_is_both_bounds_at_half_of_delta(self, place, found):
+        """The base's errors by the binomial tail, and what the word errs beyond them by the bet, written again."""
+        rung, record = found.rung("occam-chained"), found.rung("occam-paired").argument.record()
+        data = task().train
+        wrong = int((answers(files.read(place / "base"), data).argmax(axis=1) != data.y).sum())
+        assert rung.argument.errors == wrong and rung.kind == "risk" and rung.ceiling == 1
+        assert wrong + record["worse"] - record["better"] == record["errors"]
+        with mpmath.workdps(40):
+            differences = [1] * record["worse"] + [-1] * record["better"]
+            shifted = [(1 + each) / 2 for each in differences + [0] * (300 - len(differences))]
+            beyond = 2 * again(shifted, 1, mpmath.mpf(record["nats"].float_upper()) + mpmath.log(40)) - 1
+            own = rung.argument.base.float_upper()
+
+            def tail(p):
+                return sum(
+                    mpmath.binomial(300, i) * mpmath.mpf(p) ** i * (1 - mpmath.mpf(p)) ** (300 - i)
+                    for i in range(wrong + 1)
+                )
+
+            assert tail(own) <= mpmath.mpf(1) / 40 <= tail(own - 1e-9)
+        assert rung.value.float_upper() == pytest.approx(own + float(beyond), abs=1e-9)
+        claim = next(claim for claim in found.claims if claim.rung.name == "occam-chained")
+        assert claim.share == DELTA / 2 and claim.value.float_upper() > rung.value.float_upper()
+        assert rung.verdict is Verdict.CONDITIONAL and rung.conditions == found.rung("occam").conditions
+
     def test_beside_a_base_that_is_as_good(self, place):
         """The word's own model as the base, with a word of an untrained head around it: the word ties everywhere."""
         base = place / "plain"
         shutil.copytree(place / "word", base, ignore=shutil.ignore_patterns("word.*"))
         found = folders.moved_by(base, files.read(place / "stack"))
-        untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")))
+        untrained = Word("head", dict.fromkeys(("score.bias", "score.weight")))
         folders.write(place / "tied", untrained, found, {})
         asked = ssm_bounds.ask(place / "tied", data=task(test=0), search=ssm_bounds.Search(base=base))
         rung = ssm_bounds.certify(asked).rung("occam-paired")
-        errors = int((~right(words.run(files.read(place / "word"), task().train), task().train.y)).sum())
+        errors = int((~right(answers(files.read(place / "word"), task().train), task().train.y)).sum())
         assert (rung.argument.worse, rung.argument.better) == (300 - errors, 0)
         assert rung.value.float_upper() > 1 - errors / 300 and rung.argument.rows.errors == 300
         (claim,) = ssm_bounds.certify(asked).apart
@@ -273,9 +299,10 @@ class TestPaired:
         (tmp_path / "zero" / files.WEIGHTS).write_bytes(files.packed(tensors))
         base = folders.moved_by(tmp_path / "zero", files.read(place / "stack"))
         rows, data = certified(place).rung("occam").argument, task()
-        z = words.run(files.read(place / "word"), data.train)
-        pair = words._paired(data, base, rows, z)
-        assert pair.better == 0 and pair.worse == rows.errors and pair.found.value.upper > 0
+        z = answers(files.read(place / "word"), data.train)
+        theirs = words._theirs(data, base, 3)
+        pair = words._paired(data, rows, z, theirs)
+        assert not theirs.any() and pair.better == 0 and pair.worse == rows.errors and pair.found.value.upper > 0
 
     def test_groups_are_units_here_too(self, place):
         data = task(test=0)
@@ -289,10 +316,9 @@ class TestPaired:
     def test_another_number_of_outputs_has_no_pair(self, place, tmp_path):
         trained(tmp_path / "two", seed=3, outputs=2)
         base = folders.moved_by(tmp_path / "two", files.read(place / "stack"))
-        z = words.run(files.read(place / "word"), task().train)
-        assert words._paired(task(), base, certified(place).rung("occam").argument, z) is None
+        assert words._theirs(task(), base, 3) is None
         start = folders.moved_by(None, files.read(place / "stack"))
-        assert words._paired(task(), start, certified(place).rung("occam").argument, z) is None
+        assert words._theirs(task(), start, 3) is None
 
     def named(self, place, folder, names, order=(0, 1, 2)):
         """The base with the rows of its head in another order, and other names of them."""

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests import certificates, corpora
-from tests.certificates import DEBIAN, ROWS, Place, quickly, reached
+from tests.certificates import DEBIAN, ROWS, SNIPPETS, Place, quickly, reached
 from tests.conftest import ROOT
 
 
@@ -18,7 +18,7 @@ def place(tmp_path_factory):
         yield Place(tmp_path_factory.mktemp("certificates"), quick=True)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name != "head16000"])
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("head16000", *SNIPPETS)])
 def test_a_quick_one(place, name):
     if name in DEBIAN and not (corpora.WORDNET.is_dir() and (corpora.GCIDE / "gcide.dict.dz").is_file()):
         pytest.skip("the Debian packages wordnet-base and dict-gcide are not installed")

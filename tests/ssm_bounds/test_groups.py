@@ -20,12 +20,12 @@ from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.models.program.classifier import answers
 from ssm_bounds.models.program.evaluate import right
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.report.document import documents, schema
 from ssm_bounds.report.html.page import page
 from ssm_bounds.report.tables import markdown
-from ssm_bounds.words import run
 from tests.bounds.gaps.wealth.test_units import again
 from tests.ssm_bounds.cli.test_cli import weights
 from tests.words import task, trained, worded
@@ -52,7 +52,7 @@ def test_the_bound_is_the_bet_on_the_shares_of_errors(place):
     found = certified(place)
     rung = found.rung("occam-groups")
     data = grouped()
-    wrong = ~right(run(files.read(place / "word"), data.train), data.train.y)
+    wrong = ~right(answers(files.read(place / "word"), data.train), data.train.y)
     shares = [Fraction(int(wrong[group == GROUPS].sum()), size) for group, size in enumerate(SIZES)]
     assert any(0 < share < 1 for share in shares) and found.compared == 1
     nats = rung.argument.rows.word.nats().float_upper()
@@ -147,7 +147,7 @@ def test_what_costs_are_divided_by(place, tmp_path):
     trained(tmp_path / "base", seed=3)
     search = ssm_bounds.Search(occam=True, family="head", base=tmp_path / "base", budget=0.1)
     both = ssm_bounds.certify(ssm_bounds.ask(place / "stack", data=grouped(test=0), search=search))
-    assert "(occam-groups, occam-paired: by the number of groups)" in re.sub("<[^>]*>", "", page([both]))
+    assert "(occam-groups, occam-chained, occam-paired: by the number of groups)" in re.sub("<[^>]*>", "", page([both]))
     alone = re.sub("<[^>]*>", "", page([certified(place)]))
     assert "(occam-groups: by the number of groups)" in alone
 

@@ -179,7 +179,7 @@ def test_the_base_pays_no_word_and_half_of_delta(tuned):
 def test_a_base_that_does_not_move_gains_nothing(place, found):
     """The control: a word of zeros around the base, on a text of its own language."""
     base = base_of(place)["base"]
-    coding = language.words.Coding(folders.moved_by(base, language.files.read(base)))
+    coding = language.Coding(folders.moved_by(base, language.files.read(base)))
     question = ssm_bounds.ask(
         base, text=place / "fresh.jsonl", per="document", search=ssm_bounds.Search(occam=True, base=base)
     )
@@ -248,6 +248,7 @@ def test_reports(found, tuned):
         shown = documents([certificate])
         jsonschema.validate(json.loads(json.dumps(shown, allow_nan=False)), schema())
         assert shown["certificates"][0]["best"]["kind"] == "bits" and shown["certificates"][0]["empirical"] is None
+        assert [shown["certificates"][0]["setting"][key] for key in ("gate", "convention", "embedding")] == [None] * 3
         for text in (markdown([certificate]), latex([certificate]), page([certificate])):
             assert "bits" in text and "occam" in text
     assert "paired" in markdown([tuned])
@@ -392,7 +393,7 @@ class TestCommand:
             (["lm", "--text", "train.jsonl", "--data", "x.npz", "--occam"], "give one"),
             (["lm", "--per", "token"], "--per goes with --text"),
             (["lm", "--text", "train.jsonl", "--occam", "--gate", "softplus"], "has no --gate"),
-            (["lm", "--text", "train.jsonl", "--occam", "--T", "40000"], "cut to 1 to"),
+            (["lm", "--text", "train.jsonl", "--occam", "--T", "200000"], "cut to 1 to"),
             (["lm", "--text", "absent.jsonl", "--occam"], "absent.jsonl"),
         ],
     )

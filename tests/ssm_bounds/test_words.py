@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from mpmath import binomial, mp, mpf
 
 import ssm_bounds
-from ssm_bounds import words
+from ssm_bounds.bounds.codes.word import Word
 from ssm_bounds.bounds.gaps.inversion import binomial_upper
 from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.ladder.word import OfWord
 from ssm_bounds.cli import main
 from ssm_bounds.models.files import classifier as files
 from ssm_bounds.models.files import word as folders
-from ssm_bounds.models.program.classifier import stack
+from ssm_bounds.models.program.classifier import answers, stack
 from ssm_bounds.models.program.run import Pooled, pooled, prepared
 from ssm_bounds.models.searches import head
 from ssm_bounds.models.tasks.arrays import write_arrays
@@ -107,7 +107,7 @@ def test_the_table_sums_to_the_nats(found):
 def test_errors_are_those_of_the_program_row_by_row(place, found):
     """By its second writing, from the folder that was saved."""
     model, data = stack(files.read(place / "word")), task()
-    z = words.run(files.read(place / "word"), data.train)
+    z = answers(files.read(place / "word"), data.train)
     assert z[:12].tolist() == [oracle.logits(model, row, T)[0] for row in data.train.x[:12]]
     right = [row[y] > max(row[:y] + row[y + 1 :]) for row, y in zip(z.tolist(), data.train.y.tolist(), strict=True)]
     assert right.count(False) == found.rung("occam").argument.errors
@@ -300,7 +300,7 @@ def test_how_often_it_fails(tmp_path, monkeypatch):
     design = {"c": None, "V": 2, "outputs": 2, "layers": 2}
     trained(tmp_path / "stack", **design)
     base = folders.moved_by(None, files.read(tmp_path / "stack"))
-    untrained = words.Word("head", dict.fromkeys(("score.bias", "score.weight")), start=base.start)
+    untrained = Word("head", dict.fromkeys(("score.bias", "score.weight")), start=base.start)
     _, model = folders.model(untrained, base)
     cells = np.array([[i >> bit & 1 for bit in range(4)] for i in range(16)])
     before = pooled(prepared(stack(model)), cells)
@@ -311,7 +311,7 @@ def test_how_often_it_fails(tmp_path, monkeypatch):
         stages = []
         sample = Pooled(before.h[:, which], before.ok[which])
         found = head.search(sample, y, 2, fixed=0.0, budget=60, progress=stages.append)
-        word = words.Word("head", {"score.bias": found.bias, "score.weight": found.weight}, start=base.start)
+        word = Word("head", {"score.bias": found.bias, "score.weight": found.weight}, start=base.start)
         argument = OfWord(word, stages[-1].errors, m, delta, "", "")
         priced += argument.risk.float_upper() < 0.5
         free += binomial_upper(argument.errors, m, delta).float_upper() < 0.5

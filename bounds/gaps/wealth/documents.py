@@ -25,7 +25,8 @@ NUS = tuple(1 - Fraction(1, 2**i) for i in range(1, 9)) + tuple(
 """``1 - 2^-i``, i = 1..8, and ``2^{-1-j/2}``, j = 1..24, with 181/128 for sqrt 2."""
 
 
-LONGEST = 2**16
+LONGEST = 2**17
+"""Symbols of a document, so that sums of losses stay in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def per_symbol(scores: Ticks, lengths: Counts, longest: int, span: Span, nats: E
     >>> round(found.value.float_upper(), 3)
     1.04
     """
-    require(type(longest) is int and 1 <= longest <= LONGEST, f"documents: T' lies in 1..2^16, got {longest!r}")
+    require(type(longest) is int and 1 <= longest <= LONGEST, f"documents: T' lies in 1..2^17, got {longest!r}")
     checked(scores, 2**57, -(2**57))
     fits = lengths.shape == scores.shape and lengths.dtype == np.int64 and lengths.min() >= 1
     require(bool(fits and lengths.max() <= longest), f"documents: each has 1 to {longest} symbols, the end included")

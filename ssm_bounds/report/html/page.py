@@ -36,7 +36,7 @@ KINDS = {
     "gap": "the largest difference between risk and training risk over the class, on either side",
     "excess": "how far the error rate on new sequences may exceed the fraction of training sequences whose margin is "
     "at most g",
-    "risk": "the error rate on new sequences itself (of occam-kl, holdout-kl and occam-groups: "
+    "risk": "the error rate on new sequences itself (of occam-kl, holdout-kl, occam-groups and occam-chained: "
     "the mean that their sentence names)",
     "loss": "the mean of a bounded loss on new sequences, in units of the loss: no error rate",
     "bits": "the bits a symbol that a language model needs for a text",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssm_bounds.bounds.codes.decode import decode
-from ssm_bounds.bounds.codes.families import Part
+from ssm_bounds.bounds.codes.families import DIMENSIONS, Part, reach
 from ssm_bounds.bounds.codes.moves import STEPS, lora, moved, scaled, subspace, uniform
 from ssm_bounds.bounds.codes.word import Coded, Start, Word
 from ssm_bounds.bounds.values import DomainError
@@ -148,11 +148,18 @@ class TestDecode:
 
     def test_subspace(self):
         word = Word("subspace", {"head": some((2, 2)), "subspace": some((16,))}, 16)
-        found = decode(word, PARTS, BASE, {"bias": 0.5})
+        found = decode(word, PARTS, BASE)
         still = {name: BASE[name] for name in ("w", "bias", "v")}
-        expected = subspace(still, word.tensors["subspace"].z, 4, {"w": 1.0, "bias": 0.5, "v": 1.0})
+        expected = subspace(still, word.tensors["subspace"].z, 4, {"w": 1 / 8, "bias": 1 / 4, "v": 1 / 8})
         assert all(np.array_equal(found[name], expected[name]) for name in still)
         assert np.array_equal(found["head"], moved(BASE["head"], word.tensors["head"].z, 4))
+
+    def test_its_numbers_move_weights_as_far_as_a_start_lies_from_zero(self):
+        """c: a power of two below 1/sqrt(size fan_in), by less than 2, so that z s c is exact."""
+        for shape in ((7,), (7, 5), (96, 48), (12, 1, 4)):
+            for size in DIMENSIONS:
+                c, n = Fraction(reach(Part(shape, "other"), size)), size * int(np.prod(shape[1:], dtype=int))
+                assert c.numerator == 1 and c.denominator.bit_count() == 1 and c**2 * n <= 1 < 4 * c**2 * n
 
     def test_from_scratch_a_centre_may_be_zero(self):
         start = Start(16, 2, 8, 4, 2, "mean", 9)

@@ -77,6 +77,45 @@ def test_a_word_around_a_base_needs_it(places):
     refused(places / "own", "leave --base out", places / "base")
 
 
+class TestSubspace:
+    """A word of a vector that moves all weights: its signs come from a paid seed, and no file may say others."""
+
+    @pytest.fixture
+    def folder(self, places, tmp_path):
+        base = folders.moved_by(None, files.read(places / "stack"))
+        z = np.random.default_rng(0).integers(-2, 3, 64)
+        tensors = {BIAS: None, WEIGHT: None, "subspace": Coded(z, 3, 13)}
+        folders.write(tmp_path / "word", Word("subspace", tensors, 64, base.start), base, {})
+        return tmp_path / "word"
+
+    def test_it_is_read(self, folder, places):
+        found = folders.read(folder)
+        assert (found.word.family, found.word.size) == ("subspace", 64)
+        weights, starts = files.tensors(folder), files.tensors(places / "stack")
+        moved = [name for name in weights if not name.startswith("score") and (weights[name] != starts[name]).any()]
+        assert len(moved) == len(weights) - 2
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda text: text.update(size=128), "integers"),
+            (lambda text: text.update(size=48), "size"),
+            (lambda text: text.update(family="head", size=None), "expected score.bias, score.weight"),
+            (lambda text: text["tensors"]["subspace"].update(step=4), "other weights"),
+            (lambda text: text["from"].update(seed=1), "seed"),
+        ],
+    )
+    def test_a_changed_text_is_refused(self, folder, change, said):
+        rewritten(folder, change)
+        refused(folder, said)
+
+    def test_so_are_changed_integers(self, folder):
+        kept = safetensors.numpy.load((folder / folders.INTEGERS).read_bytes())
+        kept["subspace"][5] += 1
+        (folder / folders.INTEGERS).write_bytes(safetensors.numpy.save(kept))
+        refused(folder, "holds other weights than its word decodes to")
+
+
 def test_the_same_word_gives_the_same_bytes(places, tmp_path):
     found = folders.read(places / "own")
     folders.write(tmp_path / "again", found.word, found.base, found.record)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,8 +12,9 @@ import pytest
 
 from ssm_bounds.bounds.gaps.wealth.differences import smoothed
 from ssm_bounds.models.files import classifier as files
-from ssm_bounds.models.program import text
+from ssm_bounds.models.program import run, text
 from ssm_bounds.models.program.classifier import stack
+from ssm_bounds.models.program.evaluate import digest
 from ssm_bounds.models.program.losses import probable
 from ssm_bounds.models.program.run import prepared
 from ssm_bounds.models.tasks.documents import of_texts
@@ -68,6 +71,56 @@ def test_what_goes_together_changes_nothing(models, monkeypatch):
     monkeypatch.setattr(text, "_VALUES", 79 * 13 * 3)
     parts = scored(models, lambda p, y: text.direct(p[0], y, 1))
     assert (whole.losses == parts.losses).all() and (whole.expected == parts.expected).all()
+
+
+def test_a_long_document_goes_in_pieces(models, monkeypatch):
+    """The same logits and probabilities, from no more of them at once; several programs in step."""
+    documents = of_texts([*texts(3, seed=4), "a" * 90], English(), 60)
+    monkeypatch.setattr(run, "POSITIONS", 16)
+
+    def seen():
+        logits, held = list[np.ndarray](), list[int]()
+        parts = list(text.distributions(models, documents, logits.append))
+        for p, y in parts:
+            assert len(p) == 2 and len(p[0]) == len(p[1]) == len(y)
+            held.append(p[0].size)
+        joined = [np.concatenate(each) for each in zip(*(p for p, _ in parts), strict=True)]
+        return digest(*logits), joined, np.concatenate([y for _, y in parts]), max(held)
+
+    whole, p, y, _ = seen()
+    for values in (1, 79 * 7, 79 * 16):
+        monkeypatch.setattr(text, "_VALUES", values)
+        again, q, z, most = seen()
+        assert again == whole and (y == z).all() and most <= max(values, 79)
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(p, q, strict=True))
+
+
+def test_what_is_not_ok_stays_so_in_pieces(models, monkeypatch):
+    """Numbers beyond the range from a token on: every later position of the row has no answer."""
+    program = models[0]
+    E = program.entry.copy()
+    E[:, 5] = 1e200
+    broken = replace(program, entry=E)
+    x = np.array([[1, 2, 3, 1, 2, 5, 1, 2, 3, 4, 1, 2]])
+    whole = run.run(broken, x)
+    assert np.isfinite(whole[:5]).all() and np.isnan(whole[5:]).all()
+    monkeypatch.setattr(run, "POSITIONS", 4)
+    for positions in (1, 3, 4, 12):
+        assert np.array_equal(np.concatenate(list(run.along(broken, x, positions))), whole, equal_nan=True)
+
+
+def test_memory_does_not_grow_with_the_length(models, monkeypatch):
+    monkeypatch.setattr(text, "_VALUES", 79 * 64)
+    monkeypatch.setattr(run, "POSITIONS", 64)
+    peaks = []
+    for T in (500, 4000):
+        documents = of_texts(["ab" * (T // 2)], English(), T)
+        tracemalloc.start()
+        for _ in text.distributions(models[:1], documents):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 3500 * 8 * 10 < 4000 * 79 * 8  # a few integers a symbol, no logits
 
 
 def test_a_position_without_an_answer_has_the_largest_loss(models):

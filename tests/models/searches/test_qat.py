@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from ssm_bounds.bounds.codes.decode import decode
 from ssm_bounds.bounds.codes.moves import STEPS
 from ssm_bounds.bounds.codes.symbols import WORD_ALPHABET
-from ssm_bounds.bounds.codes.word import Word
+from ssm_bounds.bounds.codes.word import Coded, Word
 from ssm_bounds.models.mamba.design import Design
 from ssm_bounds.models.mamba.start import narrowed, start
 from ssm_bounds.models.searches import qat
@@ -21,6 +22,7 @@ from ssm_bounds.models.searches.words import counted, ordered, parts, scratch
 from ssm_bounds.models.tasks.task import Split
 
 DESIGN = Design(V=3, outputs=3, D=16, N=8, k=2, expand=1, final_norm=True)
+WIDE = replace(DESIGN, D=96)
 BASE, START = narrowed(start(DESIGN, 0)), scratch(DESIGN, 0)
 X = np.random.default_rng(0).integers(0, 3, (300, 8))
 ROWS = Split(X, X[:, -1])
@@ -132,7 +134,9 @@ def test_laplace_masses(scale):
     assert (found > 0).all()
 
 
-@pytest.mark.parametrize(("family", "size"), [("head", None), ("bitfit", None), ("full", None), ("lora", 2)])
+@pytest.mark.parametrize(
+    ("family", "size"), [("head", None), ("bitfit", None), ("full", None), ("lora", 2), ("subspace", 64)]
+)
 def test_a_search(family, size):
     """It learns the task for few nats, and the exact program agrees with what it counted."""
     stages = []
@@ -144,6 +148,22 @@ def test_a_search(family, size):
     assert exact.risk.float_upper() < 0.4
     risks = [stage.bound for stage in stages]
     assert risks == sorted(risks, reverse=True) and risks[-2] == risks[-1] == found.stage.bound
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_plane_is_what_decode_makes(seed):
+    """Every weight, for numbers on a grid that float32 holds; and its gradient is the transposed matrix."""
+    begun = replace(START, seed=seed)
+    space = around("subspace", size=32, start=begun)
+    z = np.random.default_rng(0).integers(-3, 4, 32)
+    word = Word("subspace", dict.fromkeys(("score.weight", "score.bias")) | {"subspace": Coded(z, 4, 0)}, 32, begun)
+    found, expected = space.moved({"subspace": torch.tensor(z / 4.0)[:].float()}), decode(word, parts(DESIGN), BASE)
+    assert found.keys() == expected.keys() - {"score.weight", "score.bias"}
+    for name, value in found.items():
+        assert np.abs(value.numpy() - expected[name]).max() < 1e-6 < np.abs(value.numpy() - BASE[name]).max(), name
+    numbers = torch.zeros(32, requires_grad=True)
+    sum(value.sum() for value in space.moved({"subspace": numbers}).values()).backward()
+    assert torch.allclose(numbers.grad, space.plane.matrix.sum(0), atol=1e-4)
 
 
 def test_the_seed_decides():
@@ -181,7 +201,7 @@ def test_around_a_base_no_tensor_is_centred_at_zero_and_the_list_is_paid():
     assert {each.centre for each in found.word.tensors.values() if each is not None} == {"base"}
 
 
-@pytest.mark.parametrize(("family", "size"), [("full", None), ("lora", 2)])
+@pytest.mark.parametrize(("family", "size"), [("full", None), ("lora", 2), ("subspace", 64)])
 def test_a_search_goes_on_from_a_word(family, size):
     """At its integers, steps and centres; and what it finds is no worse."""
     quick = QUICK | {"updates": 10}
@@ -253,7 +273,8 @@ def test_weights_that_no_integers_reach_are_a_bad_word_and_no_error():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"family": "subspace", "size": 16}, "no family subspace"),
+        ({"family": "subspace"}, "subspace: expected a size"),
+        ({"family": "subspace", "size": 8192, "design": WIDE, "base": start(WIDE, 0)}, "moves at most 16384 weights"),
         ({"kappa": 0}, "above 0"),
         ({"budget": 0}, "above 0"),
         ({"base": dict(BASE) | {"score.bias": np.full(3, np.nan)}}, "NaN or infinite"),

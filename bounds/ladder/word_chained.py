@@ -1,0 +1,82 @@
+"""*occam-chained*: a word's errors as those of a fixed classifier and what it errs beyond them (theory 8.10, 8.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import decimal_string
+from ssm_bounds.bounds.evaluate.elementary import Floats
+from ssm_bounds.bounds.gaps.inversion import error_rate
+from ssm_bounds.bounds.gaps.wealth.differences import chained
+from ssm_bounds.bounds.gaps.wealth.units import wealth
+from ssm_bounds.bounds.ladder.argument import Argument, Cost
+from ssm_bounds.bounds.ladder.occam import level
+from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
+from ssm_bounds.bounds.ladder.word_paired import Paired
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainedErrors(Argument):
+    """The error of a word's model is that of the base and their difference, row by row: each is bounded at delta/2, the
+    base as one fixed classifier that pays for nothing.
+
+    ``errors``: of the base on the rows, and ``losses`` (n,) its share of errors in each group, from above, where groups
+    are the units. ``beyond``: the difference, at delta/2.
+    """
+
+    errors: int
+    losses: Floats | None
+    beyond: Paired
+
+    @classmethod
+    def of(cls, pair: Paired, errors: int, losses: Floats | None = None) -> ChainedErrors:
+        """At the delta of ``pair``."""
+        return cls(errors, losses, pair.at(pair.rows.delta / 2))
+
+    def at(self, delta: Fraction) -> ChainedErrors:
+        """At another delta."""
+        return ChainedErrors(self.errors, self.losses, self.beyond.at(delta / 2))
+
+    @property
+    def base(self) -> Enclosure:
+        """The base's error rate on new rows, at delta/2. Source: theory 8.10, 8.5."""
+        rows = self.beyond.rows
+        nats = level(Enclosure.point(0), rows.delta)
+        if self.losses is None:
+            return error_rate(self.errors, rows.m, nats, rows.draws)
+        return wealth(self.losses, 1, nats).value
+
+    @property
+    def risk(self) -> Enclosure:
+        """Source: theory 8.10."""
+        return chained(self.base, self.beyond.found.value)
+
+    def sentence(self) -> str:
+        base, beyond = (decimal_string(each.upper) for each in (self.base, self.beyond.found.value))
+        return (
+            f"the base's error rate at most {base} ({self.errors} errors on {self.beyond.rows.m} rows, a tie being "
+            f"none), the word's above it by at most {beyond}, each at delta/2; {self.beyond.sentence()}"
+        )
+
+    def record(self) -> Mapping[str, Any]:
+        return {
+            "base": {"errors": self.errors, "m": self.beyond.rows.m, "bound": self.base},
+            "beyond": {**self.beyond.record(), "bound": self.beyond.found.value},
+        }
+
+    def costs(self) -> tuple[Cost, ...]:
+        """Of what the word errs beyond the base: the base pays for nothing."""
+        return self.beyond.costs()
+
+    def words(self) -> tuple[str, ...]:
+        return self.beyond.words()
+
+
+def occam_chained(argument: ChainedErrors, rests_on: tuple[Hypothesis, ...] = (), *, searched: bool = False) -> Rung:
+    """The risk of the word's model by way of its base. Source: theory 8.10, 8.5."""
+    hypotheses = (Hypothesis.ROWS, *rests_on)
+    return Rung("occam-chained", "risk", False, argument.risk, 1, argument, hypotheses, searched=searched)
