@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     help="Go on searching for counterexamples after the first round, in all for about so long.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of that search.")
-def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None:
+@click.option(
+    "--kernel",
+    is_flag=True,
+    help="Let the kernel of Coq check the theorems of proofs/rocq too (needs coqc, coquelicot and interval).",
+)
+def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, kernel: bool) -> None:
     """Check the statements of the theory, or those with the given labels; published ones are labelled paper:...
 
     A statement about parameters and inputs is also attacked: gradient ascent over everything that it quantifies, for
@@ -40,9 +46,14 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
       ssm-bounds verify
       ssm-bounds verify paper:C.3 4.4 --format markdown
       ssm-bounds verify 5.1 --budget 60 --seed 1
+      ssm-bounds verify --kernel 4.5 5.1
       ssm-bounds verify --format latex > ledger.tex
 
-    The exit code is 1 when a verdict differs from the recorded one.
+    The exit code is 1 when a verdict differs from the recorded one, or the kernel refuses a theorem.
+
+    KERNEL-CHECKED (claim): the claim as printed, for all values of its letters under its hypotheses. (formula): the
+    formula as printed, where the theorem binds letters that prose explains to sums and vectors. (general): a theorem
+    written by hand beside it.
     """
     from ssm_bounds.bounds.values import DomainError
     from ssm_bounds.proofs import check
@@ -50,6 +61,7 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
 
     try:
         chosen = check.select(labels)
+        marks = _kernel(chosen) if kernel else {}
     except DomainError as problem:
         fail(problem)
     entries: list[Entry] = []
@@ -57,6 +69,8 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
         _verify(chosen, budget, seed, entries)
     except KeyboardInterrupt:
         click.echo(f"ssm-bounds: interrupted; {len(entries)} of {len(chosen)} statements are below", err=True)
+    if kernel:
+        entries = [replace(entry, kernel=marks.get(entry.statement.label, ())) for entry in entries]
     if form == "table":
         from rich.console import Console
 
@@ -73,6 +87,31 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int) -> None
             err=True,
         )
     sys.exit(1 if differing else 130 if len(entries) < len(chosen) else 0)
+
+
+def _kernel(chosen: list[Statement]) -> dict[str, tuple[str, ...]]:
+    """What the kernel checked of each statement, with a line of progress on a terminal. Raises: DomainError where Coq
+    is missing or none of the statements names a theorem. Ends the program where Coq refuses one."""
+    from rich.console import Console
+
+    from ssm_bounds.bounds.values import require
+    from ssm_bounds.proofs.rocq import kernel
+
+    require(
+        any(statement.theorems for statement in chosen),
+        "--kernel: none of these statements names a theorem of proofs/rocq",
+    )
+    kernel.coqc()
+    with Console(stderr=True).status("compiling proofs/rocq") as status:
+        try:
+            found = kernel.check(chosen, tell=lambda name: status.update(f"compiling proofs/rocq: {name}"))
+        except kernel.KernelError as problem:
+            click.echo(f"ssm-bounds: {problem}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("ssm-bounds: interrupted before the kernel was done", err=True)
+            sys.exit(130)
+    return {label: tuple(checked.mark for checked in every) for label, every in found.items()}
 
 
 def _verify(chosen: list[Statement], budget: float, seed: int, entries: list[Entry]) -> None:

@@ -1,0 +1,84 @@
+(* Printed from the statements by `python -m ssm_bounds.proofs.rocq.claims`: edit those, not this file. *)
+From Coq Require Import Reals.
+From Coquelicot Require Import Hierarchy.
+Open Scope R_scope.
+
+Definition ceiling (x : R) : R := - IZR (Int_part (- x)).
+
+Module s4_3.
+Definition conclusion (Delta : R) : Prop :=
+  1 - exp (- Delta) <= Rmin 1 Delta.
+Definition claim : Prop :=
+  forall (Delta : R), 0 <= Delta -> conclusion Delta.
+End s4_3.
+
+Module s4_4_factor.
+Definition conclusion (b c lambda : R) : Prop :=
+  c * (1 - exp (- (lambda * (b + c)))) <= (1 - exp (- (c * lambda))) * (b + c).
+Definition claim : Prop :=
+  forall (b c lambda : R), 0 <= b -> 0 < c -> 0 < lambda -> conclusion b c lambda.
+End s4_4_factor.
+
+Module s4_5.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_2 (M tau : R) (T : nat) : Prop :=
+  tau <= M * INR T.
+Definition conclusion (M S_1 lambda : R) (T : nat) : Prop :=
+  S_1 <= M * (1 - exp (- (M * INR T * lambda))) / (1 - exp (- (M * lambda))).
+Definition claim : Prop :=
+  forall (M S_1 c lambda tau : R) (T : nat), 0 < M -> 0 <= S_1 -> 0 < c -> 0 < lambda -> 0 <= tau -> (1 <= T)%nat ->
+  hypothesis_1 M c -> hypothesis_2 M tau T -> conclusion M S_1 lambda T.
+End s4_5.
+
+Module s4_5_R_1_rising.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_2 (n : R) (T : nat) : Prop :=
+  n = INR T.
+Definition conclusion (M S_1 lambda : R) (T : nat) : Prop :=
+  S_1 <= M * (1 - exp (M * INR T * lambda)) / (1 - exp (M * lambda)).
+Definition claim : Prop :=
+  forall (M S_1 c lambda n : R) (T : nat), 0 < M -> 0 <= S_1 -> 0 < c -> 0 < lambda -> 0 <= n -> (1 <= T)%nat ->
+  hypothesis_1 M c -> hypothesis_2 n T -> conclusion M S_1 lambda T.
+End s4_5_R_1_rising.
+
+Module s4_5_R_2.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_2 (M tau : R) (T : nat) : Prop :=
+  tau <= M * INR T.
+Definition hypothesis_3 (n : R) (T : nat) : Prop :=
+  n = INR T.
+Definition conclusion (M S_2 lambda : R) (T : nat) : Prop :=
+  S_2 <= Rmin (M ^ 2 * INR T * (INR T - 1) / 2) (M * (1 - (M * INR T * lambda + 1) * exp (- (M * INR T * lambda))) /
+  (lambda * (1 - exp (- (M * lambda))))).
+Definition claim : Prop :=
+  forall (M S_2 c lambda n tau : R) (T : nat), 0 < M -> 0 <= S_2 -> 0 < c -> 0 < lambda -> 0 <= n -> 0 <= tau -> (1 <=
+  T)%nat -> hypothesis_1 M c -> hypothesis_2 M tau T -> hypothesis_3 n T -> conclusion M S_2 lambda T.
+End s4_5_R_2.
+
+Module s4_5_R_2_rising.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_2 (n : R) (T : nat) : Prop :=
+  n = INR T.
+Definition conclusion (M S_2 lambda : R) (T : nat) : Prop :=
+  S_2 <= M ^ 2 * ((1 - exp (M * INR T * lambda)) * exp (M * lambda) / (1 - exp (M * lambda)) ^ 2 - INR T * exp (M *
+  INR T * lambda) / (1 - exp (M * lambda))).
+Definition claim : Prop :=
+  forall (M S_2 c lambda n : R) (T : nat), 0 < M -> 0 <= S_2 -> 0 < c -> 0 < lambda -> 0 <= n -> (1 <= T)%nat ->
+  hypothesis_1 M c -> hypothesis_2 n T -> conclusion M S_2 lambda T.
+End s4_5_R_2_rising.
+
+Module s4_5_zero.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_2 (n : R) (T : nat) : Prop :=
+  n = INR T.
+Definition conclusion (M S_2 : R) (T : nat) : Prop :=
+  S_2 <= M ^ 2 * INR T * (INR T - 1) / 2.
+Definition claim : Prop :=
+  forall (M S_2 c n : R) (T : nat), 0 < M -> 0 <= S_2 -> 0 < c -> 0 <= n -> (1 <= T)%nat -> hypothesis_1 M c ->
+  hypothesis_2 n T -> conclusion M S_2 T.
+End s4_5_zero.
