@@ -82,3 +82,20 @@ Definition claim : Prop :=
   forall (M S_2 c n : R) (T : nat), 0 < M -> 0 <= S_2 -> 0 < c -> 0 <= n -> (1 <= T)%nat -> hypothesis_1 M c ->
   hypothesis_2 n T -> conclusion M S_2 T.
 End s4_5_zero.
+
+Module s5_1_gate.
+Definition hypothesis_1 (Y y : R) : Prop :=
+  y <= Y.
+Definition hypothesis_2 (x : R) : Prop :=
+  - 1 <= x.
+Definition hypothesis_3 (x : R) : Prop :=
+  x <= 1.
+Definition hypothesis_4 (S b g h x : R) : Prop :=
+  g = exp (- (S * b)) * exp (- (b * h)) * Rabs (S * (b + 1) - x).
+Definition conclusion (Sigma_1 Sigma_2 Sigma_g Y : R) : Prop :=
+  Sigma_g <= Rmin (Sigma_1 * (Y / 2 + 1)) (Sigma_1 + Sigma_2).
+Definition claim : Prop :=
+  forall (S Sigma_1 Sigma_2 Sigma_g Y b g h x y : R), 0 <= S -> 0 <= Sigma_1 -> 0 <= Sigma_2 -> 0 <= Sigma_g -> 0 <= Y
+  -> 0 <= b -> 0 <= g -> 0 <= h -> 0 < y -> hypothesis_1 Y y -> hypothesis_2 x -> hypothesis_3 x -> hypothesis_4 S b g
+  h x -> conclusion Sigma_1 Sigma_2 Sigma_g Y.
+End s5_1_gate.
