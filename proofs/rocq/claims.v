@@ -83,6 +83,33 @@ Definition claim : Prop :=
   hypothesis_2 n T -> conclusion M S_2 T.
 End s4_5_zero.
 
+Module s5_1.
+Definition hypothesis_1 (a s_A : R) : Prop :=
+  a <= s_A.
+Definition hypothesis_2 (R_1 Sigma_1 : R) : Prop :=
+  Sigma_1 <= R_1.
+Definition hypothesis_3 (R_2 Sigma_2 : R) : Prop :=
+  Sigma_2 <= R_2.
+Definition hypothesis_4 (B_B B_C B_u B_w kappa : R) : Prop :=
+  kappa = B_B * B_C * B_u ^ 3 * B_w.
+Definition hypothesis_5 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_6 (M R_1 R_2 R_g s_A : R) : Prop :=
+  s_A <= 0 -> R_g = R_1 + Rabs s_A * Rmin R_2 (M * R_1 / 2).
+Definition hypothesis_7 (R_1 R_2 R_g s_A : R) : Prop :=
+  s_A > 0 -> R_g = R_1 + R_2 * s_A.
+Definition conclusion (B_B B_C B_u B_w R_1 R_2 R_g d_z eps_A eps_B eps_C eps_g eps_w kappa : R) : Prop :=
+  d_z <= B_B * B_C * B_u ^ 3 * R_1 * eps_w + B_B * B_u ^ 3 * B_w * R_1 * eps_C + B_C * B_u ^ 3 * B_w * R_1 * eps_B +
+  R_2 * eps_A * kappa + R_g * eps_g * kappa.
+Definition claim : Prop :=
+  forall (B_B B_C B_u B_w M R_1 R_2 R_g Sigma_1 Sigma_2 a c d_z eps_A eps_B eps_C eps_g eps_w kappa s_A : R), 0 <= B_B
+  -> 0 <= B_C -> 0 <= B_u -> 0 <= B_w -> 0 <= M -> 0 <= R_1 -> 0 <= R_2 -> 0 <= R_g -> 0 <= Sigma_1 -> 0 <= Sigma_2 ->
+  0 < c -> 0 <= d_z -> 0 <= eps_A -> 0 <= eps_B -> 0 <= eps_C -> 0 <= eps_g -> 0 <= eps_w -> 0 <= kappa ->
+  hypothesis_1 a s_A -> hypothesis_2 R_1 Sigma_1 -> hypothesis_3 R_2 Sigma_2 -> hypothesis_4 B_B B_C B_u B_w kappa ->
+  hypothesis_5 M c -> hypothesis_6 M R_1 R_2 R_g s_A -> hypothesis_7 R_1 R_2 R_g s_A -> conclusion B_B B_C B_u B_w R_1
+  R_2 R_g d_z eps_A eps_B eps_C eps_g eps_w kappa.
+End s5_1.
+
 Module s5_1_gate.
 Definition hypothesis_1 (Y y : R) : Prop :=
   y <= Y.

@@ -1,6 +1,5 @@
 (* Finite sums, finite vectors (functions on the first n natural numbers) and their l2 norm. *)
 From Coq Require Import Reals Lra Lia Psatz.
-From Coquelicot Require Import Coquelicot.
 Open Scope R_scope.
 
 Fixpoint sum (n : nat) (f : nat -> R) : R :=
@@ -49,11 +48,11 @@ Proof.
 Qed.
 
 Lemma sum_derive n (f f' : nat -> R -> R) x :
-  (forall i, (i < n)%nat -> is_derive (f i) x (f' i x)) ->
-  is_derive (fun y => sum n (fun i => f i y)) x (sum n (fun i => f' i x)).
+  (forall i, (i < n)%nat -> derivable_pt_lim (f i) x (f' i x)) ->
+  derivable_pt_lim (fun y => sum n (fun i => f i y)) x (sum n (fun i => f' i x)).
 Proof.
-  induction n as [|n IH]; intros H; simpl; [apply (is_derive_const 0)|].
-  apply (is_derive_plus (fun y => sum n (fun i => f i y)) (f n)); auto.
+  induction n as [|n IH]; intros H; simpl; [apply derivable_pt_lim_const|].
+  apply (derivable_pt_lim_plus (fun y => sum n (fun i => f i y)) (f n)); auto.
 Qed.
 
 Definition dot (n : nat) (x y : nat -> R) : R := sum n (fun i => x i * y i).

@@ -12,7 +12,7 @@ from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.perturbation import gate as t5_1_gate
 from ssm_bounds.proofs.solvers import Z3, Axiom, Fold, Instance, Monotone, Sum
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,
     distances,
@@ -231,4 +231,5 @@ STATEMENT = Statement(
         pair_arrays,
         bind,
     ),
+    theorems=(Theorem("perturbation.sharp", Reading.FORMULA),),
 )
