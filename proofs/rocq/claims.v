@@ -5,6 +5,87 @@ Open Scope R_scope.
 
 Definition ceiling (x : R) : R := - IZR (Int_part (- x)).
 
+Module paper_C_9.
+Definition conclusion (S epsilon gamma : R) : Prop :=
+  gamma ^ 3 / epsilon ^ 2 <= S.
+Definition claim : Prop :=
+  forall (S epsilon gamma : R), 0 < S -> 0 < epsilon -> 0 < gamma -> conclusion S epsilon gamma.
+End paper_C_9.
+
+Module s3_2_box.
+Definition hypothesis_1 (epsilon r x y : R) : Prop :=
+  y - r / Rmax 1 (ceiling (r / epsilon)) <= x.
+Definition hypothesis_2 (epsilon r x y : R) : Prop :=
+  x <= r / Rmax 1 (ceiling (r / epsilon)) + y.
+Definition conclusion (epsilon x y : R) : Prop :=
+  Rabs (x - y) <= epsilon.
+Definition claim : Prop :=
+  forall (epsilon r x y : R), 0 < epsilon -> 0 <= r -> hypothesis_1 epsilon r x y -> hypothesis_2 epsilon r x y ->
+  conclusion epsilon x y.
+End s3_2_box.
+
+Module s3_3_gate.
+Definition hypothesis_1 (p p_lo : R) : Prop :=
+  p_lo <= p.
+Definition hypothesis_2 (p p_hi : R) : Prop :=
+  p <= p_hi.
+Definition hypothesis_3 (B_q n_q : R) : Prop :=
+  n_q <= B_q.
+Definition hypothesis_4 (p_hi p_lo r_p : R) : Prop :=
+  r_p = p_hi / 2 - p_lo / 2.
+Definition conclusion (B_q B_u n_q p p_hi p_lo r_p : R) : Prop :=
+  B_u * n_q + Rabs (p_hi / 2 + p_lo / 2 - p) <= B_q * B_u + r_p.
+Definition claim : Prop :=
+  forall (B_q B_u n_q p p_hi p_lo r_p : R), 0 <= B_q -> 0 <= B_u -> 0 <= n_q -> 0 <= r_p -> hypothesis_1 p p_lo ->
+  hypothesis_2 p p_hi -> hypothesis_3 B_q n_q -> hypothesis_4 p_hi p_lo r_p -> conclusion B_q B_u n_q p p_hi p_lo r_p.
+End s3_3_gate.
+
+Module s3_4.
+Definition conclusion (g mu n : R) : Prop :=
+  g * mu * (sqrt (1 + 4 * n / (g * mu)) + 1) / (2 * (g + 2 * n / (mu * (sqrt (1 + 4 * n / (g * mu)) + 1)))) = mu.
+Definition claim : Prop :=
+  forall (g mu n : R), 0 < g -> 0 < mu -> 0 < n -> conclusion g mu n.
+End s3_4.
+
+Module s3_4_best.
+Definition hypothesis_1 (eta_i g_i mu n_i : R) : Prop :=
+  g_i * n_i / (eta_i * (eta_i + g_i)) = mu.
+Definition hypothesis_2 (s_eta : R) : Prop :=
+  s_eta = 1.
+Definition hypothesis_3 (s_zeta : R) : Prop :=
+  s_zeta = 1.
+Definition conclusion (C_eta C_zeta : R) : Prop :=
+  C_eta <= C_zeta.
+Definition claim : Prop :=
+  forall (C_eta C_zeta eta_i g_i mu n_i s_eta s_zeta : R), 0 <= C_eta -> 0 <= C_zeta -> 0 < eta_i -> 0 < g_i -> 0 < mu
+  -> 0 < n_i -> 0 < s_eta -> 0 < s_zeta -> hypothesis_1 eta_i g_i mu n_i -> hypothesis_2 s_eta -> hypothesis_3 s_zeta
+  -> conclusion C_eta C_zeta.
+End s3_4_best.
+
+Module s3_4_product.
+Definition hypothesis_1 (d_i eps_i : R) : Prop :=
+  d_i <= eps_i.
+Definition hypothesis_2 (D d_z : R) : Prop :=
+  d_z <= D.
+Definition conclusion (d_z epsilon : R) : Prop :=
+  d_z <= epsilon.
+Definition claim : Prop :=
+  forall (D d_i d_z eps_i epsilon : R), 0 <= D -> 0 <= d_i -> 0 <= d_z -> 0 <= eps_i -> 0 < epsilon -> hypothesis_1
+  d_i eps_i -> hypothesis_2 D d_z -> conclusion d_z epsilon.
+End s3_4_product.
+
+Module s3_5.
+Definition hypothesis_1 (H H_1 : R) : Prop :=
+  H <= H_1.
+Definition hypothesis_2 (H H_2 : R) : Prop :=
+  H <= H_2.
+Definition conclusion (H H_1 H_2 : R) : Prop :=
+  H <= Rmin H_1 H_2.
+Definition claim : Prop :=
+  forall (H H_1 H_2 : R), 0 <= H -> 0 <= H_1 -> 0 <= H_2 -> hypothesis_1 H H_1 -> hypothesis_2 H H_2 -> conclusion H
+  H_1 H_2.
+End s3_5.
+
 Module s4_3.
 Definition conclusion (Delta : R) : Prop :=
   1 - exp (- Delta) <= Rmin 1 Delta.
