@@ -207,3 +207,243 @@ Definition claim : Prop :=
   -> 0 <= b -> 0 <= g -> 0 <= h -> 0 < y -> hypothesis_1 Y y -> hypothesis_2 x -> hypothesis_3 x -> hypothesis_4 S b g
   h x -> conclusion Sigma_1 Sigma_2 Sigma_g Y.
 End s5_1_gate.
+
+Module s6_3.
+Definition hypothesis_1 (L_mu epsilon g : R) : Prop :=
+  L_mu * epsilon <= g / 2.
+Definition hypothesis_2 (L_mu epsilon mu mu_0 : R) : Prop :=
+  mu - mu_0 <= L_mu * epsilon.
+Definition hypothesis_3 (L_mu epsilon mu mu_0 : R) : Prop :=
+  mu_0 - mu <= L_mu * epsilon.
+Definition conclusion (g mu mu_0 : R) : Prop :=
+  (mu <= 0 -> mu_0 <= g / 2) /\ (mu_0 <= g / 2 -> mu <= g).
+Definition claim : Prop :=
+  forall (L_mu epsilon g mu mu_0 : R), 0 < L_mu -> 0 < epsilon -> 0 < g -> hypothesis_1 L_mu epsilon g -> hypothesis_2
+  L_mu epsilon mu mu_0 -> hypothesis_3 L_mu epsilon mu mu_0 -> conclusion g mu mu_0.
+End s6_3.
+
+Module s6_3_lipschitz.
+Definition hypothesis_1 (D x_j x_y z_j z_y : R) : Prop :=
+  D ^ 2 >= (z_j - x_j) ^ 2 + (z_y - x_y) ^ 2.
+Definition hypothesis_2 (m_x x_j : R) : Prop :=
+  m_x = x_j.
+Definition hypothesis_3 (m_z z_j : R) : Prop :=
+  m_z >= z_j.
+Definition conclusion (D m_x m_z x_y z_y : R) : Prop :=
+  m_x + z_y - m_z - x_y <= sqrt 2 * D.
+Definition claim : Prop :=
+  forall (D m_x m_z x_j x_y z_j z_y : R), 0 <= D -> hypothesis_1 D x_j x_y z_j z_y -> hypothesis_2 m_x x_j ->
+  hypothesis_3 m_z z_j -> conclusion D m_x m_z x_y z_y.
+End s6_3_lipschitz.
+
+Module s6_4.
+Definition hypothesis_1 (H c : R) : Prop :=
+  H <= c.
+Definition conclusion (H c : R) : Prop :=
+  1 - exp (- H) <= 1 - exp (- c).
+Definition claim : Prop :=
+  forall (H c : R), 0 < H -> 0 < c -> hypothesis_1 H c -> conclusion H c.
+End s6_4.
+
+Module s6_4_ramp.
+Definition hypothesis_1 (D L_mu mu nu : R) : Prop :=
+  Rabs (mu - nu) <= D * L_mu.
+Definition conclusion (D L_mu g mu nu : R) : Prop :=
+  Rabs (Rmin 1 (Rmax 0 (1 - mu / g)) - Rmin 1 (Rmax 0 (1 - nu / g))) <= D * L_mu / g.
+Definition claim : Prop :=
+  forall (D L_mu g mu nu : R), 0 < D -> 0 < L_mu -> 0 < g -> hypothesis_1 D L_mu mu nu -> conclusion D L_mu g mu nu.
+End s6_4_ramp.
+
+Module s6_4_softmax.
+Definition hypothesis_1 (H c : R) : Prop :=
+  H <= c.
+Definition hypothesis_2 (H Q n_grad : R) : Prop :=
+  n_grad ^ 2 = Q + (1 - exp (- H)) ^ 2.
+Definition hypothesis_3 (H P : R) : Prop :=
+  P = 1 - exp (- H).
+Definition conclusion (c n_grad : R) : Prop :=
+  n_grad <= sqrt 2 * (1 - exp (- c)).
+Definition claim : Prop :=
+  forall (H P Q c n_grad : R), 0 <= H -> 0 <= P -> 0 <= Q -> 0 < c -> 0 <= n_grad -> hypothesis_1 H c -> hypothesis_2
+  H Q n_grad -> hypothesis_3 H P -> conclusion c n_grad.
+End s6_4_softmax.
+
+Module s7_grid.
+Definition hypothesis_1 (G_minus G_plus : R) : Prop :=
+  G_plus = Rpower 2 (1 / 8) * G_minus.
+Definition hypothesis_2 (G_minus v : R) : Prop :=
+  G_minus < v.
+Definition conclusion (G_plus v : R) : Prop :=
+  G_plus <= Rpower 2 (1 / 8) * v.
+Definition claim : Prop :=
+  forall (G_minus G_plus v : R), 0 < G_minus -> 0 < G_plus -> 0 < v -> hypothesis_1 G_minus G_plus -> hypothesis_2
+  G_minus v -> conclusion G_plus v.
+End s7_grid.
+
+Module s7_split.
+Definition hypothesis_1 (X x : R) : Prop :=
+  x <= X.
+Definition hypothesis_2 (X : R) (k : nat) : Prop :=
+  X / 4 <= INR k + 1.
+Definition hypothesis_3 (X_plus x : R) (k : nat) : Prop :=
+  X_plus <= Rpower 2 (/ (4 * INR k + 4)) * x.
+Definition conclusion (X_plus x : R) : Prop :=
+  X_plus - x <= 1.
+Definition claim : Prop :=
+  forall (X X_plus x : R) (k : nat), 0 < X -> 0 < X_plus -> 0 < x -> hypothesis_1 X x -> hypothesis_2 X k ->
+  hypothesis_3 X_plus x k -> conclusion X_plus x.
+End s7_split.
+
+Module s7_weights.
+Definition conclusion (W : R) : Prop :=
+  W + 1 / 4 <= 3 / 4.
+Definition claim : Prop :=
+  forall (W : R), 0 <= W -> conclusion W.
+End s7_weights.
+
+Module s8_1.
+Definition hypothesis_1 (Pi : R) : Prop :=
+  Pi <= 1.
+Definition conclusion (P delta : R) : Prop :=
+  P <= delta.
+Definition claim : Prop :=
+  forall (P Pi delta : R), 0 <= P -> 0 <= Pi -> 0 < delta -> hypothesis_1 Pi -> conclusion P delta.
+End s8_1.
+
+Module s8_1_geometric.
+Definition hypothesis_1 (r : R) : Prop :=
+  r < 1.
+Definition conclusion (h r : R) : Prop :=
+  (1 - r) * (2 * h - 1) / (r + 1) = 1.
+Definition claim : Prop :=
+  forall (h r : R), 0 <= h -> 0 < r -> hypothesis_1 r -> conclusion h r.
+End s8_1_geometric.
+
+Module s8_5.
+Definition hypothesis_1 (Pi : R) : Prop :=
+  Pi <= 1.
+Definition conclusion (P delta : R) : Prop :=
+  P <= delta.
+Definition claim : Prop :=
+  forall (P Pi delta : R), 0 <= P -> 0 <= Pi -> 0 < delta -> hypothesis_1 Pi -> conclusion P delta.
+End s8_5.
+
+Module s8_5_catoni.
+Definition hypothesis_1 (v : R) : Prop :=
+  v <= 1.
+Definition conclusion (lambda v : R) : Prop :=
+  ln (lambda * v + 1) >= v * ln (lambda + 1).
+Definition claim : Prop :=
+  forall (lambda v : R), 0 <= lambda -> 0 <= v -> hypothesis_1 v -> conclusion lambda v.
+End s8_5_catoni.
+
+Module s8_5_floor.
+Definition hypothesis_1 (t : R) : Prop :=
+  t <= 1.
+Definition conclusion (a b lambda q t : R) : Prop :=
+  b - (a * t - 1) / lambda >= q + (1 - t) * (b - q).
+Definition claim : Prop :=
+  forall (a b lambda q t : R), 0 < a -> 0 < lambda -> 0 < t -> hypothesis_1 t -> conclusion a b lambda q t.
+End s8_5_floor.
+
+Module s8_6_bernstein.
+Definition conclusion (v w : R) : Prop :=
+  ln (v * w + 1) - ln (v + 1) >= v * (w - 1) / (v + 1) - (w - 1) ^ 2 * (ln (v + 1) - v / (v + 1)).
+Definition claim : Prop :=
+  forall (v w : R), 0 <= v -> 0 <= w -> conclusion v w.
+End s8_6_bernstein.
+
+Module s8_6_concave.
+Definition conclusion (S U m n : R) : Prop :=
+  S <= U / m - n.
+Definition claim : Prop :=
+  forall (S U m n : R), 0 <= U -> 0 < m -> 0 < n -> conclusion S U m n.
+End s8_6_concave.
+
+Module s8_7_rising.
+Definition hypothesis_1 (b s t : R) : Prop :=
+  s <= b * t.
+Definition hypothesis_2 (T t : R) : Prop :=
+  t <= T.
+Definition hypothesis_3 (q r : R) : Prop :=
+  r <= q.
+Definition hypothesis_4 (b q : R) : Prop :=
+  q < b.
+Definition hypothesis_5 (nu : R) : Prop :=
+  nu < 1.
+Definition conclusion (b q r s t : R) : Prop :=
+  (s - q * t) / (b - q) <= (s - r * t) / (b - r).
+Definition claim : Prop :=
+  forall (T b nu q r s t : R), 0 < T -> 0 < nu -> 0 < t -> hypothesis_1 b s t -> hypothesis_2 T t -> hypothesis_3 q r
+  -> hypothesis_4 b q -> hypothesis_5 nu -> conclusion b q r s t.
+End s8_7_rising.
+
+Module s8_10.
+Definition conclusion (alpha beta x : R) : Prop :=
+  - ln (alpha + beta * x) <= - ln alpha.
+Definition claim : Prop :=
+  forall (alpha beta x : R), 0 < alpha -> 0 < beta -> 0 <= x -> conclusion alpha beta x.
+End s8_10.
+
+Module s8_12.
+Definition hypothesis_1 (c k : R) : Prop :=
+  k = 2 * c.
+Definition conclusion (S c n : R) : Prop :=
+  S / (c + n) = 1.
+Definition claim : Prop :=
+  forall (S c k n : R), 0 <= S -> 0 < c -> 0 < k -> 0 <= n -> hypothesis_1 c k -> conclusion S c n.
+End s8_12.
+
+Module s15_4.
+Definition conclusion (K : Ring) (E L a b c d h w z : K) : Prop :=
+  plus (plus (plus (plus (opp (plus d (mult c (plus h (mult L (plus a (mult E w))))))) (opp (plus d (mult c (plus h
+  (mult L (plus b (mult E z)))))))) (plus d d)) (mult c (plus h (mult L (plus a (mult E z)))))) (mult c (plus h (mult
+  L (plus b (mult E w))))) = zero.
+Definition claim : Prop :=
+  forall (K : Ring) (E L a b c d h w z : K), conclusion K E L a b c d h w z.
+End s15_4.
+
+Module s15_5_hinge.
+Definition hypothesis_1 (s_1 s_2 s_3 s_4 : R) : Prop :=
+  s_1 + s_2 + s_3 + s_4 = 0.
+Definition conclusion (s_1 s_2 s_3 s_4 : R) : Prop :=
+  1 <= Rmax 0 (1 - s_1) / 4 + Rmax 0 (1 - s_2) / 4 + Rmax 0 (1 - s_3) / 4 + Rmax 0 (1 - s_4) / 4.
+Definition claim : Prop :=
+  forall (s_1 s_2 s_3 s_4 : R), hypothesis_1 s_1 s_2 s_3 s_4 -> conclusion s_1 s_2 s_3 s_4.
+End s15_5_hinge.
+
+Module s15_5_largest.
+Definition hypothesis_1 (D e_1 e_2 e_3 e_4 : R) : Prop :=
+  D = e_1 + e_4 - e_2 - e_3.
+Definition hypothesis_2 (e_1 m : R) : Prop :=
+  Rabs e_1 <= m.
+Definition hypothesis_3 (e_2 m : R) : Prop :=
+  Rabs e_2 <= m.
+Definition hypothesis_4 (e_3 m : R) : Prop :=
+  Rabs e_3 <= m.
+Definition hypothesis_5 (e_4 m : R) : Prop :=
+  Rabs e_4 <= m.
+Definition conclusion (D m : R) : Prop :=
+  Rabs D / 4 <= m.
+Definition claim : Prop :=
+  forall (D e_1 e_2 e_3 e_4 m : R), 0 <= m -> hypothesis_1 D e_1 e_2 e_3 e_4 -> hypothesis_2 e_1 m -> hypothesis_3 e_2
+  m -> hypothesis_4 e_3 m -> hypothesis_5 e_4 m -> conclusion D m.
+End s15_5_largest.
+
+Module s15_5_logistic.
+Definition hypothesis_1 (s_1 s_2 s_3 s_4 : R) : Prop :=
+  s_1 + s_2 + s_3 + s_4 = 0.
+Definition conclusion (s_1 s_2 s_3 s_4 : R) : Prop :=
+  ln 2 <= ln (1 + exp (- s_1)) / 4 + ln (1 + exp (- s_2)) / 4 + ln (1 + exp (- s_3)) / 4 + ln (1 + exp (- s_4)) / 4.
+Definition claim : Prop :=
+  forall (s_1 s_2 s_3 s_4 : R), hypothesis_1 s_1 s_2 s_3 s_4 -> conclusion s_1 s_2 s_3 s_4.
+End s15_5_logistic.
+
+Module s15_5_square.
+Definition hypothesis_1 (D e_1 e_2 e_3 e_4 : R) : Prop :=
+  D = e_1 + e_4 - e_2 - e_3.
+Definition conclusion (D e_1 e_2 e_3 e_4 : R) : Prop :=
+  D ^ 2 / 16 <= e_1 ^ 2 / 4 + e_2 ^ 2 / 4 + e_3 ^ 2 / 4 + e_4 ^ 2 / 4.
+Definition claim : Prop :=
+  forall (D e_1 e_2 e_3 e_4 : R), hypothesis_1 D e_1 e_2 e_3 e_4 -> conclusion D e_1 e_2 e_3 e_4.
+End s15_5_square.
