@@ -5,6 +5,22 @@ Open Scope R_scope.
 
 Definition ceiling (x : R) : R := - IZR (Int_part (- x)).
 
+Module paper_3_3_factor.
+Definition hypothesis_1 (rho : R) : Prop :=
+  rho < 1.
+Definition conclusion (rho : R) (T : nat) : Prop :=
+  rho * (1 - rho ^ T) / (1 - rho) ^ 2 - INR T * rho ^ T / (1 - rho) <= rho * (1 - rho ^ T) / (1 - rho) ^ 2.
+Definition claim : Prop :=
+  forall (rho : R) (T : nat), 0 < rho -> (1 <= T)%nat -> hypothesis_1 rho -> conclusion rho T.
+End paper_3_3_factor.
+
+Module paper_C_4.
+Definition conclusion (ell h : R) : Prop :=
+  Rabs (ln (exp ell + 1) - ln (exp (ell + h) + 1)) <= h.
+Definition claim : Prop :=
+  forall (ell h : R), 0 <= h -> conclusion ell h.
+End paper_C_4.
+
 Module paper_C_9.
 Definition conclusion (S epsilon gamma : R) : Prop :=
   gamma ^ 3 / epsilon ^ 2 <= S.
@@ -86,12 +102,29 @@ Definition claim : Prop :=
   H_1 H_2.
 End s3_5.
 
+Module s4_1.
+Definition conclusion (mu n_tau tau : R) : Prop :=
+  n_tau <= exp (mu * tau).
+Definition claim : Prop :=
+  forall (mu n_tau tau : R), 0 < n_tau -> 0 <= tau -> conclusion mu n_tau tau.
+End s4_1.
+
 Module s4_3.
 Definition conclusion (Delta : R) : Prop :=
   1 - exp (- Delta) <= Rmin 1 Delta.
 Definition claim : Prop :=
   forall (Delta : R), 0 <= Delta -> conclusion Delta.
 End s4_3.
+
+Module s4_4.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition conclusion (I M c g lambda : R) : Prop :=
+  c * g <= I * M * lambda / (1 - exp (- (M * lambda))).
+Definition claim : Prop :=
+  forall (I M c g lambda : R), 0 < I -> 0 < M -> 0 < c -> 0 < g -> 0 < lambda -> hypothesis_1 M c -> conclusion I M c
+  g lambda.
+End s4_4.
 
 Module s4_4_factor.
 Definition conclusion (b c lambda : R) : Prop :=
@@ -151,6 +184,26 @@ Definition claim : Prop :=
   forall (M S_2 c lambda n : R) (T : nat), 0 < M -> 0 <= S_2 -> 0 < c -> 0 < lambda -> 0 <= n -> (1 <= T)%nat ->
   hypothesis_1 M c -> hypothesis_2 n T -> conclusion M S_2 lambda T.
 End s4_5_R_2_rising.
+
+Module s4_5_loss.
+Definition hypothesis_1 (x : R) : Prop :=
+  x >= 1 / 10.
+Definition hypothesis_2 (x : R) : Prop :=
+  x <= 10.
+Definition conclusion (x : R) : Prop :=
+  Rmin 1 ((1 - (2 * x + 1) * exp (- (2 * x))) / (x * (1 - exp (- x)))) < 3 * exp (- Rmin 1 x) / Rmax 1 x.
+Definition claim : Prop :=
+  forall (x : R), 0 < x -> hypothesis_1 x -> hypothesis_2 x -> conclusion x.
+End s4_5_loss.
+
+Module s4_5_uniform.
+Definition conclusion (M lambda : R) (T : nat) : Prop :=
+  M * (1 - exp (- (M * INR T * lambda))) / (1 - exp (- (M * lambda))) <= M + / lambda /\ Rmin (M ^ 2 * INR T * (INR T
+  - 1) / 2) (M * (1 - (M * INR T * lambda + 1) * exp (- (M * INR T * lambda))) / (lambda * (1 - exp (- (M *
+  lambda))))) <= M * (1 - exp (- (M * INR T * lambda))) / (lambda * (1 - exp (- (M * lambda)))).
+Definition claim : Prop :=
+  forall (M lambda : R) (T : nat), 0 < M -> 0 < lambda -> (1 <= T)%nat -> conclusion M lambda T.
+End s4_5_uniform.
 
 Module s4_5_zero.
 Definition hypothesis_1 (M c : R) : Prop :=
@@ -447,3 +500,103 @@ Definition conclusion (D e_1 e_2 e_3 e_4 : R) : Prop :=
 Definition claim : Prop :=
   forall (D e_1 e_2 e_3 e_4 : R), hypothesis_1 D e_1 e_2 e_3 e_4 -> conclusion D e_1 e_2 e_3 e_4.
 End s15_5_square.
+
+Module M1_1.
+Definition hypothesis_1 (c r x : R) : Prop :=
+  Rabs (c - x) <= r.
+Definition hypothesis_2 (e : R) : Prop :=
+  e <= 1.
+Definition conclusion (Sigma_r Sigma_x : R) : Prop :=
+  Sigma_x <= Sigma_r.
+Definition claim : Prop :=
+  forall (Sigma_r Sigma_x c e r x : R), 0 <= Sigma_r -> 0 <= e -> 0 <= r -> hypothesis_1 c r x -> hypothesis_2 e ->
+  conclusion Sigma_r Sigma_x.
+End M1_1.
+
+Module M1_2.
+Definition conclusion (g h x : R) : Prop :=
+  x / (1 + exp (- x)) <= Rmax ((x - g) / (exp (g - x) + 1)) ((h + x) / (exp (- h - x) + 1)).
+Definition claim : Prop :=
+  forall (g h x : R), 0 <= g -> 0 <= h -> conclusion g h x.
+End M1_2.
+
+Module M1_4.
+Definition hypothesis_1 (g x : R) : Prop :=
+  x >= - g.
+Definition hypothesis_2 (h x : R) : Prop :=
+  x <= h.
+Definition conclusion (g h x : R) : Prop :=
+  x / (1 + exp (- x)) <= h * (g + x) / (g + h).
+Definition claim : Prop :=
+  forall (g h x : R), 0 < g -> 0 < h -> hypothesis_1 g x -> hypothesis_2 h x -> conclusion g h x.
+End M1_4.
+
+Module M2_1.
+Definition conclusion (ell g lo r : R) : Prop :=
+  Rmin (g + lo) (Rmax lo (ln (exp ell + 1))) <= Rmin (g + lo) (Rmax lo (ln (exp (ell + r) + 1))).
+Definition claim : Prop :=
+  forall (ell g lo r : R), 0 <= g -> 0 <= lo -> 0 <= r -> conclusion ell g lo r.
+End M2_1.
+
+Module M2_2.
+Definition hypothesis_1 (c m : R) : Prop :=
+  m <= c.
+Definition hypothesis_2 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_3 (n : R) (T : nat) : Prop :=
+  n = INR T.
+Definition conclusion (a m tau : R) (T : nat) : Prop :=
+  exp (- (a * tau)) <= exp (- (INR T * a * m)).
+Definition claim : Prop :=
+  forall (M a c m n tau : R) (T : nat), 0 < M -> 0 < a -> 0 < c -> 0 < m -> 0 <= n -> 0 <= tau -> (1 <= T)%nat ->
+  hypothesis_1 c m -> hypothesis_2 M c -> hypothesis_3 n T -> conclusion a m tau T.
+End M2_2.
+
+Module M2_3.
+Definition conclusion (M lambda : R) (T : nat) : Prop :=
+  M * (1 - exp (- (2 * (M * INR T * lambda)))) / (1 - exp (- (M * lambda))) <= 2 * M * (1 - exp (- (M * INR T *
+  lambda))) / (1 - exp (- (M * lambda))).
+Definition claim : Prop :=
+  forall (M lambda : R) (T : nat), 0 < M -> 0 < lambda -> (1 <= T)%nat -> conclusion M lambda T.
+End M2_3.
+
+Module M3_3.
+Definition hypothesis_1 (w x : R) : Prop :=
+  x <= w.
+Definition conclusion (epsilon w x : R) : Prop :=
+  x ^ 2 / (epsilon + x ^ 2) <= w ^ 2 / (epsilon + w ^ 2).
+Definition claim : Prop :=
+  forall (epsilon w x : R), 0 < epsilon -> 0 <= w -> 0 <= x -> hypothesis_1 w x -> conclusion epsilon w x.
+End M3_3.
+
+Module M4_1_R_s.
+Definition hypothesis_1 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_2 (M tau : R) (T : nat) : Prop :=
+  tau <= M * INR T.
+Definition hypothesis_3 (n : R) (T : nat) : Prop :=
+  n = INR T.
+Definition conclusion (M S_2 lambda : R) (T : nat) : Prop :=
+  S_2 * lambda <= Rmin (lambda * Rmin (M ^ 2 * INR T * (INR T - 1) / 2) (M * (1 - (M * INR T * lambda + 1) * exp (- (M
+  * INR T * lambda))) / (lambda * (1 - exp (- (M * lambda)))))) (M * (1 - exp (- (M * INR T * lambda))) / (1 - exp (-
+  (M * lambda)))).
+Definition claim : Prop :=
+  forall (M S_2 c lambda n tau : R) (T : nat), 0 < M -> 0 <= S_2 -> 0 < c -> 0 < lambda -> 0 <= n -> 0 <= tau -> (1 <=
+  T)%nat -> hypothesis_1 M c -> hypothesis_2 M tau T -> hypothesis_3 n T -> conclusion M S_2 lambda T.
+End M4_1_R_s.
+
+Module M6_1.
+Definition hypothesis_1 (a b : R) : Prop :=
+  a <= b.
+Definition hypothesis_2 (t : R) : Prop :=
+  t <= 1.
+Definition hypothesis_3 (D a epsilon s : R) : Prop :=
+  s ^ 2 * (epsilon + a ^ 2 / D) = 1.
+Definition hypothesis_4 (D b epsilon s_b : R) : Prop :=
+  s_b ^ 2 * (epsilon + b ^ 2 / D) = 1.
+Definition conclusion (a b s s_b t : R) : Prop :=
+  a ^ 2 * s ^ 2 + b ^ 2 * s_b ^ 2 - 2 * a * b * s * s_b * t <= s ^ 2 * (a ^ 2 + b ^ 2 - 2 * a * b * t).
+Definition claim : Prop :=
+  forall (D a b epsilon s s_b t : R), 0 < D -> 0 < a -> 0 < b -> 0 < epsilon -> 0 < s -> 0 < s_b -> hypothesis_1 a b
+  -> hypothesis_2 t -> hypothesis_3 D a epsilon s -> hypothesis_4 D b epsilon s_b -> conclusion a b s s_b t.
+End M6_1.

@@ -206,3 +206,22 @@ Proof.
   replace (M ^ 2 * (INR i * exp (M * lam) ^ i)) with (M * (INR i * M) * exp (M * lam) ^ i) by ring.
   apply Rmult_le_compat; [apply Rmult_le_pos; lra|lra|apply Rmult_le_compat; lra|lra].
 Qed.
+
+(* 4.5, every length *)
+Theorem every_length : claims.s4_5_uniform.claim.
+Proof.
+  intros M lam T HM Hl _. unfold claims.s4_5_uniform.conclusion.
+  assert (P : 0 < M * lam) by nra. pose proof (one_minus_exp_pos _ P) as D. pose proof (area (M * lam)) as A.
+  pose proof (pos_INR T). set (L := M * INR T * lam).
+  assert (HL : 0 <= L) by (unfold L; apply Rmult_le_pos; [apply Rmult_le_pos|]; lra).
+  pose proof (exp_pos (- L)) as E. split.
+  - apply (Rmult_le_reg_r (1 - exp (- (M * lam)))); [exact D|].
+    unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+    apply (Rmult_le_reg_r lam); [exact Hl|].
+    replace ((M + / lam) * (1 - exp (- (M * lam))) * lam) with ((M * lam + 1) * (1 - exp (- (M * lam))))
+      by (field; lra).
+    assert (0 <= M * lam * exp (- L)) by (apply Rmult_le_pos; lra). lra.
+  - eapply Rle_trans; [apply Rmin_r|]. unfold Rdiv. apply Rmult_le_compat_r.
+    + left. apply Rinv_0_lt_compat. apply Rmult_lt_0_compat; assumption.
+    + apply Rmult_le_compat_l; [lra|]. assert (0 <= L * exp (- L)) by (apply Rmult_le_pos; lra). lra.
+Qed.

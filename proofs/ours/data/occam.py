@@ -41,5 +41,5 @@ STATEMENT = Statement(
         "Anything about the weights before rounding: the certificate is that of the rounded model.",
         "Kraft sums of the codes: 8.1-geometric here, the others and those over representatives in tests/bounds/codes.",
     ),
-    theorems=(Theorem("codes.occam", Reading.FORMULA),),
+    theorems=(Theorem("codes.occam", Reading.GENERAL),),
 )

@@ -51,5 +51,5 @@ STATEMENT = Statement(
         "Rows that are not independent: tokens of one text need the martingale of their own past.",
         "That the mean loss is an error rate: where the loss is at least 1 on every error, it bounds one.",
     ),
-    theorems=(Theorem("wealth.union", Reading.FORMULA), Theorem("wealth.solved", Reading.GENERAL)),
+    theorems=(Theorem("wealth.union", Reading.GENERAL), Theorem("wealth.solved", Reading.GENERAL)),
 )
