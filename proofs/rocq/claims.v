@@ -261,6 +261,73 @@ Definition claim : Prop :=
   h x -> conclusion Sigma_1 Sigma_2 Sigma_g Y.
 End s5_1_gate.
 
+Module s5_2.
+Definition hypothesis_1 (B_B B_C B_u B_w kappa : R) : Prop :=
+  kappa = B_B * B_C * B_u ^ 3 * B_w.
+Definition hypothesis_2 (R1_A1 Sigma1_A1 : R) : Prop :=
+  Sigma1_A1 <= R1_A1.
+Definition hypothesis_3 (R1_A2 Sigma1_A2 : R) : Prop :=
+  Sigma1_A2 <= R1_A2.
+Definition hypothesis_4 (R1_B1 Sigma1_B1 : R) : Prop :=
+  Sigma1_B1 <= R1_B1.
+Definition hypothesis_5 (R1_B2 Sigma1_B2 : R) : Prop :=
+  Sigma1_B2 <= R1_B2.
+Definition hypothesis_6 (R1_C1 Sigma1_C1 : R) : Prop :=
+  Sigma1_C1 <= R1_C1.
+Definition hypothesis_7 (R1_C2 Sigma1_C2 : R) : Prop :=
+  Sigma1_C2 <= R1_C2.
+Definition hypothesis_8 (R1_w1 Sigma1_w1 : R) : Prop :=
+  Sigma1_w1 <= R1_w1.
+Definition hypothesis_9 (R1_w2 Sigma1_w2 : R) : Prop :=
+  Sigma1_w2 <= R1_w2.
+Definition hypothesis_10 (R2_A1 Sigma2_A1 : R) : Prop :=
+  Sigma2_A1 <= R2_A1.
+Definition hypothesis_11 (R2_A2 Sigma2_A2 : R) : Prop :=
+  Sigma2_A2 <= R2_A2.
+Definition hypothesis_12 (R2_B1 Sigma2_B1 : R) : Prop :=
+  Sigma2_B1 <= R2_B1.
+Definition hypothesis_13 (R2_B2 Sigma2_B2 : R) : Prop :=
+  Sigma2_B2 <= R2_B2.
+Definition hypothesis_14 (R2_C1 Sigma2_C1 : R) : Prop :=
+  Sigma2_C1 <= R2_C1.
+Definition hypothesis_15 (R2_C2 Sigma2_C2 : R) : Prop :=
+  Sigma2_C2 <= R2_C2.
+Definition hypothesis_16 (R2_w1 Sigma2_w1 : R) : Prop :=
+  Sigma2_w1 <= R2_w1.
+Definition hypothesis_17 (R2_w2 Sigma2_w2 : R) : Prop :=
+  Sigma2_w2 <= R2_w2.
+Definition hypothesis_18 (M c : R) : Prop :=
+  c <= M.
+Definition hypothesis_19 (M R_1 R_2 R_g s_A : R) : Prop :=
+  s_A <= 0 -> R_g = R_1 + Rabs s_A * Rmin R_2 (M * R_1 / 2).
+Definition hypothesis_20 (R_1 R_2 R_g s_A : R) : Prop :=
+  s_A > 0 -> R_g = R_1 + R_2 * s_A.
+Definition conclusion (B_B B_C B_u B_w R1_B1 R1_B2 R1_C1 R1_C2 R1_w1 R1_w2 R2_A1 R2_A2 R_g d_z eps_A1 eps_A2 eps_B1
+    eps_B2 eps_C1 eps_C2 eps_g eps_w1 eps_w2 kappa : R) : Prop :=
+  d_z <= B_B * B_C * B_u ^ 3 * R1_w1 * eps_w1 + B_B * B_C * B_u ^ 3 * R1_w2 * eps_w2 + B_B * B_u ^ 3 * B_w * R1_C1 *
+  eps_C1 + B_B * B_u ^ 3 * B_w * R1_C2 * eps_C2 + B_C * B_u ^ 3 * B_w * R1_B1 * eps_B1 + B_C * B_u ^ 3 * B_w * R1_B2 *
+  eps_B2 + R2_A1 * eps_A1 * kappa + R2_A2 * eps_A2 * kappa + R_g * eps_g * kappa.
+Definition claim : Prop :=
+  forall (B_B B_C B_u B_w M R1_A1 R1_A2 R1_B1 R1_B2 R1_C1 R1_C2 R1_w1 R1_w2 R2_A1 R2_A2 R2_B1 R2_B2 R2_C1 R2_C2 R2_w1
+  R2_w2 R_1 R_2 R_g Sigma1_A1 Sigma1_A2 Sigma1_B1 Sigma1_B2 Sigma1_C1 Sigma1_C2 Sigma1_w1 Sigma1_w2 Sigma2_A1
+  Sigma2_A2 Sigma2_B1 Sigma2_B2 Sigma2_C1 Sigma2_C2 Sigma2_w1 Sigma2_w2 c d_z eps_A1 eps_A2 eps_B1 eps_B2 eps_C1
+  eps_C2 eps_g eps_w1 eps_w2 kappa s_A : R), 0 <= B_B -> 0 <= B_C -> 0 <= B_u -> 0 <= B_w -> 0 <= M -> 0 <= R1_A1 -> 0
+  <= R1_A2 -> 0 <= R1_B1 -> 0 <= R1_B2 -> 0 <= R1_C1 -> 0 <= R1_C2 -> 0 <= R1_w1 -> 0 <= R1_w2 -> 0 <= R2_A1 -> 0 <=
+  R2_A2 -> 0 <= R2_B1 -> 0 <= R2_B2 -> 0 <= R2_C1 -> 0 <= R2_C2 -> 0 <= R2_w1 -> 0 <= R2_w2 -> 0 <= R_1 -> 0 <= R_2 ->
+  0 <= R_g -> 0 <= Sigma1_A1 -> 0 <= Sigma1_A2 -> 0 <= Sigma1_B1 -> 0 <= Sigma1_B2 -> 0 <= Sigma1_C1 -> 0 <= Sigma1_C2
+  -> 0 <= Sigma1_w1 -> 0 <= Sigma1_w2 -> 0 <= Sigma2_A1 -> 0 <= Sigma2_A2 -> 0 <= Sigma2_B1 -> 0 <= Sigma2_B2 -> 0 <=
+  Sigma2_C1 -> 0 <= Sigma2_C2 -> 0 <= Sigma2_w1 -> 0 <= Sigma2_w2 -> 0 < c -> 0 <= d_z -> 0 <= eps_A1 -> 0 <= eps_A2
+  -> 0 <= eps_B1 -> 0 <= eps_B2 -> 0 <= eps_C1 -> 0 <= eps_C2 -> 0 <= eps_g -> 0 <= eps_w1 -> 0 <= eps_w2 -> 0 <=
+  kappa -> hypothesis_1 B_B B_C B_u B_w kappa -> hypothesis_2 R1_A1 Sigma1_A1 -> hypothesis_3 R1_A2 Sigma1_A2 ->
+  hypothesis_4 R1_B1 Sigma1_B1 -> hypothesis_5 R1_B2 Sigma1_B2 -> hypothesis_6 R1_C1 Sigma1_C1 -> hypothesis_7 R1_C2
+  Sigma1_C2 -> hypothesis_8 R1_w1 Sigma1_w1 -> hypothesis_9 R1_w2 Sigma1_w2 -> hypothesis_10 R2_A1 Sigma2_A1 ->
+  hypothesis_11 R2_A2 Sigma2_A2 -> hypothesis_12 R2_B1 Sigma2_B1 -> hypothesis_13 R2_B2 Sigma2_B2 -> hypothesis_14
+  R2_C1 Sigma2_C1 -> hypothesis_15 R2_C2 Sigma2_C2 -> hypothesis_16 R2_w1 Sigma2_w1 -> hypothesis_17 R2_w2 Sigma2_w2
+  -> hypothesis_18 M c -> hypothesis_19 M R_1 R_2 R_g s_A -> hypothesis_20 R_1 R_2 R_g s_A -> conclusion B_B B_C B_u
+  B_w R1_B1 R1_B2 R1_C1 R1_C2 R1_w1 R1_w2 R2_A1 R2_A2 R_g d_z eps_A1 eps_A2 eps_B1 eps_B2 eps_C1 eps_C2 eps_g eps_w1
+  eps_w2 kappa.
+End s5_2.
+
 Module s6_3.
 Definition hypothesis_1 (L_mu epsilon g : R) : Prop :=
   L_mu * epsilon <= g / 2.
