@@ -1,25 +1,26 @@
 """``claims.v``: each statement that names a theorem, printed as Coq propositions from its formulas.
 
 ``python -m ssm_bounds.proofs.rocq.claims`` writes it anew. A statement is a module of that file: its hypotheses, its
-conclusion, and its claim, which says them of all values of the letters. A theorem of a ``.v`` file proves the claim, or
-the conclusion where letters are bound to sums and vectors; the text itself is nobody's to write.
+conclusion, and where a theorem proves all of it its claim, which says them of all values of the letters. A theorem of a
+``.v`` file proves the claim, or the conclusion where it binds letters to sums and vectors.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sympy.logic.boolalg import Boolean
 
 from ssm_bounds.proofs.check import statements
 from ssm_bounds.proofs.rocq.gallina import binders, kind, letter, letters, proposition, signs
-from ssm_bounds.proofs.statement import Statement
+from ssm_bounds.proofs.statement import Reading, Statement
 
 FOLDER = Path(__file__).parent
 FILE = FOLDER / "claims.v"
+_WIDTH = 118
 _HEAD = """\
 (* Printed from the statements by `python -m ssm_bounds.proofs.rocq.claims`: edit those, not this file. *)
 From Coq Require Import Reals.
@@ -46,15 +47,19 @@ def text(known: Iterable[Statement]) -> str:
 
 
 def printed(s: Statement) -> str:
-    """A statement as a module. Raises: DomainError for a formula that has no Coq text."""
-    lines = [f"Module {module(s.label)}."]
+    """A statement as a module; its claim where a theorem is to prove all of it. Raises: DomainError for a formula that
+    has no Coq text."""
+    lines = [f"(* {s.label} *)", f"Module {module(s.label)}."]
     parts = {f"hypothesis_{index}": formula for index, formula in enumerate(s.hypotheses, 1)} | {"conclusion": s.claim}
     for name, formula in parts.items():
-        lines += _wrapped(f"Definition {name} {binders(letters(formula))} : Prop :=", f"{proposition(formula)}.")
-    every = letters(*parts.values())
-    assumed = [sign for symbol in every if (sign := signs(symbol)) is not None]
-    body = " -> ".join([*assumed, *(_applied(name, formula) for name, formula in parts.items())])
-    lines += _wrapped("Definition claim : Prop :=", f"forall {binders(every)}, {body}.")
+        head = f"Definition {name} {binders(letters(formula))} : Prop :="
+        lines += [*_wrapped([head], "    "), *_wrapped([f"  {proposition(formula)}."], "    ")]
+    if any(theorem.reading is Reading.CLAIM for theorem in s.theorems):
+        every = letters(*parts.values())
+        assumed = [sign for symbol in every if (sign := signs(symbol)) is not None]
+        premises = [*assumed, *(_applied(name, formula) for name, formula in parts.items())]
+        lines += ["Definition claim : Prop :=", *_wrapped([f"  forall {binders(every)},"], "    ")]
+        lines += _wrapped([f"    {premises[0]}", *(f"-> {premise}" for premise in premises[1:])], "    ", ".")
     return "\n".join([*lines, f"End {module(s.label)}.", ""])
 
 
@@ -64,13 +69,24 @@ def _applied(name: str, formula: Boolean) -> str:
     return " ".join([name, *ring, *map(letter, found)])
 
 
-def _wrapped(head: str, body: str) -> list[str]:
-    return [
-        *textwrap.wrap(head, 118, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False),
-        *textwrap.wrap(
-            body, 118, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        ),
-    ]
+def _wrapped(pieces: Sequence[str], indent: str, end: str = "") -> list[str]:
+    """Pieces filled into lines; one that is too long for a line of its own breaks at blanks."""
+    lines = [""]
+    for piece in pieces:
+        joined = f"{lines[-1]} {piece}" if lines[-1] else piece
+        if len(joined) <= _WIDTH:
+            lines[-1] = joined
+        else:
+            first, *others = textwrap.wrap(
+                piece,
+                _WIDTH,
+                initial_indent=indent if lines[-1] else "",
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            lines = [*(line for line in lines if line), first, *others]
+    return [*lines[:-1], lines[-1] + end]
 
 
 if __name__ == "__main__":

@@ -74,10 +74,16 @@ def coqc() -> str:
 
 
 def check(
-    chosen: Iterable[Statement], build: Path | None = None, tell: Callable[[str], None] = lambda name: None
+    chosen: Iterable[Statement],
+    build: Path | None = None,
+    tell: Callable[[str], None] = lambda name: None,
+    each: bool = True,
 ) -> dict[str, tuple[Checked, ...]]:
-    """Label to what the kernel said, for each statement that names a theorem. ``build``: an empty folder for what is
-    compiled, else one that goes; ``tell`` hears each file's name before it is compiled.
+    """Label to what the kernel said, for each statement that names a theorem.
+
+    ``build``: an empty folder for what is compiled, else one that goes; ``tell`` hears each file's name before it is
+    compiled. ``each``: ask for the axioms of each theorem, about a second each; else of those of a file together, so
+    that an axiom below one counts for all.
 
     Raises: KernelError.
     """
@@ -91,10 +97,13 @@ def check(
             tell(name)
             _compile(folder, name, _source(name))
         tell("the theorems")
-        _ask(named, folder)
+        bundles = _bundles(named, each)
+        _ask(named, bundles, folder)
+        axioms = {name: _axioms(bundle, folder) for bundle, names in bundles.items() for name in names}
         found: dict[str, tuple[Checked, ...]] = {}
         for statement, theorem in _pairs(named):
-            found[statement.label] = (*found.get(statement.label, ()), _answered(statement, theorem, folder))
+            checked = Checked(theorem, _text(statement, theorem, folder), axioms[theorem.name])
+            found[statement.label] = (*found.get(statement.label, ()), checked)
         return found
 
 
@@ -163,33 +172,47 @@ def _cpu() -> None:
 _limit = None if sys.platform == "win32" else _cpu
 
 
-def _ask(named: Sequence[Statement], folder: Path) -> None:
-    """One file of questions for all theorems; each answer goes to a file of its own."""
-    lines = ["From Coq Require Import Reals.", f"From {_NAME} Require claims."]
-    for statement, theorem in _pairs(named):
-        place, full = claims.module(statement.label), f"{_NAME}.{theorem.name}"
-        lines.append(f"From {_NAME} Require {theorem.name.partition('.')[0]}.")
-        if theorem.reading is Reading.CLAIM:
-            lines.append(f"Check ({full} : {_NAME}.claims.{place}.claim).")
-        lines += [f'Redirect "{theorem.name}.text" Check {full}.']
-        lines += [f'Redirect "{theorem.name}.axioms" Print Assumptions {full}.']
-    _compile(folder, "probe", "\n".join([*lines, ""]))
-
-
 def _pairs(named: Sequence[Statement]) -> Iterator[tuple[Statement, Theorem]]:
     return ((statement, theorem) for statement in named for theorem in statement.theorems)
 
 
-def _answered(statement: Statement, theorem: Theorem, folder: Path) -> Checked:
-    """Raises: KernelError for a theorem that says another formula, or rests on what is not on the list."""
-    text, rests = ((folder / f"{theorem.name}.{part}.out").read_text("utf-8") for part in ("text", "axioms"))
-    text = " ".join(text.split())
+def _bundles(named: Sequence[Statement], each: bool) -> dict[str, list[str]]:
+    """Names of theorems whose axioms are asked together."""
+    bundles: dict[str, list[str]] = {}
+    for _, theorem in _pairs(named):
+        bundles.setdefault(theorem.name if each else theorem.name.partition(".")[0], []).append(theorem.name)
+    return bundles
+
+
+def _ask(named: Sequence[Statement], bundles: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """One file of questions for all theorems; each answer goes to a file of its own."""
+    files = dict.fromkeys(theorem.name.partition(".")[0] for _, theorem in _pairs(named))
+    lines = ["From Coq Require Import Reals.", f"From {_NAME} Require {' '.join(['claims', *files])}."]
+    for statement, theorem in _pairs(named):
+        full = f"{_NAME}.{theorem.name}"
+        if theorem.reading is Reading.CLAIM:
+            lines.append(f"Check ({full} : {_NAME}.claims.{claims.module(statement.label)}.claim).")
+        lines.append(f'Redirect "{theorem.name}.text" Check {full}.')
+    for index, (bundle, names) in enumerate(bundles.items()):
+        lines.append(f"Definition bundle_{index} := ({', '.join(f'@{_NAME}.{name}' for name in names)}).")
+        lines.append(f'Redirect "{bundle}.axioms" Print Assumptions bundle_{index}.')
+    _compile(folder, "probe", "\n".join([*lines, ""]))
+
+
+def _text(statement: Statement, theorem: Theorem, folder: Path) -> str:
+    """A theorem as Coq prints it. Raises: KernelError for one that should conclude the formula, and does not."""
+    text = " ".join((folder / f"{theorem.name}.text.out").read_text("utf-8").split())
     if theorem.reading is Reading.FORMULA and not concludes(text, claims.module(statement.label)):
         raise KernelError(f"{theorem.name} does not conclude the formula of {statement.label}: {text}")
-    axioms = axioms_in(rests)
+    return text
+
+
+def _axioms(bundle: str, folder: Path) -> tuple[str, ...]:
+    """What theorems rest on. Raises: KernelError for what is not on the list."""
+    axioms = axioms_in((folder / f"{bundle}.axioms.out").read_text("utf-8"))
     if alien := [axiom for axiom in axioms if axiom not in REALS and not _MACHINE.fullmatch(axiom)]:
-        raise KernelError(f"{theorem.name} rests on {', '.join(alien)}, which nobody may assume")
-    return Checked(theorem, text, axioms)
+        raise KernelError(f"{bundle} rests on {', '.join(alien)}, which nobody may assume")
+    return axioms
 
 
 def concludes(text: str, place: str) -> bool:

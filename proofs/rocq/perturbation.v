@@ -28,6 +28,33 @@ Definition weights (a : nat -> nat -> R) (c : nat -> R) (i j n : nat) : R := exp
 Definition output (d N T : nat) (m : model) (u : nat -> nat -> R) (v : nat -> R) : nat -> R :=
   apply d (W m) (channel N T (apply d (W_C m) v) (weights (A m) (gate d m u)) u (fun i => apply d (W_B m) (u i))).
 
+(* the recurrence of theory 1 for one entry, tokens in their order: x_(t+1) = e^(Delta_t a) x_t + Delta_t b_t, x_0 = 0 *)
+Fixpoint state (a : R) (c b : nat -> R) (t : nat) : R :=
+  match t with O => 0 | S t => exp (c t * a) * state a c b t + c t * b t end.
+
+Lemma state_unrolled a c b T :
+  let latest := fun i => c (T - 1 - i)%nat in
+  state a c b T = sum T (fun i => exp (a * tau latest i) * latest i * b (T - 1 - i)%nat).
+Proof.
+  induction T as [|T IH]; intros latest; [reflexivity|]. unfold latest. simpl state. rewrite sum_first, IH, <- sum_scal.
+  rewrite Rplus_comm. apply f_equal2.
+  - unfold tau; simpl. rewrite Rmult_0_r, exp_0. replace (T - 0 - 0)%nat with T by lia. ring.
+  - apply sum_ext. intros i _. replace (S T - 1 - S i)%nat with (T - 1 - i)%nat by lia.
+    assert (E : tau (fun i => c (S T - 1 - i)%nat) (S i) = c T + tau (fun i => c (T - 1 - i)%nat) i).
+    { unfold tau. rewrite sum_first. f_equal; [f_equal; lia|]. apply sum_ext. intros k _. f_equal. lia. }
+    rewrite E, Rmult_plus_distr_l, exp_plus, (Rmult_comm a (c T)). ring.
+Qed.
+
+(* tokens w_0, ..., w_(T-1) in their order *)
+Theorem unrolled d N T (m : model) (w : nat -> nat -> R) v o :
+  output d N T m (fun i => w (T - 1 - i)%nat) v o
+  = apply d (W m) (fun j => dot N (apply d (W_C m) v)
+      (fun n => state (A m j n) (gate d m w) (fun t => w t j * apply d (W_B m) (w t) n) T)) o.
+Proof.
+  unfold output, apply at 1 5, dot at 1 2. apply sum_ext. intros j _. f_equal. unfold channel, dot. apply sum_ext.
+  intros n _. f_equal. rewrite state_unrolled. reflexivity.
+Qed.
+
 (* the class of theory 1, with every gate at most M *)
 Definition in_class (d N k T : nat) (B_B B_C B_w M s_A : R) (u : nat -> nat -> R) (m : model) : Prop :=
   spectral N d (W_B m) B_B /\ spectral N d (W_C m) B_C /\ spectral k d (W m) B_w /\
@@ -445,3 +472,14 @@ Proof.
       by (apply Rmult_le_compat_l; assumption).
     eapply Rle_trans; [apply Rplus_le_compat; [exact X1|exact X2]|]. right. ring.
 Qed.
+
+(* R_1 and R_2 as 4.5 prints them, for either sign of s_A *)
+Theorem sums_falling lam M T R_1 R_2 : 0 < lam -> 0 < M ->
+  (forall x, claims.s4_5.conclusion M x lam T -> x <= R_1) ->
+  (forall x, claims.s4_5_R_2.conclusion M x lam T -> x <= R_2) -> sums_below T M (- lam) R_1 R_2.
+Proof. intros Hl HM H1 H2 c G. split; [apply H1, first_falling|apply H2, second_falling]; assumption. Qed.
+
+Theorem sums_rising lam M T R_1 R_2 : 0 < lam -> 0 < M ->
+  (forall x, claims.s4_5_R_1_rising.conclusion M x lam T -> x <= R_1) ->
+  (forall x, claims.s4_5_R_2_rising.conclusion M x lam T -> x <= R_2) -> sums_below T M lam R_1 R_2.
+Proof. intros Hl HM H1 H2 c G. split; [apply H1, first_rising|apply H2, second_rising]; assumption. Qed.

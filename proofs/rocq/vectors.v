@@ -8,6 +8,9 @@ Fixpoint sum (n : nat) (f : nat -> R) : R :=
 Lemma sum_S n f : sum (S n) f = sum n f + f n.
 Proof. reflexivity. Qed.
 
+Lemma sum_first n f : sum (S n) f = f O + sum n (fun i => f (S i)).
+Proof. induction n as [|n IH]; [simpl; lra|]. rewrite sum_S, IH. simpl. lra. Qed.
+
 Lemma sum_ext n f g : (forall i, (i < n)%nat -> f i = g i) -> sum n f = sum n g.
 Proof. induction n as [|n IH]; intros H; simpl; [|rewrite IH, H]; auto. Qed.
 

@@ -231,5 +231,10 @@ STATEMENT = Statement(
         pair_arrays,
         bind,
     ),
-    theorems=(Theorem("perturbation.sharp", Reading.FORMULA),),
+    theorems=(
+        Theorem("perturbation.sharp", Reading.FORMULA),
+        Theorem("perturbation.unrolled", Reading.GENERAL),
+        Theorem("perturbation.sums_falling", Reading.GENERAL),
+        Theorem("perturbation.sums_rising", Reading.GENERAL),
+    ),
 )
