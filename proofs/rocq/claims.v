@@ -616,7 +616,7 @@ End M2_2.
 (* M2.3 *)
 Module M2_3.
 Definition conclusion (M lambda : R) (T : nat) : Prop :=
-  M * (1 - exp (- (2 * (M * INR T * lambda)))) / (1 - exp (- (M * lambda))) <= 2 * M * (1 - exp (- (M * INR T *
+  M * (1 - exp (- (2 * M * INR T * lambda))) / (1 - exp (- (M * lambda))) <= 2 * M * (1 - exp (- (M * INR T *
     lambda))) / (1 - exp (- (M * lambda))).
 Definition claim : Prop :=
   forall (M lambda : R) (T : nat),

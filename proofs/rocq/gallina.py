@@ -136,10 +136,9 @@ def _sum(node: sympy.Expr) -> Printed:
 
 
 def _product(node: sympy.Expr) -> Printed:
-    coefficient, rest = node.as_coeff_Mul()
+    coefficient, _ = node.as_coeff_Mul()
     if coefficient.is_negative:
-        positive = sympy.Mul(-coefficient, rest, evaluate=False) if coefficient != -1 else rest
-        return f"- {_within(_real(positive), _MINUS)}" if coefficient == -1 else f"- ({_real(positive)[0]})", _MINUS
+        return f"- {_within(_real(-node), _MINUS)}", _MINUS
     above: list[str] = []
     below: list[str] = []
     for factor in node.as_ordered_factors():

@@ -82,8 +82,8 @@ def check(
     """Label to what the kernel said, for each statement that names a theorem.
 
     ``build``: an empty folder for what is compiled, else one that goes; ``tell`` hears each file's name before it is
-    compiled. ``each``: ask for the axioms of each theorem, about a second each; else of those of a file together, so
-    that an axiom below one counts for all.
+    compiled. ``each``: ask for the axioms of each theorem, about a second each; else of all together, but for those
+    of files that compute with Interval, so that an axiom below one counts for all.
 
     Raises: KernelError.
     """
@@ -180,7 +180,9 @@ def _bundles(named: Sequence[Statement], each: bool) -> dict[str, list[str]]:
     """Names of theorems whose axioms are asked together."""
     bundles: dict[str, list[str]] = {}
     for _, theorem in _pairs(named):
-        bundles.setdefault(theorem.name if each else theorem.name.partition(".")[0], []).append(theorem.name)
+        computes = "From Interval " in _source(theorem.name.partition(".")[0])
+        together = "with machine numbers" if computes else "without machine numbers"
+        bundles.setdefault(theorem.name if each else together, []).append(theorem.name)
     return bundles
 
 

@@ -91,7 +91,8 @@ Proof.
   intros M lambda T HM Hl _. unfold claims.M2_3.conclusion.
   assert (P : 0 < M * lambda) by nra. pose proof (one_minus_exp_pos _ P) as D.
   unfold Rdiv. apply Rmult_le_compat_r; [left; apply Rinv_0_lt_compat, D|].
-  set (L := M * INR T * lambda). replace (- (2 * L)) with (- L + - L) by ring. rewrite exp_plus.
+  set (L := M * INR T * lambda).
+  replace (- (2 * M * INR T * lambda)) with (- L + - L) by (unfold L; ring). rewrite exp_plus.
   pose proof (Rle_0_sqr (1 - exp (- L))) as Q. unfold Rsqr in Q.
   assert (M * (1 - exp (- L) * exp (- L)) <= M * (2 * (1 - exp (- L)))) by (apply Rmult_le_compat_l; lra). lra.
 Qed.

@@ -52,5 +52,5 @@ STATEMENT = Statement(
         "positions, matrices that do not commute, a clock normalised by the length.",
         "That the program computes it exactly: models/selective_ssm/four_points.py.",
     ),
-    theorems=(Theorem("order.four_points", Reading.CLAIM),),
+    theorems=(Theorem("order.four_points", Reading.CLAIM), Theorem("order.four_points_vectors", Reading.GENERAL)),
 )
