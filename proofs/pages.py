@@ -47,6 +47,8 @@ def pages() -> dict[str, str]:
 def ledger(known: Mapping[str, Statement]) -> str:
     """Every statement: claim, hypotheses, source, verdict, and because of what."""
     counts = Counter(statement.recorded for statement in known.values())
+    order = list(Reading)
+    strongest = Counter(min((t.reading for t in s.theorems), key=order.index) for s in known.values() if s.theorems)
     lines = [
         _MADE,
         "# Ledger",
@@ -59,12 +61,13 @@ def ledger(known: Mapping[str, Statement]) -> str:
         "",
         *_table(("verdict", "statements", "meaning"), [(v, str(counts[v]), _MEANING[v]) for v in Verdict if counts[v]]),
         "",
-        f"The kernel of Coq checks theorems below {sum(bool(s.theorems) for s in known.values())} of the statements "
-        "(files in `proofs/rocq`). `ssm-bounds verify --kernel` compiles them, compares them with the claims as they "
-        "are printed from the statements, and reads the axioms below them: those of Coq's real numbers, and machine "
-        "integers and floats for a theorem that is marked so. Lines that begin with Kernel say which text was checked. "
-        "Whether a formula means what the prose around it says is for people to read, and so is every text that is "
-        "shown as Coq.",
+        "The kernel of Coq checks theorems about some of them (files in `proofs/rocq`). `ssm-bounds verify --kernel` "
+        "compiles them, compares them with the claims as they are printed from the statements, and reads the axioms "
+        "below them: those of Coq's real numbers, and machine integers and floats for a theorem that is marked so. "
+        "Lines that begin with Kernel say which text was checked. Whether a formula means what the prose around it "
+        "says is for people to read, and so is every text that is shown as Coq.",
+        "",
+        *_table(("kernel", "statements", "a theorem"), [(r, str(strongest[r]), _STRONGEST[r]) for r in Reading]),
         "",
         *_table(
             ("label", "statement", "verdict"),
@@ -147,6 +150,11 @@ def _because(s: Statement) -> str:
     return ". ".join(f"{name} {plain('; '.join(found))}" for name, found in parts.items() if found)
 
 
+_STRONGEST = {
+    Reading.CLAIM: "proves the claim, printed from its formulas, for all values of its letters",
+    Reading.FORMULA: "concludes the printed formula, for letters that it binds to sums and vectors",
+    Reading.GENERAL: "is stated by hand alone: a special case, or what follows from premises about probability",
+}
 _READ = {
     Reading.CLAIM: "proves the claim above, for all values of its letters under the hypotheses that are formulas.",
     Reading.FORMULA: "concludes the formula above, for letters that it binds to sums and vectors itself:",

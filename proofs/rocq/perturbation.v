@@ -1,368 +1,265 @@
-(* Theory 5.1: how far the output moves between two models of the class, in the unrolled form (U) of theory 1.
-   d channels, N states a channel, k outputs, T tokens u_0, u_1, ..., the most recent first, v the token of W_C. *)
+(* Theory 5.1 and 5.2: how far the output moves between two models of the class. Decay groups: each entry of A, row of
+   W_B and W_C and column of W lies in one of G groups, whose bound s is at least every decay that it touches, in both
+   models. With one group this is 5.1. *)
 From Coq Require Import Reals Lra Lia Psatz.
-From Coquelicot Require Coquelicot.
-From SsmBounds Require Import vectors sums gates slopes.
+From SsmBounds Require Import vectors sums gates slopes channels.
 From SsmBounds Require claims.
 Open Scope R_scope.
 
-Record model := {
-  A : nat -> nat -> R;  (* a_jn, channel j, state n *)
-  W_B : nat -> nat -> R;  (* N x d *)
-  W_C : nat -> nat -> R;  (* N x d *)
-  W : nat -> nat -> R;  (* k x d *)
-  p : R;
-  q : nat -> R
+Definition only (here : bool) (x : R) : R := if here then x else 0.
+Definition rows (of : nat -> nat) (g : nat) (V : nat -> nat -> R) (n j : nat) : R := only (Nat.eqb (of n) g) (V n j).
+Definition columns (of : nat -> nat) (g : nat) (V : nat -> nat -> R) (o j : nat) : R := only (Nat.eqb (of j) g) (V o j).
+
+(* groups A, B, C, w of a channel j and a state n, and the bounds of a group *)
+Record groups := {
+  of_A : nat -> nat -> nat;
+  of_B : nat -> nat;
+  of_C : nat -> nat;
+  of_w : nat -> nat;
+  s_of_A : nat -> R;
+  s_of_B : nat -> R;
+  s_of_C : nat -> R;
+  s_of_w : nat -> R
 }.
 
-Definition logit (d : nat) (m : model) (u : nat -> nat -> R) (i : nat) : R := p m + dot d (q m) (u i).
-Definition gate (d : nat) (m : model) (u : nat -> nat -> R) (i : nat) : R := softplus (logit d m u i).
+(* decays of a model, seen from the groups that touch them; s_A is at least the bound of each *)
+Definition touched (d N G : nat) (s_A : R) (h : groups) (m : model) : Prop :=
+  forall j n, (j < d)%nat -> (n < N)%nat ->
+    ((of_A h j n < G)%nat /\ (of_B h n < G)%nat /\ (of_C h n < G)%nat /\ (of_w h j < G)%nat) /\
+    A m j n <= s_of_A h (of_A h j n) /\ A m j n <= s_of_B h (of_B h n) /\
+    A m j n <= s_of_C h (of_C h n) /\ A m j n <= s_of_w h (of_w h j) /\ s_of_A h (of_A h j n) <= s_A.
 
-(* the output of channel j: weights om_ijn, inputs u_ij b_in, read by C *)
-Definition channel (N T : nat) (C : nat -> R) (om : nat -> nat -> nat -> R) (u b : nat -> nat -> R) (j : nat) : R :=
-  sum N (fun n => C n * sum T (fun i => om i j n * (u i j * b i n))).
-Definition weight (a c : nat -> R) (i : nat) (r : R) : R := exp (r * tau a i) * c i.
-Definition weights (a : nat -> nat -> R) (c : nat -> R) (i j n : nat) : R := exp (a j n * tau c i) * c i.
+(* how far each group moves *)
+Definition moved (d N k T G : nat) (h : groups) (m m' : model) (u : nat -> nat -> R)
+    (eps_A eps_B eps_C eps_w : nat -> R) (eps_g : R) : Prop :=
+  (forall j n, (j < d)%nat -> (n < N)%nat -> Rabs (A m j n - A m' j n) <= eps_A (of_A h j n)) /\
+  (forall g, (g < G)%nat -> 0 <= eps_A g /\ 0 <= eps_B g /\ 0 <= eps_C g /\ 0 <= eps_w g /\
+    spectral N d (rows (of_B h) g (minus2 (W_B m) (W_B m'))) (eps_B g) /\
+    spectral N d (rows (of_C h) g (minus2 (W_C m) (W_C m'))) (eps_C g) /\
+    spectral k d (columns (of_w h) g (minus2 (W m) (W m'))) (eps_w g)) /\
+  0 <= eps_g /\ (forall i, (i < T)%nat -> Rabs (logit d m u i - logit d m' u i) <= eps_g).
 
-(* z = W y, y_j = sum_n (W_C v)_n sum_i e^{a_jn tau_i} c_i u_ij (W_B u_i)_n *)
-Definition output (d N T : nat) (m : model) (u : nat -> nat -> R) (v : nat -> R) : nat -> R :=
-  apply d (W m) (channel N T (apply d (W_C m) v) (weights (A m) (gate d m u)) u (fun i => apply d (W_B m) (u i))).
+(* R_1 and R_2 at the bound of each group *)
+Definition group_sums (T G : nat) (M : R) (h : groups) (R2_A R1_B R1_C R1_w : nat -> R) : Prop :=
+  forall g c, (g < G)%nat -> gated M c T ->
+    S_2 (s_of_A h g) c T <= R2_A g /\ S_1 (s_of_B h g) c T <= R1_B g /\
+    S_1 (s_of_C h g) c T <= R1_C g /\ S_1 (s_of_w h g) c T <= R1_w g.
 
-(* the recurrence of theory 1 for one entry, tokens in their order: x_(t+1) = e^(Delta_t a) x_t + Delta_t b_t, x_0 = 0 *)
-Fixpoint state (a : R) (c b : nat -> R) (t : nat) : R :=
-  match t with O => 0 | S t => exp (c t * a) * state a c b t + c t * b t end.
-
-Lemma state_unrolled a c b T :
-  let latest := fun i => c (T - 1 - i)%nat in
-  state a c b T = sum T (fun i => exp (a * tau latest i) * latest i * b (T - 1 - i)%nat).
+Lemma sum_only G k x : (k < G)%nat -> sum G (fun g => only (Nat.eqb k g) x) = x.
 Proof.
-  induction T as [|T IH]; intros latest; [reflexivity|]. unfold latest. simpl state. rewrite sum_first, IH, <- sum_scal.
-  rewrite Rplus_comm. apply f_equal2.
-  - unfold tau; simpl. rewrite Rmult_0_r, exp_0. replace (T - 0 - 0)%nat with T by lia. ring.
-  - apply sum_ext. intros i _. replace (S T - 1 - S i)%nat with (T - 1 - i)%nat by lia.
-    assert (E : tau (fun i => c (S T - 1 - i)%nat) (S i) = c T + tau (fun i => c (T - 1 - i)%nat) i).
-    { unfold tau. rewrite sum_first. f_equal; [f_equal; lia|]. apply sum_ext. intros k _. f_equal. lia. }
-    rewrite E, Rmult_plus_distr_l, exp_plus, (Rmult_comm a (c T)). ring.
+  induction G as [|G IH]; intros H; [lia|]. rewrite sum_S. destruct (Nat.eq_dec k G) as [->|N].
+  - rewrite (sum_ext G _ (fun _ => 0)), sum_zero; [unfold only; rewrite Nat.eqb_refl; lra|].
+    intros g Hg. unfold only. replace (Nat.eqb G g) with false; [reflexivity|]. symmetry. apply Nat.eqb_neq. lia.
+  - rewrite IH by lia. unfold only. replace (Nat.eqb k G) with false; [lra|]. symmetry. apply Nat.eqb_neq. lia.
 Qed.
 
-(* tokens w_0, ..., w_(T-1) in their order *)
-Theorem unrolled d N T (m : model) (w : nat -> nat -> R) v o :
-  output d N T m (fun i => w (T - 1 - i)%nat) v o
-  = apply d (W m) (fun j => dot N (apply d (W_C m) v)
-      (fun n => state (A m j n) (gate d m w) (fun t => w t j * apply d (W_B m) (w t) n) T)) o.
+Lemma only_mult b x y : only b x * only b y = only b (x * y).
+Proof. destruct b; simpl; ring. Qed.
+
+Lemma only_mult_r b x y : only b x * y = only b (x * y).
+Proof. destruct b; simpl; ring. Qed.
+
+Lemma only_sum b n f : sum n (fun i => only b (f i)) = only b (sum n f).
+Proof. destruct b; simpl; [reflexivity|apply sum_zero]. Qed.
+
+Definition masked (P : nat -> nat -> bool) (om : nat -> nat -> nat -> R) (i j n : nat) : R := only (P j n) (om i j n).
+
+(* the output of a channel, as the sum of its parts by groups of C, of b, of weights *)
+Lemma parts_C N T G C om u b (of : nat -> nat) j : (forall n, (n < N)%nat -> (of n < G)%nat) ->
+  channel N T C om u b j = sum G (fun g =>
+    channel N T (fun n => only (Nat.eqb (of n) g) (C n)) (masked (fun _ n => Nat.eqb (of n) g) om) u b j).
 Proof.
-  unfold output, apply at 1 5, dot at 1 2. apply sum_ext. intros j _. f_equal. unfold channel, dot. apply sum_ext.
-  intros n _. f_equal. rewrite state_unrolled. reflexivity.
+  intros H. unfold channel. rewrite sum_swap. apply sum_ext. intros n Hn.
+  rewrite <- (sum_only G (of n) (C n * _) (H n Hn)). apply sum_ext. intros g _. unfold masked.
+  rewrite (sum_ext T (fun i => only _ (om i j n) * _) (fun i => only (Nat.eqb (of n) g) (om i j n * (u i j * b i n))))
+    by (intros; apply only_mult_r).
+  rewrite only_sum, only_mult. reflexivity.
 Qed.
 
-(* the class of theory 1, with every gate at most M *)
-Definition in_class (d N k T : nat) (B_B B_C B_w M s_A : R) (u : nat -> nat -> R) (m : model) : Prop :=
-  spectral N d (W_B m) B_B /\ spectral N d (W_C m) B_C /\ spectral k d (W m) B_w /\
-  (forall j n, (j < d)%nat -> (n < N)%nat -> A m j n <= s_A) /\
-  (forall i, (i < T)%nat -> gate d m u i <= M).
-
-(* R_1 and R_2: at least the two sums of every sequence of gates, as 4.5 bounds them *)
-Definition sums_below (T : nat) (M s_A R_1 R_2 : R) : Prop :=
-  forall c, gated M c T -> S_1 s_A c T <= R_1 /\ S_2 s_A c T <= R_2.
-
-Lemma swapped N T C om u b j :
-  channel N T C om u b j = sum T (fun i => u i j * sum N (fun n => C n * (om i j n * b i n))).
+Lemma parts_b N T G C om u b (of : nat -> nat) j : (forall n, (n < N)%nat -> (of n < G)%nat) ->
+  channel N T C om u b j = sum G (fun g =>
+    channel N T C (masked (fun _ n => Nat.eqb (of n) g) om) u (fun i n => only (Nat.eqb (of n) g) (b i n)) j).
 Proof.
-  unfold channel. transitivity (sum N (fun n => sum T (fun i => u i j * (C n * (om i j n * b i n))))).
-  - apply sum_ext. intros n _. rewrite <- sum_scal. apply sum_ext. intros i _. ring.
-  - rewrite sum_swap. apply sum_ext. intros i _. apply sum_scal.
+  intros H. unfold channel. rewrite sum_swap. apply sum_ext. intros n Hn. rewrite sum_scal. f_equal.
+  rewrite <- (sum_only G (of n) (sum T _) (H n Hn)). apply sum_ext. intros g _. rewrite <- only_sum.
+  apply sum_ext. intros i _. unfold masked. destruct (Nat.eqb (of n) g); simpl; ring.
 Qed.
 
-Lemma channel_norm d N T C om u b (Om : nat -> R) :
-  (forall i, (i < T)%nat -> 0 <= Om i) ->
-  (forall i j n, (i < T)%nat -> (j < d)%nat -> (n < N)%nat -> Rabs (om i j n) <= Om i) ->
-  norm d (channel N T C om u b) <= norm N C * sum T (fun i => Om i * (norm d (u i) * norm N (b i))).
+Lemma parts_om N T G C om u b (of : nat -> nat -> nat) j : (forall n, (n < N)%nat -> (of j n < G)%nat) ->
+  channel N T C om u b j = sum G (fun g => channel N T C (masked (fun j n => Nat.eqb (of j n) g) om) u b j).
 Proof.
-  intros H0 H. rewrite (norm_ext d _ (fun j => sum T (fun i => u i j * sum N (fun n => C n * (om i j n * b i n)))))
-    by (intros; apply swapped).
-  eapply Rle_trans; [apply (norm_sum d T (fun i j => u i j * sum N (fun n => C n * (om i j n * b i n))))|].
-  rewrite <- sum_scal. apply sum_le. intros i Hi.
-  assert (K : 0 <= Om i * (norm N C * norm N (b i)))
-    by (apply Rmult_le_pos; [auto|apply Rmult_le_pos; apply norm_nonneg]).
-  apply Rle_trans with (norm d (fun j => Om i * (norm N C * norm N (b i)) * Rabs (u i j))).
-  - apply norm_le. intros j Hj. rewrite Rabs_mult, Rmult_comm. apply Rmult_le_compat_r; [apply Rabs_pos|].
-    eapply Rle_trans; [apply sum_abs|].
-    apply Rle_trans with (Om i * sum N (fun n => Rabs (C n * b i n))).
-    + rewrite <- sum_scal. apply sum_le. intros n Hn. rewrite !Rabs_mult. specialize (H i j n Hi Hj Hn).
-      pose proof (Rabs_pos (C n)). pose proof (Rabs_pos (b i n)).
-      replace (Rabs (C n) * (Rabs (om i j n) * Rabs (b i n))) with (Rabs (om i j n) * (Rabs (C n) * Rabs (b i n)))
-        by ring.
-      apply Rmult_le_compat_r; [apply Rmult_le_pos; lra|exact H].
-    + apply Rmult_le_compat_l; [auto|apply cauchy_schwarz_abs].
-  - rewrite norm_scal by exact K.
-    assert (E : norm d (fun j => Rabs (u i j)) = norm d (u i)).
-    { unfold norm, dot. f_equal. apply sum_ext. intros j _.
-      rewrite <- Rabs_mult, Rabs_right; [reflexivity|apply Rle_ge, Rle_0_sqr]. }
-    rewrite E. right. ring.
+  intros H. unfold channel. rewrite sum_swap. apply sum_ext. intros n Hn. rewrite sum_scal. f_equal.
+  rewrite <- (sum_only G (of j n) (sum T _) (H n Hn)). apply sum_ext. intros g _. rewrite <- only_sum.
+  apply sum_ext. intros i _. unfold masked. destruct (Nat.eqb (of j n) g); simpl; ring.
 Qed.
 
-(* the same with bounds on the norms *)
-Lemma channel_below d N T C om u b Om B_u K_C K_b R :
-  0 <= B_u -> 0 <= K_b -> norm N C <= K_C ->
-  (forall i, (i < T)%nat -> norm d (u i) <= B_u /\ norm N (b i) <= K_b) ->
-  (forall i, (i < T)%nat -> 0 <= Om i) ->
-  (forall i j n, (i < T)%nat -> (j < d)%nat -> (n < N)%nat -> Rabs (om i j n) <= Om i) ->
-  sum T Om <= R -> norm d (channel N T C om u b) <= K_C * (R * (B_u * K_b)).
+Lemma masked_below (P : nat -> nat -> bool) (a : nat -> nat -> R) x s M T d N : gated M x T ->
+  (forall j n, (j < d)%nat -> (n < N)%nat -> P j n = true -> a j n <= s) ->
+  forall i j n, (i < T)%nat -> (j < d)%nat -> (n < N)%nat ->
+  Rabs (masked P (weights a x) i j n) <= x i * exp (s * tau x i).
 Proof.
-  intros HB Hb HC Hu H0 H HR. eapply Rle_trans; [apply (channel_norm d N T C om u b Om H0 H)|].
-  apply Rmult_le_compat; [apply norm_nonneg| |exact HC|].
-  - apply sum_nonneg. intros i Hi. apply Rmult_le_pos; [auto|apply Rmult_le_pos; apply norm_nonneg].
-  - apply Rle_trans with (sum T Om * (B_u * K_b)).
-    + rewrite <- sum_scal_r. apply sum_le. intros i Hi. destruct (Hu i Hi). apply Rmult_le_compat_l; [auto|].
-      apply Rmult_le_compat; try assumption; apply norm_nonneg.
-    + apply Rmult_le_compat_r; [apply Rmult_le_pos; assumption|exact HR].
+  intros G H i j n Hi Hj Hn. unfold masked, weights. destruct (G i Hi) as [x0 _].
+  pose proof (tau_bounds M x i (gated_before M x T i G ltac:(lia))) as [t0 _].
+  pose proof (exp_pos (s * tau x i)). destruct (P j n) eqn:E; simpl.
+  - pose proof (exp_pos (a j n * tau x i)). rewrite Rabs_right by (apply Rle_ge, Rmult_le_pos; lra).
+    rewrite Rmult_comm. apply Rmult_le_compat_l; [lra|]. apply exp_le. apply Rmult_le_compat_r; auto.
+  - rewrite Rabs_R0. apply Rmult_le_pos; lra.
 Qed.
 
-(* differences, one block at a time *)
-Lemma channel_minus_C N T C C' om u b j :
-  channel N T C om u b j - channel N T C' om u b j = channel N T (minus C C') om u b j.
-Proof. unfold channel, minus. rewrite <- sum_minus. apply sum_ext. intros n _. ring. Qed.
+Lemma weight_nonneg s M x T i : gated M x T -> (i < T)%nat -> 0 <= x i * exp (s * tau x i).
+Proof. intros G Hi. destruct (G i Hi). pose proof (exp_pos (s * tau x i)). apply Rmult_le_pos; lra. Qed.
 
-Lemma channel_minus_b N T C om u b b' j :
-  channel N T C om u b j - channel N T C om u b' j = channel N T C om u (minus2 b b') j.
-Proof.
-  unfold channel, minus2. rewrite <- sum_minus. apply sum_ext. intros n _.
-  rewrite <- Rmult_minus_distr_l, <- sum_minus. f_equal. apply sum_ext. intros i _. ring.
-Qed.
-
-Lemma channel_minus_om N T C om om' u b j :
-  channel N T C om u b j - channel N T C om' u b j = channel N T C (fun i j n => om i j n - om' i j n) u b j.
-Proof.
-  unfold channel. rewrite <- sum_minus. apply sum_ext. intros n _.
-  rewrite <- Rmult_minus_distr_l, <- sum_minus. f_equal. apply sum_ext. intros i _. ring.
-Qed.
-
-Lemma apply_minus d (V U : nat -> nat -> R) x i : apply d V x i - apply d U x i = apply d (minus2 V U) x i.
-Proof. unfold apply, dot, minus2. rewrite <- sum_minus. apply sum_ext. intros; ring. Qed.
-
-Lemma apply_minus_r d V x y i : apply d V x i - apply d V y i = apply d V (minus x y) i.
-Proof. unfold apply, dot, minus. rewrite <- sum_minus. apply sum_ext. intros; ring. Qed.
-
-(* A: one entry *)
-Lemma one_entry a a' s t : 0 <= t -> a <= s -> a' <= s -> Rabs (exp (a * t) - exp (a' * t)) <= Rabs (a - a') * t * exp (s * t).
-Proof.
-  intros Ht.
-  assert (K : forall x y, y <= x -> x <= s -> Rabs (exp (x * t) - exp (y * t)) <= Rabs (x - y) * t * exp (s * t)).
-  { intros x y Hy Hx. assert (exp (y * t) <= exp (x * t)) by (apply exp_le; nra).
-    rewrite (Rabs_right (exp (x * t) - exp (y * t))), (Rabs_right (x - y)) by lra.
-    assert (E : exp (y * t) = exp (x * t) * exp (- ((x - y) * t))) by (rewrite <- exp_plus; f_equal; ring).
-    pose proof (exp_ineq1_le (- ((x - y) * t))). pose proof (exp_pos (x * t)).
-    assert (exp (x * t) <= exp (s * t)) by (apply exp_le; nra).
-    assert (0 <= (x - y) * t) by (apply Rmult_le_pos; lra).
-    assert (exp (x * t) * (1 + - ((x - y) * t)) <= exp (x * t) * exp (- ((x - y) * t)))
-      by (apply Rmult_le_compat_l; lra).
-    assert ((x - y) * t * exp (x * t) <= (x - y) * t * exp (s * t)) by (apply Rmult_le_compat_l; lra). lra. }
-  intros Ha Ha'. destruct (Rle_dec a' a) as [L|L]; [apply K; assumption|].
-  rewrite (Rabs_minus_sym (exp (a * t))), (Rabs_minus_sym a). apply K; lra.
-Qed.
-
-(* the largest of finitely many numbers that are not negative *)
-Fixpoint top (n : nat) (f : nat -> R) : R := match n with O => 0 | S m => Rmax (top m f) (f m) end.
-
-Lemma top_ge n f i : (i < n)%nat -> f i <= top n f.
-Proof.
-  induction n as [|n IH]; intros H; [lia|]. simpl. destruct (Nat.eq_dec i n) as [->|N]; [apply Rmax_r|].
-  eapply Rle_trans; [apply IH; lia|apply Rmax_l].
-Qed.
-
-Lemma top_attained n f : top n f = 0 \/ exists i, (i < n)%nat /\ top n f = f i.
-Proof.
-  induction n as [|n IH]; [left; reflexivity|]. simpl. destruct (Rle_dec (top n f) (f n)) as [L|L].
-  - rewrite Rmax_right by lra. right. exists n. split; [lia|reflexivity].
-  - rewrite Rmax_left by lra. destruct IH as [E|[i [Hi E]]]; [left; exact E|right; exists i; split; [lia|exact E]].
-Qed.
-
-Lemma top_nonneg n f : 0 <= top n f.
-Proof. induction n as [|n IH]; simpl; [lra|]. eapply Rle_trans; [exact IH|apply Rmax_l]. Qed.
-
-(* R_g of 5.1 bounds the slopes of moving gates, at any rates below s_A *)
-Lemma slopes_below M R_1 R_2 R_g s_A c c' Om T :
-  0 < M -> gated M c T -> moves c c' T -> S_1 s_A c T <= R_1 -> S_2 s_A c T <= R_2 ->
+(* 5.2, any number of groups *)
+Theorem any_groups d N k T G h (m m' : model) u v B_B B_C B_w B_u M s_A R_1 R_2 R_g
+    (R2_A R1_B R1_C R1_w eps_A eps_B eps_C eps_w : nat -> R) eps_g :
+  in_class d N k T B_B B_C B_w M s_A u m -> in_class d N k T B_B B_C B_w M s_A u m' ->
+  touched d N G s_A h m -> touched d N G s_A h m' ->
+  (forall i, (i < T)%nat -> norm d (u i) <= B_u) -> norm d v <= B_u ->
+  0 <= B_B -> 0 <= B_C -> 0 <= B_w -> 0 <= B_u -> 0 < M ->
+  moved d N k T G h m m' u eps_A eps_B eps_C eps_w eps_g ->
+  group_sums T G M h R2_A R1_B R1_C R1_w -> sums_below T M s_A R_1 R_2 ->
   claims.s5_1.hypothesis_6 M R_1 R_2 R_g s_A -> claims.s5_1.hypothesis_7 R_1 R_2 R_g s_A ->
-  (forall i, (i < T)%nat -> exists a, a <= s_A /\ Om i <= slope c c' a i) -> sum T Om <= R_g.
+  norm k (minus (output d N T m u v) (output d N T m' u v))
+  <= B_B * B_C * B_u ^ 3 * sum G (fun g => R1_w g * eps_w g) + B_B * B_u ^ 3 * B_w * sum G (fun g => R1_C g * eps_C g)
+     + B_C * B_u ^ 3 * B_w * sum G (fun g => R1_B g * eps_B g)
+     + B_w * B_B * B_C * B_u ^ 3 * sum G (fun g => R2_A g * eps_A g) + B_w * B_B * B_C * B_u ^ 3 * R_g * eps_g.
 Proof.
-  intros HM G D H1 H2 H6 H7 H. unfold claims.s5_1.hypothesis_6, claims.s5_1.hypothesis_7 in *.
-  assert (Hc : forall i, (i < T)%nat -> 0 < c i) by (intros i Hi; apply (G i Hi)).
-  assert (first : 0 <= s_A -> sum T Om <= S_1 s_A c T + s_A * S_2 s_A c T).
-  { intros Hs. unfold S_1, S_2. rewrite <- sum_scal, <- sum_plus. apply sum_le. intros i Hi.
-    destruct (H i Hi) as [a [Ha HO]]. eapply Rle_trans; [exact HO|]. specialize (Hc i Hi).
-    pose proof (tau_bounds M c i (gated_before M c T i G ltac:(lia))) as [t0 _].
-    assert (E : 1 <= exp (s_A * tau c i)) by (rewrite <- exp_0; apply exp_le; nra).
-    assert (0 <= s_A * tau c i) by nra.
-    replace (c i * exp (s_A * tau c i) + s_A * (c i * tau c i * exp (s_A * tau c i)))
-      with (c i * ((1 + s_A * tau c i) * exp (s_A * tau c i))) by ring.
-    destruct (Rle_dec a 0) as [L|L].
-    - eapply Rle_trans; [apply (slope_first 0 c c' a T i); try assumption; [lra|intros j Hj; apply (G j Hj)|lra]|].
-      rewrite !Rmult_0_l, Rplus_0_r, Ropp_0, exp_0, !Rmult_1_r.
-      rewrite <- (Rmult_1_r (c i)) at 1. apply Rmult_le_compat_l; [lra|].
-      assert (1 * 1 <= (1 + s_A * tau c i) * exp (s_A * tau c i)) by (apply Rmult_le_compat; lra). lra.
-    - unfold slope. pose proof (D i Hi). pose proof (tau_moves c c' i (fun j Hj => D j ltac:(lia))).
-      assert (Rabs (c' i + a * tau c' i * c i) <= c i * (1 + s_A * tau c i)).
-      { eapply Rle_trans; [apply Rabs_triang|]. rewrite !Rabs_mult, (Rabs_right a), (Rabs_right (c i)) by lra.
-        assert (a * Rabs (tau c' i) <= s_A * tau c i) by (apply Rmult_le_compat; [lra|apply Rabs_pos|lra|lra]). nra. }
-      assert (exp (a * tau c i) <= exp (s_A * tau c i)) by (apply exp_le; nra).
-      rewrite <- Rmult_assoc. apply Rmult_le_compat; [apply Rabs_pos|left; apply exp_pos|assumption|assumption]. }
-  destruct (Rtotal_order s_A 0) as [L|[E|L]].
-  - rewrite H6, Rabs_left by lra.
-    destruct (slopes_both (- s_A) M c c' Om T ltac:(lra) HM G D) as [X Y].
-    { rewrite Ropp_involutive. exact H. }
-    rewrite Ropp_involutive in X, Y.
-    unfold Rmin. destruct (Rle_dec R_2 (M * R_1 / 2)).
-    + assert (- s_A * S_2 s_A c T <= - s_A * R_2) by (apply Rmult_le_compat_l; lra). lra.
-    + assert ((1 + - s_A * M / 2) * S_1 s_A c T <= (1 + - s_A * M / 2) * R_1).
-      { apply Rmult_le_compat_l; [|exact H1]. assert (0 <= - s_A * M) by (apply Rmult_le_pos; lra). lra. }
-      lra.
-  - rewrite H6, E, Rabs_R0 by lra. specialize (first ltac:(lra)). rewrite E in first. rewrite E in H1. lra.
-  - rewrite H7 by lra. specialize (first ltac:(lra)).
-    assert (s_A * S_2 s_A c T <= s_A * R_2) by (apply Rmult_le_compat_l; lra). lra.
-Qed.
-
-(* the gates on the straight path between two sequences of logits *)
-Lemma weight_derive (a : R) (f g : R -> R) (f' g' x : R) : derivable_pt_lim f x f' -> derivable_pt_lim g x g' ->
-  derivable_pt_lim (fun r => exp (a * f r) * g r) x (exp (a * f x) * (g' + a * f' * g x)).
-Proof.
-  intros Hf Hg.
-  replace (exp (a * f x) * (g' + a * f' * g x)) with (exp (a * f x) * (a * f') * g x + exp (a * f x) * g') by ring.
-  apply (derivable_pt_lim_mult (fun r => exp (a * f r)) g); [|exact Hg].
-  apply (derivable_pt_lim_comp (fun r => a * f r) exp); [|apply derivable_pt_lim_exp].
-  apply derivable_pt_lim_scal. exact Hf.
-Qed.
-
-Lemma gate_derive (l e x : R) :
-  derivable_pt_lim (fun r => softplus (l + r * e)) x ((1 - exp (- softplus (l + x * e))) * e).
-Proof.
-  apply (derivable_pt_lim_comp (fun r => l + r * e) softplus).
-  - assert (H : derivable_pt_lim (fun r => l + r * e) x (0 + (1 * e + x * 0))).
-    { apply (derivable_pt_lim_plus (fun _ => l) (fun r => r * e)); [apply derivable_pt_lim_const|].
-      apply (derivable_pt_lim_mult (fun r => r) (fun _ => e));
-        [apply derivable_pt_lim_id|apply derivable_pt_lim_const]. }
-    replace (0 + (1 * e + x * 0)) with e in H by ring. exact H.
-  - apply Coquelicot.Derive.is_derive_Reals, softplus_derive.
-Qed.
-
-Lemma softplus_le x y : x <= y -> softplus x <= softplus y.
-Proof.
-  intros H. unfold softplus. pose proof (exp_pos x). pose proof (exp_le x y H).
-  destruct (Req_dec (exp x) (exp y)) as [->|N]; [lra|]. left. apply ln_increasing; lra.
-Qed.
-
-Lemma softplus_between x y M r : softplus x <= M -> softplus y <= M -> (x <= r <= y \/ y <= r <= x) -> 0 < softplus r <= M.
-Proof.
-  intros Hx Hy H. split; [apply softplus_pos|].
-  destruct H as [[_ H]|[_ H]]; eapply Rle_trans; [apply softplus_le, H|assumption|apply softplus_le, H|assumption].
-Qed.
-
-Lemma channel_gates N T a C u b (x y : nat -> R) j : (forall i, (i < T)%nat -> x i = y i) ->
-  channel N T C (weights a x) u b j = channel N T C (weights a y) u b j.
-Proof.
-  intros H. unfold channel. apply sum_ext. intros n _. f_equal. apply sum_ext. intros i Hi. unfold weights.
-  assert (E : tau x i = tau y i) by (unfold tau; apply sum_ext; intros l Hl; apply H; lia).
-  rewrite E, (H i Hi). reflexivity.
-Qed.
-
-(* the gate: along the path every output of a channel has a derivative, whose weights are the slopes *)
-Lemma gate_block d N T (a : nat -> nat -> R) C u b (l l' : nat -> R) M R_1 R_2 R_g s_A eps_g B_u K_C K_b :
-  0 < M -> 0 <= eps_g -> 0 <= B_u -> 0 <= K_b -> norm N C <= K_C ->
-  (forall i, (i < T)%nat -> norm d (u i) <= B_u /\ norm N (b i) <= K_b) ->
-  (forall j n, (j < d)%nat -> (n < N)%nat -> a j n <= s_A) ->
-  (forall i, (i < T)%nat -> softplus (l i) <= M /\ softplus (l' i) <= M /\ Rabs (l i - l' i) <= eps_g) ->
-  sums_below T M s_A R_1 R_2 ->
-  claims.s5_1.hypothesis_6 M R_1 R_2 R_g s_A -> claims.s5_1.hypothesis_7 R_1 R_2 R_g s_A ->
-  norm d (minus (channel N T C (weights a (fun i => softplus (l i))) u b)
-                (channel N T C (weights a (fun i => softplus (l' i))) u b))
-  <= K_C * (R_g * (B_u * K_b)) * eps_g.
-Proof.
-  intros HM Hg HB Hb HC Hu Ha Hl Hsums H6 H7.
-  set (e := fun i => (l i - l' i) / eps_g).
-  assert (He : forall i, (i < T)%nat -> l i = l' i + eps_g * e i /\ Rabs (e i) <= 1).
-  { intros i Hi. destruct (Hl i Hi) as [_ [_ Hd]]. unfold e. destruct (Req_dec eps_g 0) as [Z|Z].
-    - rewrite Z in *. assert (l i - l' i = 0) by (destruct (Req_dec (l i - l' i) 0) as [|X]; [assumption|];
-        pose proof (Rabs_pos_lt _ X); lra).
-      split; [lra|]. rewrite H. unfold Rdiv. rewrite Rmult_0_l, Rabs_R0. lra.
-    - split; [field; exact Z|]. unfold Rdiv. rewrite Rabs_mult, Rabs_inv, (Rabs_right eps_g) by lra.
-      apply (Rmult_le_reg_r eps_g); [lra|]. rewrite Rmult_assoc, Rinv_l by lra. lra. }
-  set (c := fun r i => softplus (l' i + r * e i)).
-  set (c' := fun r i => (1 - exp (- c r i)) * e i).
-  set (Y := fun r => channel N T C (weights a (c r)) u b).
-  set (om := fun r i j n => exp (a j n * tau (c r) i) * (c' r i + a j n * tau (c' r) i * c r i)).
-  set (D := minus (Y eps_g) (Y 0)).
-  assert (ED : norm d (minus (channel N T C (weights a (fun i => softplus (l i))) u b)
-                (channel N T C (weights a (fun i => softplus (l' i))) u b)) = norm d D).
-  { apply norm_ext. intros j Hj. unfold D, Y, minus.
-    rewrite (channel_gates N T a C u b (fun i => softplus (l i)) (c eps_g)).
-    - rewrite (channel_gates N T a C u b (fun i => softplus (l' i)) (c 0)); [reflexivity|].
-      intros i _. unfold c. f_equal. ring.
-    - intros i Hi. unfold c. f_equal. apply (He i Hi). }
-  rewrite ED. clear ED.
-  assert (derive : forall r, derivable_pt_lim (fun x => dot d D (Y x)) r (dot d D (channel N T C (om r) u b))).
-  { intros r. unfold dot. apply (sum_derive d (fun j x => D j * Y x j) (fun j x => D j * channel N T C (om x) u b j)).
-    intros j Hj. apply (derivable_pt_lim_scal (fun x => Y x j)). unfold Y, channel.
-    apply (sum_derive N (fun n x => C n * sum T (fun i => weights a (c x) i j n * (u i j * b i n)))
-      (fun n x => C n * sum T (fun i => om x i j n * (u i j * b i n)))).
-    intros n Hn. apply (derivable_pt_lim_scal (fun x => sum T (fun i => weights a (c x) i j n * (u i j * b i n)))).
-    apply (sum_derive T (fun i x => weights a (c x) i j n * (u i j * b i n))
-      (fun i x => om x i j n * (u i j * b i n))).
-    intros i Hi. unfold om, weights.
-    assert (Ht : derivable_pt_lim (fun x => tau (c x) i) r (tau (c' r) i)).
-    { apply (sum_derive i (fun k x => c x k) (fun k x => c' x k)). intros k _. apply gate_derive. }
-    pose proof (weight_derive (a j n) _ (fun x => c x i) _ _ r Ht (gate_derive (l' i) (e i) r)) as K.
-    apply (derivable_pt_lim_ext (fun x => u i j * b i n * (exp (a j n * tau (c x) i) * c x i)));
-      [intros x; ring|].
-    replace (exp (a j n * tau (c r) i) * (c' r i + a j n * tau (c' r) i * c r i) * (u i j * b i n))
-      with (u i j * b i n * (exp (a j n * tau (c r) i) * (c' r i + a j n * tau (c' r) i * c r i))) by ring.
-    apply (derivable_pt_lim_scal (fun x => exp (a j n * tau (c x) i) * c x i)). exact K. }
-  assert (below : forall r, 0 <= r <= eps_g -> norm d (channel N T C (om r) u b) <= K_C * (R_g * (B_u * K_b))).
-  { intros r Hr.
-    assert (G : gated M (c r) T).
-    { intros i Hi. destruct (Hl i Hi) as [L [L' _]]. destruct (He i Hi) as [E E1]. unfold c.
-      apply (softplus_between (l i) (l' i)); try assumption. rewrite E.
-      assert (X : 0 <= e i \/ 0 <= - e i) by lra. destruct X as [X|X]; [right|left].
-      - assert (0 <= r * e i) by (apply Rmult_le_pos; lra).
-        assert (0 <= (eps_g - r) * e i) by (apply Rmult_le_pos; lra). lra.
-      - assert (0 <= r * - e i) by (apply Rmult_le_pos; lra).
-        assert (0 <= (eps_g - r) * - e i) by (apply Rmult_le_pos; lra). lra. }
-    assert (mv : moves (c r) (c' r) T).
-    { intros i Hi. destruct (G i Hi) as [c0 _]. destruct (He i Hi) as [_ E1]. unfold c'. rewrite Rabs_mult.
-      pose proof (exp_ineq1_le (- c r i)). pose proof (one_minus_exp_pos (c r i) c0).
-      rewrite (Rabs_right (1 - exp (- c r i))) by lra. pose proof (Rabs_pos (e i)).
-      apply Rle_trans with (c r i * 1); [apply Rmult_le_compat; lra|lra]. }
-    set (Om := fun i => top d (fun j => top N (fun n => slope (c r) (c' r) (a j n) i))).
-    apply (channel_below d N T C (om r) u b Om); try assumption.
-    - intros i _. apply top_nonneg.
-    - intros i j n Hi Hj Hn. apply Rle_trans with (slope (c r) (c' r) (a j n) i).
-      + unfold om, slope. rewrite Rabs_mult, Rmult_comm, (Rabs_right (exp _)); [lra|apply Rle_ge; left; apply exp_pos].
-      + apply Rle_trans with (top N (fun n => slope (c r) (c' r) (a j n) i)).
-        * apply (top_ge N (fun n => slope (c r) (c' r) (a j n) i)), Hn.
-        * apply (top_ge d (fun j => top N (fun n => slope (c r) (c' r) (a j n) i))), Hj.
-    - destruct (Hsums (c r) G) as [H1 H2].
-      apply (slopes_below M R_1 R_2 R_g s_A (c r) (c' r) Om T); try assumption.
-      intros i Hi. unfold Om.
-      assert (Z : exists x, x <= s_A /\ 0 <= slope (c r) (c' r) x i).
-      { exists s_A. split; [lra|]. unfold slope. apply Rmult_le_pos; [apply Rabs_pos|left; apply exp_pos]. }
-      destruct (top_attained d (fun j => top N (fun n => slope (c r) (c' r) (a j n) i))) as [E|[j [Hj E]]];
-        rewrite E; [exact Z|].
-      destruct (top_attained N (fun n => slope (c r) (c' r) (a j n) i)) as [E'|[n [Hn E']]]; rewrite E'; [exact Z|].
-      exists (a j n). split; [apply Ha; assumption|lra]. }
-  assert (HR : 0 <= K_C * (R_g * (B_u * K_b))) by (eapply Rle_trans; [apply norm_nonneg|apply (below 0); lra]).
-  destruct (Req_dec eps_g 0) as [Z|Z].
-  { assert (E : norm d D = 0).
-    { rewrite <- (norm_zero d). apply norm_ext. intros j _. unfold D, minus. rewrite Z. ring. }
-    rewrite E. apply Rmult_le_pos; assumption. }
-  destruct (Req_dec (norm d D) 0) as [ZD|ZD]; [rewrite ZD; apply Rmult_le_pos; assumption|].
-  destruct (MVT_cor2 (fun x => dot d D (Y x)) (fun r => dot d D (channel N T C (om r) u b)) 0 eps_g) as [r [Er Hr]].
-  { lra. }
-  { intros r _. apply derive. }
-  assert (E : dot d D (Y eps_g) - dot d D (Y 0) = norm d D * norm d D).
-  { rewrite norm_sq. unfold dot. rewrite <- sum_minus. apply sum_ext. intros j _. unfold D, minus. ring. }
-  rewrite E, Rminus_0_r in Er.
-  apply (Rmult_le_reg_l (norm d D)); [pose proof (norm_nonneg d D); lra|]. rewrite Er, <- Rmult_assoc.
-  apply Rmult_le_compat_r; [exact Hg|]. eapply Rle_trans; [apply cauchy_schwarz|].
-  apply Rmult_le_compat_l; [apply norm_nonneg|apply below; lra].
+  intros [SB [SC [SW [SA SM]]]] [SB' [SC' [SW' [SA' SM']]]] tm tm' Hu Hv pB pC pw pu pM [dA [dG [eg dg]]]
+    Hg Hsums H6 H7.
+  set (c := gate d m u). set (c' := gate d m' u).
+  set (C := apply d (W_C m) v). set (C' := apply d (W_C m') v).
+  set (b := fun i => apply d (W_B m) (u i)). set (b' := fun i => apply d (W_B m') (u i)).
+  assert (Gc : gated M c T) by (intros i Hi; split; [apply softplus_pos|apply SM, Hi]).
+  assert (Gc' : gated M c' T) by (intros i Hi; split; [apply softplus_pos|apply SM', Hi]).
+  assert (norm_apply : forall r X B x K, spectral r d X B -> 0 <= B -> norm d x <= K -> norm r (apply d X x) <= B * K).
+  { intros r X B x K H HB Hx. eapply Rle_trans; [apply H|]. apply Rmult_le_compat_l; assumption. }
+  assert (nC' : norm N C' <= B_C * B_u) by (apply norm_apply; assumption).
+  assert (nb : forall i, (i < T)%nat -> norm d (u i) <= B_u /\ norm N (b i) <= B_B * B_u)
+    by (intros i Hi; split; [apply Hu, Hi|apply norm_apply; auto]).
+  assert (nb' : forall i, (i < T)%nat -> norm d (u i) <= B_u /\ norm N (b' i) <= B_B * B_u)
+    by (intros i Hi; split; [apply Hu, Hi|apply norm_apply; auto]).
+  assert (pb : 0 <= B_B * B_u) by (apply Rmult_le_pos; assumption).
+  set (om := weights (A m) c). set (om1 := weights (A m') c). set (om' := weights (A m') c').
+  set (Y := channel N T C om u b). set (Y' := channel N T C' om' u b').
+  (* group indices exist only where there are channels and states *)
+  assert (inB : forall j, (j < d)%nat -> forall n, (n < N)%nat -> (of_B h n < G)%nat)
+    by (intros j Hj n Hn; apply (tm j n Hj Hn)).
+  assert (inC : forall j, (j < d)%nat -> forall n, (n < N)%nat -> (of_C h n < G)%nat)
+    by (intros j Hj n Hn; apply (tm j n Hj Hn)).
+  assert (inA : forall j, (j < d)%nat -> forall n, (n < N)%nat -> (of_A h j n < G)%nat)
+    by (intros j Hj n Hn; apply (tm j n Hj Hn)).
+  assert (in_w : forall j, (j < d)%nat -> forall n, (n < N)%nat -> (of_w h j < G)%nat)
+    by (intros j Hj n Hn; apply (tm j n Hj Hn)).
+  (* the parts *)
+  assert (part_w : forall g, (g < G)%nat -> norm d (channel N T C' (masked (fun j _ => Nat.eqb (of_w h j) g) om') u b')
+    <= B_C * B_u * (R1_w g * (B_u * (B_B * B_u)))).
+  { intros g Hgg. apply (channel_below d N T C' _ u b' (fun i => c' i * exp (s_of_w h g * tau c' i))); auto.
+    - intros i Hi. apply (weight_nonneg _ M c' T i Gc' Hi).
+    - apply (masked_below _ (A m') c' _ M T d N Gc'). intros j n Hj Hn E. apply Nat.eqb_eq in E. rewrite <- E.
+      apply (tm' j n Hj Hn).
+    - apply (Hg g c' Hgg Gc'). }
+  assert (part_C : forall g, (g < G)%nat ->
+    norm d (channel N T (fun n => only (Nat.eqb (of_C h n) g) (minus C C' n))
+      (masked (fun _ n => Nat.eqb (of_C h n) g) om) u b) <= eps_C g * B_u * (R1_C g * (B_u * (B_B * B_u)))).
+  { intros g Hgg. destruct (dG g Hgg) as [eA [eB [eC [ew [dB [dC dw]]]]]].
+    apply (channel_below d N T _ _ u b (fun i => c i * exp (s_of_C h g * tau c i))); auto.
+    - rewrite (norm_ext N _ (apply d (rows (of_C h) g (minus2 (W_C m) (W_C m'))) v)).
+      + apply norm_apply; assumption.
+      + intros n _. unfold C, C', minus, apply, dot, rows. rewrite <- sum_minus, <- only_sum. apply sum_ext.
+        intros j _. unfold minus2. destruct (Nat.eqb (of_C h n) g); simpl; ring.
+    - intros i Hi. apply (weight_nonneg _ M c T i Gc Hi).
+    - apply (masked_below _ (A m) c _ M T d N Gc). intros j n Hj Hn E. apply Nat.eqb_eq in E. rewrite <- E.
+      apply (tm j n Hj Hn).
+    - apply (Hg g c Hgg Gc). }
+  assert (part_B : forall g, (g < G)%nat ->
+    norm d (channel N T C' (masked (fun _ n => Nat.eqb (of_B h n) g) om) u
+      (fun i n => only (Nat.eqb (of_B h n) g) (minus2 b b' i n))) <= B_C * B_u * (R1_B g * (B_u * (eps_B g * B_u)))).
+  { intros g Hgg. destruct (dG g Hgg) as [eA [eB [eC [ew [dB [dC dw]]]]]].
+    apply (channel_below d N T C' _ u _ (fun i => c i * exp (s_of_B h g * tau c i))); auto.
+    - apply Rmult_le_pos; assumption.
+    - intros i Hi. split; [apply Hu, Hi|].
+      rewrite (norm_ext N _ (apply d (rows (of_B h) g (minus2 (W_B m) (W_B m'))) (u i))).
+      + apply norm_apply; auto.
+      + intros n _. unfold b, b', minus2 at 1, apply, dot, rows. rewrite <- sum_minus, <- only_sum. apply sum_ext.
+        intros j _. unfold minus2. destruct (Nat.eqb (of_B h n) g); simpl; ring.
+    - intros i Hi. apply (weight_nonneg _ M c T i Gc Hi).
+    - apply (masked_below _ (A m) c _ M T d N Gc). intros j n Hj Hn E. apply Nat.eqb_eq in E. rewrite <- E.
+      apply (tm j n Hj Hn).
+    - apply (Hg g c Hgg Gc). }
+  assert (part_A : forall g, (g < G)%nat ->
+    norm d (channel N T C' (masked (fun j n => Nat.eqb (of_A h j n) g) (fun i j n => om i j n - om1 i j n)) u b')
+    <= B_C * B_u * (eps_A g * R2_A g * (B_u * (B_B * B_u)))).
+  { intros g Hgg. destruct (dG g Hgg) as [eA _].
+    apply (channel_below d N T C' _ u b' (fun i => eps_A g * (c i * tau c i * exp (s_of_A h g * tau c i)))); auto.
+    - intros i Hi. destruct (Gc i Hi). pose proof (tau_bounds M c i (gated_before M c T i Gc ltac:(lia))).
+      pose proof (exp_pos (s_of_A h g * tau c i)).
+      apply Rmult_le_pos; [assumption|]. apply Rmult_le_pos; [apply Rmult_le_pos; lra|lra].
+    - intros i j n Hi Hj Hn. destruct (Gc i Hi) as [c0 _].
+      pose proof (tau_bounds M c i (gated_before M c T i Gc ltac:(lia))) as [t0 _].
+      pose proof (exp_pos (s_of_A h g * tau c i)).
+      unfold masked. destruct (Nat.eqb (of_A h j n) g) eqn:E; simpl.
+      + apply Nat.eqb_eq in E. unfold om, om1, weights. rewrite <- Rmult_minus_distr_r, Rabs_mult, (Rabs_right (c i)) by lra.
+        assert (a1 : A m j n <= s_of_A h g) by (rewrite <- E; apply (tm j n Hj Hn)).
+        assert (a2 : A m' j n <= s_of_A h g) by (rewrite <- E; apply (tm' j n Hj Hn)).
+        pose proof (one_entry (A m j n) (A m' j n) (s_of_A h g) (tau c i) t0 a1 a2) as K.
+        specialize (dA j n Hj Hn). rewrite E in dA.
+        assert (Rabs (A m j n - A m' j n) * tau c i * exp (s_of_A h g * tau c i)
+          <= eps_A g * tau c i * exp (s_of_A h g * tau c i)).
+        { apply Rmult_le_compat_r; [lra|]. apply Rmult_le_compat_r; lra. }
+        apply Rle_trans with (eps_A g * tau c i * exp (s_of_A h g * tau c i) * c i).
+        * apply Rmult_le_compat_r; lra.
+        * right. ring.
+      + rewrite Rabs_R0. apply Rmult_le_pos; [assumption|]. apply Rmult_le_pos; [apply Rmult_le_pos; lra|lra].
+    - rewrite sum_scal. apply Rmult_le_compat_l; [assumption|]. apply (Hg g c Hgg Gc). }
+  assert (block_g : norm d (minus (channel N T C' om1 u b') Y') <= B_C * B_u * (R_g * (B_u * (B_B * B_u))) * eps_g).
+  { apply (gate_block d N T (A m') C' u b' (logit d m u) (logit d m' u) M R_1 R_2 R_g s_A); auto.
+    intros i Hi. split; [apply (SM i Hi)|split; [apply (SM' i Hi)|apply (dg i Hi)]]. }
+  (* sums of parts *)
+  assert (gather : forall (X : nat -> R) (part : nat -> nat -> R) (f : nat -> R) r,
+    (forall j, (j < r)%nat -> X j = sum G (fun g => part g j)) -> (forall g, (g < G)%nat -> norm r (part g) <= f g) ->
+    norm r X <= sum G f).
+  { intros X part f r HX Hp. rewrite (norm_ext r X (fun j => sum G (fun g => part g j)) HX).
+    eapply Rle_trans; [apply norm_sum|]. apply sum_le. exact Hp. }
+  set (S := fun j => minus Y Y' j).
+  assert (parts : norm d S <= sum G (fun g => eps_C g * B_u * (R1_C g * (B_u * (B_B * B_u))))
+    + sum G (fun g => B_C * B_u * (R1_B g * (B_u * (eps_B g * B_u))))
+    + sum G (fun g => B_C * B_u * (eps_A g * R2_A g * (B_u * (B_B * B_u))))
+    + B_C * B_u * (R_g * (B_u * (B_B * B_u))) * eps_g).
+  { rewrite (norm_ext d S (fun j => channel N T (minus C C') om u b j + channel N T C' om u (minus2 b b') j
+      + channel N T C' (fun i j n => om i j n - om1 i j n) u b' j + minus (channel N T C' om1 u b') Y' j)).
+    - eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat; [|exact block_g].
+      eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat.
+      + eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat.
+        * eapply gather; [intros j Hj; apply (parts_C N T G _ _ _ _ (of_C h) j (inC j Hj))|exact part_C].
+        * eapply gather; [intros j Hj; apply (parts_b N T G _ _ _ _ (of_B h) j (inB j Hj))|exact part_B].
+      + eapply gather; [intros j Hj; apply (parts_om N T G _ _ _ _ (of_A h) j (inA j Hj))|exact part_A].
+    - intros j _. rewrite <- channel_minus_C, <- channel_minus_b, <- channel_minus_om. unfold S, minus, Y. ring. }
+  assert (readout : norm k (apply d (minus2 (W m) (W m')) Y')
+    <= sum G (fun g => eps_w g * (B_C * B_u * (R1_w g * (B_u * (B_B * B_u)))))).
+  { apply (gather _ (fun g => apply d (columns (of_w h) g (minus2 (W m) (W m')))
+      (channel N T C' (masked (fun j _ => Nat.eqb (of_w h j) g) om') u b'))).
+    - intros o _. unfold apply, dot. rewrite sum_swap. apply sum_ext. intros j Hj.
+      unfold Y'. rewrite (parts_om N T G C' om' u b' (fun j _ => of_w h j) j (in_w j Hj)), <- sum_scal.
+      apply sum_ext. intros g _. unfold columns. destruct (Nat.eqb (of_w h j) g) eqn:E; simpl; [reflexivity|].
+      unfold channel. rewrite (sum_ext N _ (fun _ => 0)), sum_zero; [ring|]. intros n _.
+      rewrite (sum_ext T _ (fun _ => 0)), sum_zero; [ring|]. intros i _. unfold masked. rewrite E. simpl. ring.
+    - intros g Hgg. destruct (dG g Hgg) as [eA [eB [eC [ew [dB [dC dw]]]]]]. apply norm_apply; auto. }
+  apply Rle_trans with (B_w * norm d S + norm k (apply d (minus2 (W m) (W m')) Y')).
+  - rewrite (norm_ext k _ (fun o => apply d (W m) S o + apply d (minus2 (W m) (W m')) Y' o)).
+    + eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat_r, SW.
+    + intros o _. unfold S. rewrite <- apply_minus, <- apply_minus_r. unfold minus, output. fold c c' C C' b b'.
+      fold om om'. fold Y Y'. ring.
+  - apply (Rmult_le_compat_l B_w) in parts; [|exact pw].
+    eapply Rle_trans; [apply Rplus_le_compat; [exact parts|exact readout]|].
+    rewrite (sum_ext G (fun g => eps_C g * B_u * (R1_C g * (B_u * (B_B * B_u)))) (fun g => B_u * B_u * B_u * B_B * (R1_C g * eps_C g)))
+      by (intros; ring).
+    rewrite (sum_ext G (fun g => B_C * B_u * (R1_B g * (B_u * (eps_B g * B_u)))) (fun g => B_C * B_u * B_u * B_u * (R1_B g * eps_B g)))
+      by (intros; ring).
+    rewrite (sum_ext G (fun g => B_C * B_u * (eps_A g * R2_A g * (B_u * (B_B * B_u)))) (fun g => B_C * B_u * B_u * B_u * B_B * (R2_A g * eps_A g)))
+      by (intros; ring).
+    rewrite (sum_ext G (fun g => eps_w g * (B_C * B_u * (R1_w g * (B_u * (B_B * B_u))))) (fun g => B_C * B_u * B_u * B_u * B_B * (R1_w g * eps_w g)))
+      by (intros; ring).
+    rewrite !sum_scal. right. ring.
 Qed.
 
 (* 5.1 *)
@@ -383,103 +280,39 @@ Theorem sharp d N k T (m m' : model) u v
   claims.s5_1.conclusion B_B B_C B_u B_w R_1 R_2 R_g
     (norm k (minus (output d N T m u v) (output d N T m' u v))) eps_A eps_B eps_C eps_g eps_w kappa.
 Proof.
-  intros [SB [SC [SW [SA SM]]]] [SB' [SC' [SW' [SA' SM']]]] Hu Hv pB pC pw pu pM pA eB eC ew eg
-    dA dB dC dw dg Hsums H4 H6 H7.
+  intros cm cm' Hu Hv pB pC pw pu pM eA eB eC ew eg dA dB dC dw dg Hsums H4 H6 H7.
   unfold claims.s5_1.conclusion, claims.s5_1.hypothesis_4 in *. subst kappa.
-  set (c := gate d m u). set (c' := gate d m' u).
-  set (C := apply d (W_C m) v). set (C' := apply d (W_C m') v).
-  set (b := fun i => apply d (W_B m) (u i)). set (b' := fun i => apply d (W_B m') (u i)).
-  assert (G : gated M c T) by (intros i Hi; split; [apply softplus_pos|apply SM, Hi]).
-  assert (G' : gated M c' T) by (intros i Hi; split; [apply softplus_pos|apply SM', Hi]).
-  assert (norm_apply : forall r X B x K, spectral r d X B -> 0 <= B -> norm d x <= K -> norm r (apply d X x) <= B * K).
-  { intros r X B x K H HB Hx. eapply Rle_trans; [apply H|]. apply Rmult_le_compat_l; assumption. }
-  assert (nC' : norm N C' <= B_C * B_u) by (apply norm_apply; assumption).
-  assert (nb : forall i, (i < T)%nat -> norm d (u i) <= B_u /\ norm N (b i) <= B_B * B_u)
-    by (intros i Hi; split; [apply Hu, Hi|apply norm_apply; auto]).
-  assert (nb' : forall i, (i < T)%nat -> norm d (u i) <= B_u /\ norm N (b' i) <= B_B * B_u)
-    by (intros i Hi; split; [apply Hu, Hi|apply norm_apply; auto]).
-  assert (pb : 0 <= B_B * B_u) by (apply Rmult_le_pos; assumption).
-  destruct (Hsums c G) as [R1 R2]. destruct (Hsums c' G') as [R1' _].
-  (* weights of one model are at most those at s_A *)
-  assert (wb : forall (a : nat -> nat -> R) x, gated M x T -> (forall j n, (j < d)%nat -> (n < N)%nat -> a j n <= s_A) ->
-    forall i j n, (i < T)%nat -> (j < d)%nat -> (n < N)%nat ->
-    Rabs (weights a x i j n) <= x i * exp (s_A * tau x i)).
-  { intros a x Gx Hax i j n Hi Hj Hn. unfold weights. destruct (Gx i Hi) as [x0 _].
-    pose proof (tau_bounds M x i (gated_before M x T i Gx ltac:(lia))) as [t0 _].
-    pose proof (exp_pos (a j n * tau x i)) as P. rewrite Rabs_right by (apply Rle_ge, Rmult_le_pos; lra).
-    rewrite Rmult_comm. apply Rmult_le_compat_l; [lra|]. apply exp_le. apply Rmult_le_compat_r; [exact t0|auto]. }
-  assert (w0 : forall x, gated M x T -> forall i, (i < T)%nat -> 0 <= x i * exp (s_A * tau x i)).
-  { intros x Gx i Hi. destruct (Gx i Hi) as [x0 _]. pose proof (exp_pos (s_A * tau x i)). apply Rmult_le_pos; lra. }
-  set (om := weights (A m) c). set (om1 := weights (A m') c). set (om' := weights (A m') c').
-  set (Y := channel N T C om u b). set (Y' := channel N T C' om' u b').
-  (* the blocks *)
-  assert (block_w : norm d Y' <= B_C * B_u * (R_1 * (B_u * (B_B * B_u)))).
-  { apply (channel_below d N T C' om' u b' (fun i => c' i * exp (s_A * tau c' i))); auto.
-    intros i j n Hi Hj Hn. apply (wb (A m') c' G' SA' i j n Hi Hj Hn). }
-  assert (block_C : norm d (channel N T (minus C C') om u b) <= eps_C * B_u * (R_1 * (B_u * (B_B * B_u)))).
-  { apply (channel_below d N T (minus C C') om u b (fun i => c i * exp (s_A * tau c i))); auto.
-    - rewrite (norm_ext N _ (apply d (minus2 (W_C m) (W_C m')) v))
-        by (intros i _; unfold C, C', minus; apply apply_minus).
-      apply norm_apply; assumption.
-    - intros i j n Hi Hj Hn. apply (wb (A m) c G SA i j n Hi Hj Hn). }
-  assert (block_B : norm d (channel N T C' om u (minus2 b b')) <= B_C * B_u * (R_1 * (B_u * (eps_B * B_u)))).
-  { apply (channel_below d N T C' om u (minus2 b b') (fun i => c i * exp (s_A * tau c i))); auto.
-    - apply Rmult_le_pos; assumption.
-    - intros i Hi. split; [apply Hu, Hi|].
-      rewrite (norm_ext N _ (apply d (minus2 (W_B m) (W_B m')) (u i)))
-        by (intros n _; unfold b, b', minus2 at 1; apply apply_minus).
-      apply norm_apply; auto.
-    - intros i j n Hi Hj Hn. apply (wb (A m) c G SA i j n Hi Hj Hn). }
-  assert (block_A : norm d (channel N T C' (fun i j n => om i j n - om1 i j n) u b')
-    <= B_C * B_u * (eps_A * R_2 * (B_u * (B_B * B_u)))).
-  { apply (channel_below d N T C' _ u b' (fun i => eps_A * (c i * tau c i * exp (s_A * tau c i)))); auto.
-    - intros i Hi. destruct (G i Hi). pose proof (tau_bounds M c i (gated_before M c T i G ltac:(lia))).
-      pose proof (exp_pos (s_A * tau c i)).
-      apply Rmult_le_pos; [assumption|]. apply Rmult_le_pos; [apply Rmult_le_pos; lra|lra].
-    - intros i j n Hi Hj Hn. destruct (G i Hi) as [c0 _].
-      pose proof (tau_bounds M c i (gated_before M c T i G ltac:(lia))) as [t0 _].
-      unfold om, om1, weights. rewrite <- Rmult_minus_distr_r, Rabs_mult, (Rabs_right (c i)) by lra.
-      pose proof (one_entry (A m j n) (A m' j n) s_A (tau c i) t0 (SA j n Hj Hn) (SA' j n Hj Hn)) as K.
-      specialize (dA j n Hj Hn). pose proof (exp_pos (s_A * tau c i)).
-      assert (Rabs (A m j n - A m' j n) * tau c i * exp (s_A * tau c i) <= eps_A * tau c i * exp (s_A * tau c i)).
-      { apply Rmult_le_compat_r; [lra|]. apply Rmult_le_compat_r; lra. }
-      apply Rle_trans with (eps_A * tau c i * exp (s_A * tau c i) * c i).
-      + apply Rmult_le_compat_r; lra.
-      + right. ring.
-    - rewrite sum_scal. apply Rmult_le_compat_l; assumption. }
-  assert (block_g : norm d (minus (channel N T C' om1 u b') Y') <= B_C * B_u * (R_g * (B_u * (B_B * B_u))) * eps_g).
-  { apply (gate_block d N T (A m') C' u b' (logit d m u) (logit d m' u) M R_1 R_2 R_g s_A); auto.
-    intros i Hi. split; [apply (SM i Hi)|split; [apply (SM' i Hi)|apply (dg i Hi)]]. }
-  (* together *)
-  set (S := fun j => minus Y Y' j).
-  assert (parts : norm d S <= eps_C * B_u * (R_1 * (B_u * (B_B * B_u))) + B_C * B_u * (R_1 * (B_u * (eps_B * B_u)))
-    + B_C * B_u * (eps_A * R_2 * (B_u * (B_B * B_u))) + B_C * B_u * (R_g * (B_u * (B_B * B_u))) * eps_g).
-  { rewrite (norm_ext d S (fun j => channel N T (minus C C') om u b j + channel N T C' om u (minus2 b b') j
-      + channel N T C' (fun i j n => om i j n - om1 i j n) u b' j + minus (channel N T C' om1 u b') Y' j)).
-    - eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat; [|exact block_g].
-      eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat; [|exact block_A].
-      eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat; assumption.
-    - intros j _. rewrite <- channel_minus_C, <- channel_minus_b, <- channel_minus_om. unfold S, minus, Y. ring. }
-  eapply Rle_trans with (B_w * norm d S + eps_w * norm d Y').
-  - rewrite (norm_ext k _ (fun o => apply d (W m) S o + apply d (minus2 (W m) (W m')) Y' o)).
-    + eapply Rle_trans; [apply norm_triangle|]. apply Rplus_le_compat; [apply SW|apply dw].
-    + intros o _. unfold S. rewrite <- apply_minus, <- apply_minus_r. unfold minus, output. fold c c' C C' b b'. 
-      fold om om'. fold Y Y'. ring.
-  - assert (X1 : B_w * norm d S <= B_w * (eps_C * B_u * (R_1 * (B_u * (B_B * B_u)))
-      + B_C * B_u * (R_1 * (B_u * (eps_B * B_u))) + B_C * B_u * (eps_A * R_2 * (B_u * (B_B * B_u)))
-      + B_C * B_u * (R_g * (B_u * (B_B * B_u))) * eps_g)) by (apply Rmult_le_compat_l; assumption).
-    assert (X2 : eps_w * norm d Y' <= eps_w * (B_C * B_u * (R_1 * (B_u * (B_B * B_u)))))
-      by (apply Rmult_le_compat_l; assumption).
-    eapply Rle_trans; [apply Rplus_le_compat; [exact X1|exact X2]|]. right. ring.
+  set (h := {| of_A := fun _ _ => 0%nat; of_B := fun _ => 0%nat; of_C := fun _ => 0%nat; of_w := fun _ => 0%nat;
+    s_of_A := fun _ => s_A; s_of_B := fun _ => s_A; s_of_C := fun _ => s_A; s_of_w := fun _ => s_A |}).
+  assert (one : forall x, in_class d N k T B_B B_C B_w M s_A u x -> touched d N 1 s_A h x).
+  { intros x [_ [_ [_ [SA _]]]] j n Hj Hn. specialize (SA j n Hj Hn). simpl. repeat split; solve [lia|lra]. }
+  eapply Rle_trans; [apply (any_groups d N k T 1 h m m' u v B_B B_C B_w B_u M s_A R_1 R_2 R_g (fun _ => R_2)
+    (fun _ => R_1) (fun _ => R_1) (fun _ => R_1) (fun _ => eps_A) (fun _ => eps_B) (fun _ => eps_C) (fun _ => eps_w)
+    eps_g); try assumption; try (apply one; assumption)|simpl; right; ring].
+  - split; [exact dA|]. split; [|split; assumption]. intros g Hg. replace g with 0%nat by lia.
+    repeat (split; [assumption|]). exact dw.
+  - intros g c _ G. destruct (Hsums c G). repeat split; assumption.
 Qed.
 
-(* R_1 and R_2 as 4.5 prints them, for either sign of s_A *)
-Theorem sums_falling lam M T R_1 R_2 : 0 < lam -> 0 < M ->
-  (forall x, claims.s4_5.conclusion M x lam T -> x <= R_1) ->
-  (forall x, claims.s4_5_R_2.conclusion M x lam T -> x <= R_2) -> sums_below T M (- lam) R_1 R_2.
-Proof. intros Hl HM H1 H2 c G. split; [apply H1, first_falling|apply H2, second_falling]; assumption. Qed.
-
-Theorem sums_rising lam M T R_1 R_2 : 0 < lam -> 0 < M ->
-  (forall x, claims.s4_5_R_1_rising.conclusion M x lam T -> x <= R_1) ->
-  (forall x, claims.s4_5_R_2_rising.conclusion M x lam T -> x <= R_2) -> sums_below T M lam R_1 R_2.
-Proof. intros Hl HM H1 H2 c G. split; [apply H1, first_rising|apply H2, second_rising]; assumption. Qed.
+(* 5.2 as it is printed: two groups of each block *)
+Theorem two_groups d N k T h (m m' : model) u v B_B B_C B_w B_u M s_A R_1 R_2 R_g
+    (R2_A R1_B R1_C R1_w eps_A eps_B eps_C eps_w : nat -> R) eps_g kappa :
+  in_class d N k T B_B B_C B_w M s_A u m -> in_class d N k T B_B B_C B_w M s_A u m' ->
+  touched d N 2 s_A h m -> touched d N 2 s_A h m' ->
+  (forall i, (i < T)%nat -> norm d (u i) <= B_u) -> norm d v <= B_u ->
+  0 <= B_B -> 0 <= B_C -> 0 <= B_w -> 0 <= B_u -> 0 < M ->
+  moved d N k T 2 h m m' u eps_A eps_B eps_C eps_w eps_g ->
+  group_sums T 2 M h R2_A R1_B R1_C R1_w -> sums_below T M s_A R_1 R_2 ->
+  claims.s5_2.hypothesis_1 B_B B_C B_u B_w kappa ->
+  claims.s5_2.hypothesis_19 M R_1 R_2 R_g s_A -> claims.s5_2.hypothesis_20 R_1 R_2 R_g s_A ->
+  claims.s5_2.conclusion B_B B_C B_u B_w (R1_B 0%nat) (R1_B 1%nat) (R1_C 0%nat) (R1_C 1%nat) (R1_w 0%nat) (R1_w 1%nat)
+    (R2_A 0%nat) (R2_A 1%nat) R_g (norm k (minus (output d N T m u v) (output d N T m' u v)))
+    (eps_A 0%nat) (eps_A 1%nat) (eps_B 0%nat) (eps_B 1%nat) (eps_C 0%nat) (eps_C 1%nat) eps_g
+    (eps_w 0%nat) (eps_w 1%nat) kappa.
+Proof.
+  intros cm cm' tm tm' Hu Hv pB pC pw pu pM mv gs sb H1 H19 H20.
+  unfold claims.s5_2.conclusion, claims.s5_2.hypothesis_1 in *. subst kappa.
+  eapply Rle_trans; [apply (any_groups d N k T 2 h m m' u v B_B B_C B_w B_u M s_A R_1 R_2 R_g
+    R2_A R1_B R1_C R1_w eps_A eps_B eps_C eps_w eps_g); assumption|].
+  simpl. right. ring.
+Qed.

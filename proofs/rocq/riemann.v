@@ -5,14 +5,12 @@ From SsmBounds Require vectors sums claims.
 Open Scope R_scope.
 
 (* 4.1, A = diag(a_1, ..., a_n), mu its largest entry or more, x a unit vector *)
-Theorem growth n (a x : nat -> R) mu tau : 0 <= tau -> (forall j, (j < n)%nat -> a j <= mu) -> vectors.norm n x = 1 ->
+Theorem growth_diagonal n (a x : nat -> R) mu tau :
+  0 <= tau -> (forall j, (j < n)%nat -> a j <= mu) -> vectors.norm n x = 1 ->
   claims.s4_1.conclusion mu (vectors.norm n (fun j => exp (a j * tau) * x j)) tau.
 Proof.
   intros Ht H Hx. unfold claims.s4_1.conclusion. rewrite <- (Rmult_1_r (exp (mu * tau))), <- Hx.
-  assert (E : forall z, vectors.norm n (fun j => Rabs (z j)) = vectors.norm n z).
-  { intros z. unfold vectors.norm, vectors.dot. f_equal. apply vectors.sum_ext. intros i _.
-    rewrite <- Rabs_mult, Rabs_right; [reflexivity|apply Rle_ge, Rle_0_sqr]. }
-  rewrite <- (E x), <- vectors.norm_scal by (left; apply exp_pos). apply vectors.norm_le. intros j Hj.
+  rewrite <- (vectors.norm_abs n x), <- vectors.norm_scal by (left; apply exp_pos). apply vectors.norm_le. intros j Hj.
   rewrite Rabs_mult, (Rabs_right (exp _)) by (apply Rle_ge; left; apply exp_pos).
   apply Rmult_le_compat_r; [apply Rabs_pos|]. apply sums.exp_le. apply Rmult_le_compat_r; auto.
 Qed.

@@ -98,12 +98,15 @@ Proof.
   rewrite !norm_sq. exact H.
 Qed.
 
+Lemma norm_abs n x : norm n (fun i => Rabs (x i)) = norm n x.
+Proof.
+  unfold norm, dot. f_equal. apply sum_ext. intros i _.
+  rewrite <- Rabs_mult, Rabs_right; [reflexivity|apply Rle_ge, Rle_0_sqr].
+Qed.
+
 Lemma cauchy_schwarz_abs n x y : sum n (fun i => Rabs (x i * y i)) <= norm n x * norm n y.
 Proof.
-  assert (E : forall z, norm n (fun i => Rabs (z i)) = norm n z).
-  { intros z. unfold norm, dot. f_equal. apply sum_ext. intros i _.
-    rewrite <- Rabs_mult, Rabs_right; [reflexivity|apply Rle_ge, Rle_0_sqr]. }
-  rewrite <- (E x), <- (E y). eapply Rle_trans; [|apply cauchy_schwarz].
+  rewrite <- (norm_abs n x), <- (norm_abs n y). eapply Rle_trans; [|apply cauchy_schwarz].
   right. apply sum_ext. intros i _. apply Rabs_mult.
 Qed.
 

@@ -55,5 +55,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("No threshold in tau: unlike Gelfand's formula this holds from tau = 0 on.",),
     adversary=Adversary(({"n": 2}, {"n": 3}), lambda sizes: {"A": (sizes["n"],) * 2, "tau": ()}, bind),
-    theorems=(Theorem("riemann.growth", Reading.FORMULA),),
+    theorems=(Theorem("riemann.growth_diagonal", Reading.GENERAL),),
 )

@@ -185,5 +185,5 @@ STATEMENT = Statement(
     adversary=Adversary(
         pair_sizes(("ABCqpW", 2, 2, 2, True)), pair_arrays, bind
     ),
-    theorems=(Theorem("groups.two_groups", Reading.FORMULA), Theorem("groups.any_groups", Reading.GENERAL)),
+    theorems=(Theorem("perturbation.two_groups", Reading.FORMULA), Theorem("perturbation.any_groups", Reading.GENERAL)),
 )  # fmt: skip

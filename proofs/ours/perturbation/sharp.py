@@ -233,8 +233,8 @@ STATEMENT = Statement(
     ),
     theorems=(
         Theorem("perturbation.sharp", Reading.FORMULA),
-        Theorem("perturbation.unrolled", Reading.GENERAL),
-        Theorem("perturbation.sums_falling", Reading.GENERAL),
-        Theorem("perturbation.sums_rising", Reading.GENERAL),
+        Theorem("channels.unrolled", Reading.GENERAL),
+        Theorem("channels.sums_falling", Reading.GENERAL),
+        Theorem("channels.sums_rising", Reading.GENERAL),
     ),
 )
