@@ -13,6 +13,18 @@ Proof.
   rewrite <- (is_series_unique _ _ Hh), (is_series_unique _ _ G). field. lra.
 Qed.
 
+(* the masses of the integers from -n to n *)
+Theorem geometric_partial r n : 0 < r < 1 ->
+  (1 - r) / (1 + r) * (1 + 2 * vectors.sum n (fun z => r ^ S z)) < 1.
+Proof.
+  intros Hr. assert (E : vectors.sum n (fun z => r ^ S z) = r * (1 - r ^ n) / (1 - r)).
+  { induction n as [|n IH]; [simpl; field; lra|]. rewrite vectors.sum_S, IH. simpl. field. lra. }
+  rewrite E. replace ((1 - r) / (1 + r) * (1 + 2 * (r * (1 - r ^ n) / (1 - r)))) with (1 - 2 * r * r ^ n / (1 + r))
+    by (field; lra).
+  assert (0 < 2 * r * r ^ n / (1 + r)); [|lra].
+  apply Rdiv_lt_0_compat; [apply Rmult_lt_0_compat; [lra|apply pow_lt; lra]|lra].
+Qed.
+
 (* 8.12: k symbols, symbol a seen count a times *)
 Theorem krichevsky_trofimov (k : nat) (count : nat -> nat) c :
   (0 < k)%nat -> claims.s8_12.hypothesis_1 c (INR k) ->

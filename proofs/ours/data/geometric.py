@@ -27,5 +27,5 @@ STATEMENT = Statement(
         Step("limit", Eq(half * (1 - r), 1), Axiom("r^n tends to 0 for 0 < r < 1", "limits"), ("partial sums",)),
         Step("conclusion", claim, Z3(), ("limit",)),
     ),
-    theorems=(Theorem("codes.geometric", Reading.FORMULA),),
+    theorems=(Theorem("codes.geometric", Reading.FORMULA), Theorem("codes.geometric_partial", Reading.GENERAL)),
 )
