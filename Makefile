@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/majority
 
-.PHONY: certify test check lint types links bench notebooks notebooks-run pages docs certificates experiments clean
+.PHONY: certify test check lint types links bench notebooks notebooks-run pages kernel docs certificates experiments clean
 
 certify: .venv/.ready
 	mkdir -p runs
@@ -38,9 +38,14 @@ notebooks-run: .venv/.ready
 	$(BIN)/python -m tests.notebooks
 
 pages: .venv/.ready
+	$(BIN)/python -m ssm_bounds.proofs.rocq.claims
 	$(BIN)/python -m ssm_bounds.proofs.pages docs
 	$(BIN)/python -m ssm_bounds.proofs.chapters docs/theory
 	$(BIN)/python -m ssm_bounds.report.pages docs
+
+# every theorem of proofs/rocq, and then every file below them down to Coq's own library, by the independent checker
+kernel: .venv/.ready
+	$(BIN)/python -m ssm_bounds.proofs.rocq.kernel --all
 
 # theory data 8.16 by the commands that a user would type, hours on two cores; goes on where it was interrupted
 certificates: .venv/.ready

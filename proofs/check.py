@@ -22,7 +22,8 @@ from ssm_bounds.proofs.statement import Outcome, Statement, Verdict
 class Entry:
     """What the machine found for one statement, and how; ``remarks`` name steps that fail, axioms and assumptions.
 
-    ``finding``: the worst point of the adversarial search; None where there was none.
+    ``finding``: the worst point of the adversarial search; None where there was none. ``kernel``: what Coq's kernel
+    checked (:class:`ssm_bounds.proofs.rocq.kernel.Checked`), a phrase a theorem; None where it was not asked.
     """
 
     statement: Statement
@@ -31,13 +32,15 @@ class Entry:
     seconds: float
     remarks: tuple[str, ...]
     finding: Finding | None = None
+    kernel: tuple[str, ...] | None = None
 
     @property
     def as_recorded(self) -> bool:
         return self.verdict is self.statement.recorded
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of one line; ``ratio`` is null for a statement without an adversary."""
+        """The JSON of one line; ``ratio`` is null for a statement without an adversary, ``kernel`` where Coq was not
+        asked."""
         return {
             "label": self.statement.label,
             "verdict": self.verdict.value,
@@ -45,6 +48,7 @@ class Entry:
             "ratio": self.finding.ratio if self.finding is not None else None,
             "seconds": round(self.seconds, 3),
             "counterexample": self.counterexample,
+            "kernel": None if self.kernel is None else list(self.kernel),
         }
 
     @property

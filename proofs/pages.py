@@ -20,8 +20,9 @@ from ssm_bounds.bounds.architectures.selective_ssm.sums import DEFINITIONS
 from ssm_bounds.bounds.notation import NOTATION, Notation
 from ssm_bounds.proofs.check import statements
 from ssm_bounds.proofs.papers import papers
+from ssm_bounds.proofs.rocq.kernel import stated
 from ssm_bounds.proofs.solvers import Assumed, Axiom
-from ssm_bounds.proofs.statement import Statement, Verdict
+from ssm_bounds.proofs.statement import Reading, Statement, Theorem, Verdict
 
 _MADE = "<!-- Printed from the objects by `python -m ssm_bounds.proofs.pages docs`: edit those, not this page. -->"
 _MEANING = {
@@ -46,6 +47,8 @@ def pages() -> dict[str, str]:
 def ledger(known: Mapping[str, Statement]) -> str:
     """Every statement: claim, hypotheses, source, verdict, and because of what."""
     counts = Counter(statement.recorded for statement in known.values())
+    order = list(Reading)
+    strongest = Counter(min((t.reading for t in s.theorems), key=order.index) for s in known.values() if s.theorems)
     lines = [
         _MADE,
         "# Ledger",
@@ -57,6 +60,14 @@ def ledger(known: Mapping[str, Statement]) -> str:
         *(f"- `{paper.key}`: {plain(str(paper))}; read: {plain(paper.read)}" for paper in papers()),
         "",
         *_table(("verdict", "statements", "meaning"), [(v, str(counts[v]), _MEANING[v]) for v in Verdict if counts[v]]),
+        "",
+        "The kernel of Coq checks theorems about some of them (files in `proofs/rocq`). `ssm-bounds verify --kernel` "
+        "compiles them, compares them with the claims as they are printed from the statements, and reads the axioms "
+        "below them: those of Coq's real numbers, and machine integers and floats for a theorem that is marked so. "
+        "Lines that begin with Kernel say which text was checked. Whether a formula means what the prose around it "
+        "says is for people to read, and so is every text that is shown as Coq.",
+        "",
+        *_table(("kernel", "statements", "a theorem"), [(r, str(strongest[r]), _STRONGEST[r]) for r in Reading]),
         "",
         *_table(
             ("label", "statement", "verdict"),
@@ -70,6 +81,7 @@ def ledger(known: Mapping[str, Statement]) -> str:
         lines += [f"- Source: {plain(s.source)}", f"- Because: {_because(s)}"]
         if s.not_claimed:
             lines.append(f"- Not claimed: {plain(' '.join(s.not_claimed))}")
+        lines += [line for theorem in s.theorems for line in _kernel(theorem)]
     return page(lines)
 
 
@@ -80,6 +92,10 @@ def not_claimed(known: Mapping[str, Statement]) -> str:
         "# Not claimed",
         "",
         "What the statements of the [ledger](ledger.md) do not say, although a reader may take them to.",
+        "",
+        "Outside of Coq's kernel: every statement without a line that begins with Kernel; wherever a statement cites "
+        "them, Hoeffding's, McDiarmid's, Markov's and Dudley's inequalities, Maurey's lemma, symmetrisation, the union "
+        "bound over countably many events and everything else about probability; and the programs.",
     ]
     for s in known.values():
         if s.not_claimed:
@@ -132,6 +148,25 @@ def _because(s: Statement) -> str:
         "Assumed:": [by.citation for by in steps if isinstance(by, Assumed)],
     }
     return ". ".join(f"{name} {plain('; '.join(found))}" for name, found in parts.items() if found)
+
+
+_STRONGEST = {
+    Reading.CLAIM: "proves the claim, printed from its formulas, for all values of its letters",
+    Reading.FORMULA: "concludes the printed formula, for letters that it binds to sums and vectors",
+    Reading.GENERAL: "is stated by hand alone: a special case, or what follows from premises about probability",
+}
+_READ = {
+    Reading.CLAIM: "proves the claim above, for all values of its letters under the hypotheses that are formulas.",
+    Reading.FORMULA: "concludes the formula above, for letters that it binds to sums and vectors itself:",
+    Reading.GENERAL: "is stated by hand:",
+}
+
+
+def _kernel(theorem: Theorem) -> list[str]:
+    """Which text Coq's kernel checks, and where that was written by hand, the text."""
+    file, _, name = theorem.name.partition(".")
+    lines = [f"- Kernel ({theorem.reading}): `{name}` of `proofs/rocq/{file}.v` {_READ[theorem.reading]}"]
+    return lines if theorem.reading is Reading.CLAIM else [*lines, "", "```coq", stated(theorem), "```", ""]
 
 
 def page(lines: Sequence[str]) -> str:

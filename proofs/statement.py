@@ -39,6 +39,27 @@ class Verdict(StrEnum):
     REPAIRED = "REPAIRED"
 
 
+class Reading(StrEnum):
+    """What a theorem that Coq's kernel checks says of the statement that names it, strongest first."""
+
+    CLAIM = "claim"
+    FORMULA = "formula"
+    GENERAL = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class Theorem:
+    """A theorem of ``proofs/rocq``: ``file.name``. Its reading is checked with it.
+
+    CLAIM: its type is the statement's claim, printed from the formulas, for all values of the letters. FORMULA: it
+    concludes the printed formula, where letters that prose explains are bound to sums and vectors by the theorem's own
+    text. GENERAL: all of its text is written by hand.
+    """
+
+    name: str
+    reading: Reading
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a solver said of one step. ``basis``: decided (a proof), axiom (cited), assumed (cited, below a proof)."""
@@ -97,6 +118,7 @@ class Counterexample:
 class Statement:
     """One statement of the theory. ``witness``: values that satisfy the hypotheses and the claim, so that neither is
     vacuous; checked at construction in ball arithmetic. ``prose``: hypotheses that no formula states.
+    ``theorems``: what Coq's kernel checks of it.
 
     Raises: DomainError when the witness fails, the derivation does not end in the claim, or names repeat.
     """
@@ -115,6 +137,7 @@ class Statement:
     counterexample: Counterexample | None = None
     repaired_by: str | None = None
     adversary: Adversary | None = None
+    theorems: tuple[Theorem, ...] = ()
 
     def __post_init__(self) -> None:
         for claim in (self.claim, *self.hypotheses, *(step.claim for step in self.derivation)):

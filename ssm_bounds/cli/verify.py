@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -32,7 +33,12 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of that search.")
 @click.option("--no-search", is_flag=True, help="Decide derivations and counterexamples alone, without any search.")
-def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_search: bool) -> None:
+@click.option(
+    "--kernel",
+    is_flag=True,
+    help="Let the kernel of Coq check the theorems of proofs/rocq too (needs coqc, coquelicot and interval).",
+)
+def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_search: bool, kernel: bool) -> None:
     """Check the statements of the theory, or those with the given labels; published ones are labelled paper:...
 
     A statement about parameters and inputs is also attacked: gradient ascent over everything that it quantifies, for
@@ -44,9 +50,14 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_sear
       ssm-bounds verify paper:C.3 4.4 --format markdown
       ssm-bounds verify 5.1 --budget 60 --seed 1
       ssm-bounds verify --no-search
+      ssm-bounds verify --kernel 4.5 5.1
       ssm-bounds verify --format latex > ledger.tex
 
-    The exit code is 1 when a verdict differs from the recorded one.
+    The exit code is 1 when a verdict differs from the recorded one, or the kernel refuses a theorem.
+
+    KERNEL-CHECKED (claim): the claim as printed, for all values of its letters under its hypotheses. (formula): the
+    formula as printed, where the theorem binds letters that prose explains to sums and vectors. (general): a theorem
+    written by hand beside it.
     """
     from ssm_bounds.bounds.values import DomainError
     from ssm_bounds.proofs import check
@@ -56,6 +67,7 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_sear
         fail("--budget and --seed are of the search, which --no-search leaves out")
     try:
         chosen = check.select(labels)
+        marks = _kernel(chosen) if kernel else {}
     except DomainError as problem:
         fail(problem)
     entries: list[Entry] = []
@@ -63,6 +75,8 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_sear
         _verify(chosen, None if no_search else budget, seed, entries)
     except KeyboardInterrupt:
         click.echo(f"ssm-bounds: interrupted; {len(entries)} of {len(chosen)} statements are below", err=True)
+    if kernel:
+        entries = [replace(entry, kernel=marks.get(entry.statement.label, ())) for entry in entries]
     if form == "table":
         from rich.console import Console
 
@@ -79,6 +93,31 @@ def verify(labels: tuple[str, ...], form: str, budget: float, seed: int, no_sear
             err=True,
         )
     sys.exit(1 if differing else 130 if len(entries) < len(chosen) else 0)
+
+
+def _kernel(chosen: list[Statement]) -> dict[str, tuple[str, ...]]:
+    """What the kernel checked of each statement, with a line of progress on a terminal. Raises: DomainError where Coq
+    is missing or none of the statements names a theorem. Ends the program where Coq refuses one."""
+    from rich.console import Console
+
+    from ssm_bounds.bounds.values import require
+    from ssm_bounds.proofs.rocq import kernel
+
+    require(
+        any(statement.theorems for statement in chosen),
+        "--kernel: none of these statements names a theorem of proofs/rocq",
+    )
+    kernel.coqc()
+    with Console(stderr=True).status("compiling proofs/rocq") as status:
+        try:
+            found = kernel.check(chosen, tell=lambda name: status.update(f"compiling proofs/rocq: {name}"))
+        except kernel.KernelError as problem:
+            click.echo(f"ssm-bounds: {problem}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("ssm-bounds: interrupted before the kernel was done", err=True)
+            sys.exit(130)
+    return {label: tuple(checked.mark for checked in every) for label, every in found.items()}
 
 
 def _verify(chosen: list[Statement], budget: float | None, seed: int, entries: list[Entry]) -> None:

@@ -16,7 +16,7 @@ _STYLES = {Verdict.REFUTED: "red", Verdict.REPAIRED: "yellow", Verdict.CHECKED: 
 
 
 def table(entries: Sequence[Entry], console: Console) -> None:
-    """One line a statement."""
+    """One line a statement, and below, where Coq was asked, one a theorem that its kernel checked."""
     header = ("label", "statement", "verdict", "worst ratio", "seconds", "method")
     rows = [
         (
@@ -30,6 +30,9 @@ def table(entries: Sequence[Entry], console: Console) -> None:
         for entry in entries
     ]
     Table(header, rows, "lllrrl").show(console, [_STYLES.get(entry.verdict, "green") for entry in entries])
+    if marks := [(entry.statement.label, mark) for entry in entries for mark in entry.kernel or ()]:
+        console.print()
+        Table(("label", "kernel of Coq"), marks).show(console)
 
 
 def _verdict(entry: Entry) -> str:
@@ -61,7 +64,7 @@ def markdown(entries: Sequence[Entry]) -> str:
         lines += [f"- hypothesis: {text}" for text in s.prose]
         lines += [f"- step *{step.name}* ({step.by.method}): ${sympy.latex(step.claim)}$" for step in s.derivation]
         lines += [f"- counterexample: {entry.counterexample}"] if entry.counterexample else []
-        lines += [f"- {remark}" for remark in (*entry.remarks, *_searched(entry))]
+        lines += [f"- {remark}" for remark in (*entry.remarks, *_searched(entry), *(entry.kernel or ()))]
         lines += [f"- not claimed: {text}" for text in s.not_claimed]
     return "\n".join(lines) + "\n"
 
@@ -77,7 +80,7 @@ def latex(entries: Sequence[Entry]) -> str:
         items += [f"hypothesis: {tex(text)}" for text in s.prose]
         items += [f"{tex(x.name)} ({tex(x.by.method)}): ${sympy.latex(x.claim)}$" for x in s.derivation]
         items += [f"counterexample: {tex(entry.counterexample)}"] if entry.counterexample else []
-        items += [tex(remark) for remark in (*entry.remarks, *_searched(entry))]
+        items += [tex(remark) for remark in (*entry.remarks, *_searched(entry), *(entry.kernel or ()))]
         items += [f"not claimed: {tex(text)}" for text in s.not_claimed]
         if items:
             body += [r"\begin{itemize}", *(rf"\item {item}" for item in items), r"\end{itemize}"]

@@ -357,6 +357,7 @@ class TestParts:
         assert parts == [
             ("browser", "browser"),
             ("texts", "texts"),
+            ("coq", "coq"),
             ("install", "make .venv/.ready"),
             ("lint", "make lint"),
             ("types", "make types"),

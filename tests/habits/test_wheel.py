@@ -59,6 +59,8 @@ def test_the_wheel_holds_one_top_level_name_and_all_its_data(wheel):
         "report/html/layers.html",
         "report/html/template.html",
         "report/html/style.css",
+        "proofs/rocq/claims.v",
+        "proofs/rocq/sums.v",
     ):
         assert f"ssm_bounds/{name}" in names
     assert "ssm_bounds/bounds/ladder/rung.py" in names and "ssm_bounds/proofs/ours/perturbation/sharp.py" in names

@@ -51,7 +51,7 @@ def test_markdown_that_renders(name):
         cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("| ") else None
         assert None in (columns, cells) or cells == columns, line
         columns = cells
-    assert text.count("```math\n") * 2 == text.count("```")
+    assert (text.count("```math\n") + text.count("```coq\n")) * 2 == text.count("```")
     assert r"\operatorname" not in text
     for target, anchor in re.findall(r"\]\(([\w\-.]*)#?([\w\-]*)\)", text):
         page = PAGES[target or name]

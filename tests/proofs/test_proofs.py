@@ -255,7 +255,7 @@ class TestCommand:
     def test_json(self):
         found = json.loads(self.run("paper:C.3", "paper:C.9", "--format", "json").stdout)
         assert [list(entry) for entry in found] == [
-            ["label", "verdict", "method", "ratio", "seconds", "counterexample"]
+            ["label", "verdict", "method", "ratio", "seconds", "counterexample", "kernel"]
         ] * 2
         assert found[0]["verdict"] == "REPAIRED" and "20 pi" in found[0]["counterexample"]
 

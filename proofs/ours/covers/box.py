@@ -5,7 +5,7 @@ from sympy import Abs, Integer, Le, Max, ceiling
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 r = sympy.Symbol("r", nonnegative=True)
 x, middle = sympy.symbols("x y", real=True)  # one coordinate of a point, and of the midpoint of its cell
@@ -24,4 +24,5 @@ STATEMENT = Statement(
     witness={r: 1, sym.eps: Integer(1), x: 1, middle: 0},
     derivation=(Step("distance", claim, Z3()),),
     not_claimed=("The midpoints need not satisfy a further constraint, such as an l1 norm: then 3.2 by volume.",),
+    theorems=(Theorem("covers.box", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Abs, Eq, Le
 
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 p, low, high = sympy.symbols("p p_lo p_hi", real=True)
 r, B_q, B_u, n_q = sympy.symbols("r_p B_q B_u n_q", nonnegative=True)
@@ -22,4 +22,5 @@ STATEMENT = Statement(
     witness={p: 1, low: 0, high: 1, r: sympy.Rational(1, 2), B_q: 1, B_u: 1, n_q: 1},
     derivation=(Step("radius", claim, Z3()),),
     not_claimed=("Under a cap on M the block is smaller: the same radius is used.",),
+    theorems=(Theorem("covers.joint_gate", Reading.CLAIM),),
 )

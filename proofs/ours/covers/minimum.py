@@ -4,7 +4,7 @@ import sympy
 from sympy import Le, Min
 
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 entropy, first, second = sympy.symbols("H H_1 H_2", nonnegative=True)
 claim = Le(entropy, Min(first, second))
@@ -21,4 +21,5 @@ STATEMENT = Statement(
     witness={entropy: 1, first: 1, second: 2},
     derivation=(Step("both", claim, Z3()),),
     not_claimed=("Nothing for bounds in different metrics, or for centres inside against outside.",),
+    theorems=(Theorem("covers.smaller", Reading.CLAIM),),
 )

@@ -5,7 +5,7 @@ from sympy import Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.solvers import Z3, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 moved, sum_moved = sympy.symbols("d_z D", nonnegative=True)
 beta, distance, radius = sympy.symbols("beta_i d_i eps_i", nonnegative=True)
@@ -29,4 +29,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Z3(), ("blocks",)),
     ),
     not_claimed=("The centres of every block must lie in the class (3.3): the move is bounded between members only.",),
+    theorems=(Theorem("covers.product", Reading.FORMULA),),
 )

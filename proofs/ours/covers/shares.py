@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, log, sqrt
 
 from ssm_bounds.proofs.solvers import Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 n, mu, g, eta = sympy.symbols("n mu g eta", positive=True)
 share = (2 * n / mu) / (1 + sqrt(1 + 4 * n / (mu * g)))
@@ -28,4 +28,5 @@ STATEMENT = Statement(
         Step("stationary", claim, Identity(), ("marginal cost",)),
     ),
     not_claimed=("That no split is better: see 3.4-best.",),
+    theorems=(Theorem("covers.stationary", Reading.CLAIM),),
 )

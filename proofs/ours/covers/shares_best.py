@@ -4,7 +4,7 @@ import sympy
 from sympy import Ge, Implies, Le, log
 
 from ssm_bounds.proofs.solvers import Z3, Fold, Instance, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 n, g, eta, other, mu = sympy.symbols("n_i g_i eta_i zeta_i mu", positive=True)
 t = sympy.Symbol("t", nonnegative=True)
@@ -52,4 +52,5 @@ STATEMENT = Statement(
         ),
         Step("equal sums", claim, Z3(), ("blocks",)),
     ),
+    theorems=(Theorem("covers.best", Reading.FORMULA),),
 )

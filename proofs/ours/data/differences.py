@@ -4,7 +4,7 @@ import sympy
 from sympy import Integer, Le, log
 
 from ssm_bounds.proofs.solvers import Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 alpha, rest = sympy.symbols("alpha beta", positive=True)
 ratio = sympy.Symbol("x", nonnegative=True)
@@ -21,4 +21,5 @@ STATEMENT = Statement(
     witness={alpha: sympy.Rational(1, 2), rest: sympy.Rational(1, 2), ratio: 1},
     derivation=(Step("conclusion", claim, Monotone(ratio, Integer(0))),),
     not_claimed=("Anything about theta without the base: what is certified is the mixture.",),
+    theorems=(Theorem("wealth.mixture", Reading.CLAIM),),
 )

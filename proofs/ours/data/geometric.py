@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Sum
 
 from ssm_bounds.proofs.solvers import Z3, Axiom, Induction
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 r = sympy.Symbol("r", positive=True)
 T = sympy.Symbol("n", positive=True, integer=True)
@@ -27,4 +27,5 @@ STATEMENT = Statement(
         Step("limit", Eq(half * (1 - r), 1), Axiom("r^n tends to 0 for 0 < r < 1", "limits"), ("partial sums",)),
         Step("conclusion", claim, Z3(), ("limit",)),
     ),
+    theorems=(Theorem("codes.geometric", Reading.FORMULA), Theorem("codes.geometric_partial", Reading.GENERAL)),
 )

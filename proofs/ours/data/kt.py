@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Rational, gamma
 
 from ssm_bounds.proofs.solvers import Z3, Fold, Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 count, seen = sympy.symbols("n_a n", nonnegative=True)
 cells, half, y = sympy.symbols("k c y", positive=True)
@@ -34,4 +34,5 @@ STATEMENT = Statement(
         ),
         Step("conclusion", claim, Z3(), ("shares",)),
     ),
+    theorems=(Theorem("codes.krichevsky_trofimov", Reading.FORMULA),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Le, Symbol
 
 from ssm_bounds.proofs.solvers import Z3, Axiom, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 failure, failures, one = sympy.symbols("P F P_theta", nonnegative=True)
 mass, total = sympy.symbols("pi_theta Pi", nonnegative=True)
@@ -41,4 +41,5 @@ STATEMENT = Statement(
         "Anything about the weights before rounding: the certificate is that of the rounded model.",
         "Kraft sums of the codes: 8.1-geometric here, the others and those over representatives in tests/bounds/codes.",
     ),
+    theorems=(Theorem("codes.occam", Reading.GENERAL),),
 )

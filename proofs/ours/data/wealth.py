@@ -4,7 +4,7 @@ import sympy
 from sympy import Gt, Implies, Le
 
 from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 failure, failures, one, high = sympy.symbols("P F P_1 P_W", nonnegative=True)
 mass, total = sympy.symbols("pi_1 Pi", nonnegative=True)
@@ -51,4 +51,5 @@ STATEMENT = Statement(
         "Rows that are not independent: tokens of one text need the martingale of their own past.",
         "That the mean loss is an error rate: where the loss is at least 1 on every error, it bounds one.",
     ),
+    theorems=(Theorem("wealth.union", Reading.GENERAL), Theorem("wealth.solved", Reading.GENERAL)),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Ge, Integer, log
 
 from ssm_bounds.proofs.solvers import Z3, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 odds, ratio = sympy.symbols("v w", nonnegative=True)
 x = odds / (1 + odds)
@@ -28,4 +28,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Monotone(odds, Integer(0)), ("slope",)),
     ),
     not_claimed=("That the bound is never worse than an empirical Bernstein bound at another level or lambda.",),
+    theorems=(Theorem("wealth.bernstein", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Ge, Integer, Le, log
 
 from ssm_bounds.proofs.solvers import Z3, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 gain, lam = sympy.symbols("v lambda", nonnegative=True)
 claim = Ge(log(1 + lam * gain), gain * log(1 + lam))
@@ -24,4 +24,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Monotone(lam, Integer(0)), ("slope",)),
     ),
     not_claimed=("That the grid is free: kl, the infimum of Catoni's form over x, needs none (ln 40 nats less).",),
+    theorems=(Theorem("wealth.catoni", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Integer, Le, log
 
 from ssm_bounds.proofs.solvers import Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 factor, mean, count = sympy.symbols("u m n", positive=True)
 factors = sympy.Symbol("U", nonnegative=True)
@@ -24,4 +24,5 @@ STATEMENT = Statement(
     ),
     witness={factor: 1, mean: 1, count: 1, factors: 1, logs: 0},
     derivation=(Step("conclusion", claim, Fold(((logs, log(factor / mean)), (factors, factor), (count, Integer(1))))),),
+    theorems=(Theorem("wealth.concave", Reading.FORMULA),),
 )

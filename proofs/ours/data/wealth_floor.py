@@ -4,7 +4,7 @@ import sympy
 from sympy import Ge, Le
 
 from ssm_bounds.proofs.solvers import Z3, Axiom
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 lam, grown, paid = sympy.symbols("lambda a t", positive=True)
 seen, b = sympy.symbols("q b", real=True)
@@ -25,4 +25,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Z3(), ("mean",)),
     ),
     not_claimed=("That a bound of another form is never below it on one sample: of laws at once, see theory.md 8.5.",),
+    theorems=(Theorem("wealth.floor", Reading.FORMULA),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Ge, Le, Lt
 
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 score, r, more, b = sympy.symbols("s r q b", real=True)
 length, longest = sympy.symbols("t T", positive=True)
@@ -29,4 +29,5 @@ STATEMENT = Statement(
         Step("factor", Ge(1 - nu * share / longest, 1 - nu), Z3()),
         Step("conclusion", claim, Z3()),
     ),
+    theorems=(Theorem("wealth.rising", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ from sympy import And, Ge, Integer, Le, Symbol, exp
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.solvers import Z3, Instance, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import M, T, branch, rate
 
 R_1, R_2 = branch(sym.R_1, -1), branch(sym.R_2, -1)
@@ -26,4 +26,5 @@ STATEMENT = Statement(
         Step("first", Le(R_1, M + 1 / rate), Z3(), ("one gate",)),
         Step("both", claim, Z3(), ("first",)),
     ),
+    theorems=(Theorem("sums.every_length", Reading.CLAIM),),
 )

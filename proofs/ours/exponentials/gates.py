@@ -8,7 +8,7 @@ from sympy import Eq, Le, Min
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 gate = sympy.Symbol("Delta", nonnegative=True)
 logit = sympy.Symbol("ell", real=True)
@@ -40,4 +40,5 @@ STATEMENT = Statement(
         "Tight in each argument of the minimum: at Delta -> 0 and at Delta -> oo, not at one Delta for both.",
     ),
     adversary=Adversary(({},), lambda sizes: {"gate": ()}, bind),
+    theorems=(Theorem("gates.slope", Reading.CLAIM), Theorem("gates.softplus_derive", Reading.GENERAL)),
 )

@@ -7,7 +7,7 @@ from sympy import Eq, Ge, Le, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Axiom, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 growth = sympy.Symbol("n_tau", positive=True)  # |e^{A tau}|_2
 mu = sympy.Symbol("mu", real=True)
@@ -55,4 +55,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("No threshold in tau: unlike Gelfand's formula this holds from tau = 0 on.",),
     adversary=Adversary(({"n": 2}, {"n": 3}), lambda sizes: {"A": (sizes["n"],) * 2, "tau": ()}, bind),
+    theorems=(Theorem("riemann.growth_diagonal", Reading.GENERAL),),
 )

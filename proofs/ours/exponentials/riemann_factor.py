@@ -6,7 +6,7 @@ from sympy import Ge, Le, exp
 from ssm_bounds.proofs.adversary import Adversary
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.solvers import Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 x, c, rate = sympy.symbols("x c lambda", positive=True)
 h, rest = sympy.symbols("h b", nonnegative=True)  # x + h = lambda M, c + b = M
@@ -47,4 +47,5 @@ STATEMENT = Statement(
             rate: numbers.exp(free["rate"]),
         },
     ),
+    theorems=(Theorem("sums.factor", Reading.CLAIM),),
 )

@@ -9,7 +9,7 @@ from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import riemann_factor as factor
 from ssm_bounds.proofs.solvers import Z3, Axiom, Chain, Identity, Instance, Integrated, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 c, M, rate, g, area = sympy.symbols("c M lambda g I", positive=True)  # g = g(tau), I = int_tau^{tau + c} g
 x = sympy.Symbol("x", positive=True)
@@ -76,4 +76,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("The sum over steps, and the two closed forms: see 4.5.",),
     adversary=Adversary(({},), lambda sizes: dict.fromkeys(("c", "rest", "rate", "tau", "a", "b"), ()), bind),
+    theorems=(Theorem("riemann.step", Reading.FORMULA),),
 )

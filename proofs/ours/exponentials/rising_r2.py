@@ -4,7 +4,7 @@ from sympy import And, Eq, Integer, Le, exp
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.solvers import Z3, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import COUNT, GATES, M, T, adversary, branch, c, n, rate, second_sum, tau
 
 R_2 = branch(sym.R_2, 1)
@@ -29,4 +29,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Z3(), ("after n gates",)),
     ),
     adversary=adversary(1),
+    theorems=(Theorem("sums.second_rising", Reading.FORMULA),),
 )

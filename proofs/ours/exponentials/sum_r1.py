@@ -6,7 +6,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import riemann_factor as factor
 from ssm_bounds.proofs.solvers import Z3, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import GATES, M, T, adversary, branch, c, first_sum, rate, tau
 
 so_far = M / (1 - exp(-rate * M)) * (1 - exp(-rate * tau))  # phi int_0^tau e^{-lambda x} dx
@@ -32,4 +32,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Z3(), ("sum",)),
     ),
     adversary=adversary(-1),
+    theorems=(Theorem("sums.first_falling", Reading.FORMULA),),
 )

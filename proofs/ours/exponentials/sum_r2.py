@@ -6,7 +6,7 @@ from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import riemann_factor as factor
 from ssm_bounds.proofs.solvers import Z3, Fold, Instance, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import COUNT, GATES, M, T, adversary, branch, c, n, rate, second_sum, tau
 
 x, h = Symbol("x", nonnegative=True), Symbol("h", nonnegative=True)
@@ -66,4 +66,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("Attained: for small T and lambda M near 2, R_2 loses a factor (2.9 at T = 2).",),
     adversary=adversary(-1),
+    theorems=(Theorem("sums.second_falling", Reading.FORMULA),),
 )

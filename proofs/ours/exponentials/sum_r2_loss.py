@@ -4,7 +4,7 @@ from sympy import Ge, Integer, Le, Lt, Max, Min, Rational, Symbol, exp
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.solvers import Interval
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import M, T, branch, rate
 
 x = Symbol("x", positive=True)  # lambda M, with M = 1
@@ -24,4 +24,5 @@ STATEMENT = Statement(
     prose=("x = lambda M with M = 1; the largest second sum of two gates is e^{-min(x, 1)}/max(x, 1)",),
     witness={x: 1},
     derivation=(Step("branch and bound", claim, Interval(((x, Rational(1, 10), 10),))),),
+    theorems=(Theorem("two_gates.loss", Reading.CLAIM),),
 )

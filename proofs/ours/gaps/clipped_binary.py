@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Le, exp, log
 
 from ssm_bounds.proofs.solvers import Z3, Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 z = sympy.Symbol("z", real=True)
 c, H = sympy.symbols("c H", positive=True)  # H: the cross-entropy itself
@@ -26,4 +26,5 @@ STATEMENT = Statement(
         Step("below the clip", claim, Z3()),
     ),
     not_claimed=("k > 1: see 6.4-softmax.",),
+    theorems=(Theorem("losses.binary", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Le, exp, log, sqrt
 
 from ssm_bounds.proofs.solvers import Z3, Fold, Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 z_y, z_i = sympy.symbols("z_y z_i", real=True)
 rest, c = sympy.symbols("r c", positive=True)  # r: sum of e^{z_j} over the other classes
@@ -35,4 +35,5 @@ STATEMENT = Statement(
         Step("below the clip", claim, Z3(), ("norm",)),
     ),
     not_claimed=("Attained with one competitor only.",),
+    theorems=(Theorem("losses.softmax", Reading.FORMULA),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import And, Implies, Le
 
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 mu, mu_0 = sympy.symbols("mu mu_0", real=True)  # margins of a member and of its centre on one example
 g, eps, L = sympy.symbols("g epsilon L_mu", positive=True)  # L_mu: Lipschitz constant of the margin, 1 or sqrt 2
@@ -22,4 +22,5 @@ STATEMENT = Statement(
     witness={mu: 0, mu_0: 0, g: 1, eps: sympy.Rational(1, 2), L: 1},
     derivation=(Step("implications", claim, Z3()),),
     not_claimed=("The risk: see 6.3-risk.",),
+    theorems=(Theorem("losses.margin", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Ge, Le
 
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 z_y, z_j, x_y, x_j, top_z, top_x = sympy.symbols("z_y z_j x_y x_j m_z m_x", real=True)
 distance = sympy.Symbol("D", nonnegative=True)
@@ -28,4 +28,5 @@ STATEMENT = Statement(
     ),
     witness={z_y: 1, z_j: -1, x_y: 0, x_j: 0, top_z: -1, top_x: 0, distance: sympy.sqrt(2)},
     derivation=(Step("the competitor j", claim, Z3()),),
+    theorems=(Theorem("losses.margin_lipschitz", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Abs, Le, Max, Min
 
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 mu, nu = sympy.symbols("mu nu", real=True)  # two margins
 g, L, D = sympy.symbols("g L_mu D", positive=True)
@@ -27,4 +27,5 @@ STATEMENT = Statement(
     prose=("margins mu, nu of two outputs at distance D; L_mu = 1 (k = 1) or sqrt 2 (k > 1) by 6.3-lipschitz",),
     witness={mu: 1, nu: 0, g: 1, L: 1, D: 1},
     derivation=(Step("in the output", claim, Z3()),),
+    theorems=(Theorem("losses.ramp", Reading.CLAIM),),
 )

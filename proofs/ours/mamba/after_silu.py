@@ -10,7 +10,7 @@ from sympy import Le, Max, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 x = sympy.Symbol("x", real=True)
 g, h = sympy.symbols("g h", nonnegative=True)  # to the lower and the upper end
@@ -38,4 +38,5 @@ STATEMENT = Statement(
     witness={x: 1, g: 1, h: 1},
     derivation=(Step("larger end", claim, Z3()),),
     adversary=Adversary(({},), lambda sizes: dict.fromkeys(("x", "g", "h"), ()), bind),
+    theorems=(Theorem("mamba.larger_end", Reading.CLAIM),),
 )

@@ -7,7 +7,7 @@ from sympy import Abs, Le, Max
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.mamba import ball
 
 K, x, c, total = sympy.symbols("K x c Sigma_x", real=True)
@@ -47,4 +47,5 @@ STATEMENT = Statement(
     adversary=Adversary(
         ({"k": 3},), lambda sizes: dict.fromkeys(("K", "x", "e"), (sizes["k"],)) | {"c": (), "r": ()}, bind
     ),
+    theorems=(Theorem("mamba.before_silu", Reading.FORMULA),),
 )

@@ -8,7 +8,7 @@ from sympy import Le
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import M, T, branch, rate
 
 R_1 = branch(sym.R_1, -1)
@@ -31,4 +31,5 @@ STATEMENT = Statement(
     derivation=(Step("1 + e^{-lambda M T} times", claim, Z3()),),
     not_claimed=("Anything of the model: an exponent 0 says that the bound has saturated.",),
     adversary=Adversary(({"T": 3},), lambda sizes: {"M": (), "rate": ()}, bind),
+    theorems=(Theorem("mamba.doubling", Reading.CLAIM),),
 )

@@ -7,7 +7,7 @@ from sympy import Le
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 size, most = sympy.symbols("x w", nonnegative=True)
 eps = sympy.Symbol("epsilon", positive=True)
@@ -33,4 +33,5 @@ STATEMENT = Statement(
     witness={size: 1, most: 2, eps: 1},
     derivation=(Step("x^2/(x^2 + eps) rises", claim, Z3()),),
     adversary=Adversary(({},), lambda sizes: {"x": (2,), "more": (2,), "eps": ()}, bind),
+    theorems=(Theorem("mamba.gated_norm", Reading.CLAIM),),
 )

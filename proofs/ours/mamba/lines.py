@@ -8,7 +8,7 @@ from sympy import Ge, Le
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.ours.mamba.after_silu import silu
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 x = sympy.Symbol("x", real=True)
 low, high = sympy.symbols("g h", positive=True)  # the interval is [-g, h]
@@ -34,4 +34,5 @@ STATEMENT = Statement(
     derivation=(Step("below the larger of x and 0", claim, Z3()),),
     not_claimed=("The best line: one that touches SiLU would be lower.",),
     adversary=Adversary(({},), lambda sizes: dict.fromkeys(("x", "g", "h"), ()), bind),
+    theorems=(Theorem("mamba.line", Reading.CLAIM),),
 )

@@ -7,7 +7,7 @@ from sympy import And, Eq, Integer, Le, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import COUNT, n
 
 c, m, M, rate = sympy.symbols("c m M a", positive=True)
@@ -52,4 +52,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("That an input between the two exponentials exists: the ends of the step are those of an enclosure.",),
     adversary=Adversary(({"T": 3},), lambda sizes: {"c": (sizes["T"],), "m": (), "a": ()}, bind),
+    theorems=(Theorem("mamba.memory", Reading.FORMULA),),
 )

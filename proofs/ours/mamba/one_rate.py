@@ -10,7 +10,7 @@ from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.exponentials import sum_r2
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.gates import adversary, branch, rate, second_sum
 
 R_1, R_2 = branch(sym.R_1, -1), branch(sym.R_2, -1)
@@ -39,4 +39,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("R_s for several rates on one clock, where it is too small: see M4.1.",),
     adversary=Adversary(({"T": 2},), gates.arrays, bind),
+    theorems=(Theorem("mamba.one_rate", Reading.FORMULA),),
 )

@@ -10,7 +10,7 @@ from sympy import Eq, Le
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.mamba import least
 
 a, b, s, s_b = sympy.symbols("a b s s_b", positive=True)  # a <= b: both norms; what the norm multiplies them by
@@ -50,4 +50,5 @@ STATEMENT = Statement(
     derivation=(Step("real arithmetic", claim, Z3()),),
     not_claimed=("A constant free of eps where a hidden state may vanish: there the slope is eps^(-1/2).",),
     adversary=Adversary(({"D": 2},), lambda sizes: {"h": (2,), "dh": (2,), "eps": ()}, bind),
+    theorems=(Theorem("mamba.rms_norm", Reading.CLAIM),),
 )

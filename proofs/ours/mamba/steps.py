@@ -8,7 +8,7 @@ from sympy import Ge, Integer, Le, Max, Min
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 logit = sympy.Symbol("ell", real=True)
 rest, low, more = sympy.symbols("r lo g", nonnegative=True)  # limits lo and lo + g
@@ -39,4 +39,5 @@ STATEMENT = Statement(
         Step("limits", claim, Z3(), ("softplus rises",)),
     ),
     adversary=Adversary(({},), lambda sizes: dict.fromkeys(("logit", "r", "lo", "g"), ()), bind),
+    theorems=(Theorem("mamba.steps", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq
 
 from ssm_bounds.proofs.solvers import Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 # products are those of matrices, in the order written
 z, w = sympy.symbols("z w", commutative=False)  # the states after q and after q'
@@ -52,4 +52,5 @@ STATEMENT = Statement(
         "positions, matrices that do not commute, a clock normalised by the length.",
         "That the program computes it exactly: models/selective_ssm/four_points.py.",
     ),
+    theorems=(Theorem("order.four_points", Reading.CLAIM), Theorem("order.four_points_vectors", Reading.GENERAL)),
 )

@@ -6,7 +6,7 @@ from sympy import Eq, Le, Max
 from ssm_bounds.proofs.adversary import Adversary
 from ssm_bounds.proofs.ours.order.logistic import bind, scores
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 claim = Le(1, sum((Max(0, 1 - s) for s in scores), sympy.Integer(0)) / 4)
 
@@ -26,4 +26,5 @@ STATEMENT = Statement(
     derivation=(Step("conclusion", claim, Z3()),),
     not_claimed=("Anything at labels of another pattern.",),
     adversary=Adversary(({},), lambda sizes: {"s": (3,)}, bind),
+    theorems=(Theorem("order.hinge", Reading.CLAIM),),
 )

@@ -7,7 +7,7 @@ from sympy import Abs, Eq, Le
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 errors = sympy.symbols("e_1 e_2 e_3 e_4", real=True)
 defect = sympy.Symbol("D", real=True)
@@ -41,4 +41,5 @@ STATEMENT = Statement(
     derivation=(Step("triangle inequality", claim, Z3()),),
     not_claimed=("Which of the four errs.",),
     adversary=Adversary(({},), lambda sizes: {"e": (4,)}, bind),
+    theorems=(Theorem("order.largest", Reading.CLAIM),),
 )

@@ -7,7 +7,7 @@ from sympy import Eq, Le, exp, log
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Axiom
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 scores = sympy.symbols("s_1 s_2 s_3 s_4", real=True)
 logistic = sum((log(1 + exp(-s)) for s in scores), sympy.Integer(0)) / 4
@@ -46,4 +46,5 @@ STATEMENT = Statement(
     ),
     not_claimed=("Anything at labels of another pattern.",),
     adversary=Adversary(({},), lambda sizes: {"s": (3,)}, bind),
+    theorems=(Theorem("order.logistic", Reading.CLAIM),),
 )

@@ -8,7 +8,7 @@ from sympy import Eq, Le
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.ours.order.largest_error import defect, errors
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 mean = sum((error**2 for error in errors), sympy.Integer(0)) / 4
 claim = Le(defect**2 / 16, mean)
@@ -36,4 +36,5 @@ STATEMENT = Statement(
     derivation=(Step("Cauchy-Schwarz", claim, Z3()),),
     not_claimed=("The mean over a task: only quadruples that are complete in it count.",),
     adversary=Adversary(({},), lambda sizes: {"e": (4,)}, bind),
+    theorems=(Theorem("order.square", Reading.CLAIM),),
 )

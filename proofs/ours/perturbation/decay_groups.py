@@ -12,7 +12,7 @@ from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.perturbation import sharp as t5_1
 from ssm_bounds.proofs.solvers import Z3, Axiom, Sum
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,
     distances,
@@ -185,4 +185,5 @@ STATEMENT = Statement(
     adversary=Adversary(
         pair_sizes(("ABCqpW", 2, 2, 2, True)), pair_arrays, bind
     ),
+    theorems=(Theorem("perturbation.two_groups", Reading.FORMULA), Theorem("perturbation.any_groups", Reading.GENERAL)),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from sympy import Abs, Eq, Ge, Gt, Implies, Integer, Le, Min, exp
 
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Axiom, Fold, Instance, Monotone, Sum
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 # in units of lambda = -s_A: one gate y, the gated time S + h after it, S = |tau'|, a rate -(1 + b)
 y, weight = sympy.symbols("y W", positive=True)
@@ -142,4 +142,5 @@ STATEMENT = Statement(
         lambda sizes: dict.fromkeys(("gates", "moves", "rates"), (sizes["T"],)),
         bind,
     ),
+    theorems=(Theorem("slopes.gate_lemma", Reading.FORMULA),),
 )

@@ -12,7 +12,7 @@ from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.lemma import Lemma
 from ssm_bounds.proofs.ours.perturbation import gate as t5_1_gate
 from ssm_bounds.proofs.solvers import Z3, Axiom, Fold, Instance, Monotone, Sum
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 from ssm_bounds.proofs.systems.selective_ssm import (
     class_constants,
     distances,
@@ -230,5 +230,11 @@ STATEMENT = Statement(
         pair_sizes(("A", 2, 1, 1, True), ("A", 4, 2, 2, False), ("qp", 3, 1, 1, False), ("ABCqpW", 5, 2, 2, True)),
         pair_arrays,
         bind,
+    ),
+    theorems=(
+        Theorem("perturbation.sharp", Reading.FORMULA),
+        Theorem("channels.unrolled", Reading.GENERAL),
+        Theorem("channels.sums_falling", Reading.GENERAL),
+        Theorem("channels.sums_rising", Reading.GENERAL),
     ),
 )

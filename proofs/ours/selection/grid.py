@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Le, Lt, Rational
 
 from ssm_bounds.proofs.solvers import Z3, Identity
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 value, below, above, b = sympy.symbols("v G_- G_+ b", positive=True)
 j = sympy.Symbol("j", integer=True)
@@ -25,4 +25,5 @@ STATEMENT = Statement(
         Step("neighbours", Eq(b * 2 ** (j / 8) / (b * 2 ** ((j - 1) / 8)), ratio), Identity()),
         Step("conclusion", claim, Z3()),
     ),
+    theorems=(Theorem("selection.grid", Reading.CLAIM),),
 )

@@ -4,7 +4,7 @@ import sympy
 from sympy import Eq, Ge, Integer, Le, log
 
 from ssm_bounds.proofs.solvers import Z3, Identity, Instance, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 k0 = sympy.Symbol("k", integer=True, nonnegative=True)
 K = k0 + 1  # a positive integer
@@ -37,4 +37,5 @@ STATEMENT = Statement(
         Step("conclusion", claim, Z3(), ("at 2",)),
     ),
     not_claimed=("For s_A <= 0 nothing is split: there the coarse cells cost at most a factor 2^{1/8} each.",),
+    theorems=(Theorem("selection.split", Reading.CLAIM),),
 )

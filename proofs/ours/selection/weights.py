@@ -4,7 +4,7 @@ import sympy
 from sympy import Integer, Le, Rational
 
 from ssm_bounds.proofs.solvers import Z3, Fold
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 n, pairs = sympy.symbols("n W", nonnegative=True)
 
@@ -34,4 +34,5 @@ STATEMENT = Statement(
         Step("sum", claim, Z3(), ("partial sums",)),
     ),
     not_claimed=("Attained in the limit only; the missing quarter is not spent.",),
+    theorems=(Theorem("selection.weights", Reading.FORMULA),),
 )

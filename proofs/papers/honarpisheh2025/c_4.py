@@ -8,7 +8,7 @@ from sympy import Abs, Ge, Integer, Le
 from ssm_bounds.bounds.architectures.selective_ssm.sums import softplus
 from ssm_bounds.proofs.adversary import Adversary, Array, Numbers, Sizes
 from ssm_bounds.proofs.solvers import Z3, Monotone
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 logit = sympy.Symbol("ell", real=True)
 h = sympy.Symbol("h", nonnegative=True)
@@ -35,4 +35,5 @@ STATEMENT = Statement(
         Step("both", claim, Z3(), ("increasing", "by at most h")),
     ),
     adversary=Adversary(({},), lambda sizes: {"logit": (), "h": ()}, bind),
+    theorems=(Theorem("papers.softplus_lipschitz", Reading.CLAIM),),
 )

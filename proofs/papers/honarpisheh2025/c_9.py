@@ -5,7 +5,7 @@ from sympy import Eq, Ge, Implies, Le, Rational
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.proofs.solvers import Z3, Fold, Instance
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 cost, gamma = sympy.symbols("S gamma", positive=True)  # sum alpha_i/eps_i^2, sum alpha_i^{1/3} beta_i^{2/3}
 nu, a, b, e, x, y = sympy.symbols("nu alpha_i beta_i eps_i x y", positive=True)
@@ -53,4 +53,5 @@ STATEMENT = Statement(
         Step("lower bound", claim, Z3(), using=("at the best nu",)),
     ),
     not_claimed=("Nothing for alpha_i = 0 or beta_i = 0: such blocks take no share.", "Ceilings are not included."),
+    theorems=(Theorem("covers.allocation", Reading.FORMULA),),
 )

@@ -6,7 +6,7 @@ from sympy import Le, Lt
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.architectures.selective_ssm.sums import geometric, weighted_geometric
 from ssm_bounds.proofs.solvers import Z3
-from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
+from ssm_bounds.proofs.statement import Kind, Reading, Statement, Step, Theorem, Verdict
 
 S_1, S_2 = (total(sym.rho, sym.T).args[-1][0] for total in (geometric, weighted_geometric))
 claim = Le(S_2, sym.rho / (1 - sym.rho) * S_1)
@@ -22,4 +22,5 @@ STATEMENT = Statement(
     witness={sym.rho: sympy.Rational(1, 4), sym.T: 3},
     derivation=(Step("closed forms", claim, Z3()),),
     not_claimed=("For rho near 1 the factor is large, and S_2 does dominate.",),
+    theorems=(Theorem("papers.hidden_factor", Reading.CLAIM),),
 )
