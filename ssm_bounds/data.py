@@ -22,10 +22,12 @@ from ssm_bounds.models.tasks.task import Split, Task
 @dataclass(frozen=True, eq=False)
 class Data:
     """A task and what its rows say, each of which is looked at once, whatever the number of models. ``column``: what
-    names the groups of its rows, in a file."""
+    names the groups of its rows, in a file. ``may_repeat``: somebody says that equal rows are independent draws; it
+    stays a condition where a claim rests on it, as no program can check it."""
 
     task: Task
     column: str | None = None
+    may_repeat: bool = False
 
     @functools.cached_property
     def _hashed(self) -> tuple[Hashed, Hashed | None]:
@@ -60,6 +62,8 @@ class Data:
             counts |= {"distinct rows in both sets": rows.shared.observed, "equal pairs of test rows": rows.equal_pairs}
             counts["distinct rows in both sets with different labels"] = rows.conflicting
         facts = [Fact(name, value, Evidence.CHECKED) for name, value in counts.items()]
+        if self.may_repeat:
+            facts.append(Fact("equal training rows", "independent draws", Evidence.STATED))
         if self.task.label_map:
             mapped = ", ".join(f"{theirs} is {ours}" for theirs, ours in self.task.label_map)
             facts.append(Fact("labels", mapped, Evidence.CHECKED))

@@ -179,6 +179,12 @@ if TYPE_CHECKING:
     help="Of a word: a fixed number of training rows of each class was drawn; claimed under their proportions, by kl.",
 )
 @click.option(
+    "--draws-may-repeat",
+    is_flag=True,
+    help="States that equal rows of --data are independent draws. What rests on it stays CONDITIONAL on it: nobody can "
+    "check it.",
+)
+@click.option(
     "--require",
     metavar="RISK",
     help="Exit with 1 unless the headline of every file is a risk of at most this, and CERTIFIED. Of a language model "
@@ -297,6 +303,8 @@ def _require_searchable(count: int, options: dict[str, Any], jobs: int) -> None:
         raise click.UsageError("--groups NAME names an array or a column of --data FILE")
     if options["sampled_without_replacement"] and options["stratified"]:
         raise click.UsageError("--sampled-without-replacement and --stratified: rows are drawn in one way")
+    if options["draws_may_repeat"] and (options["data"] is None or options["sampled_without_replacement"]):
+        raise click.UsageError("--draws-may-repeat is about independent draws, the rows of --data FILE")
     if options["models_on_test"] is not None and options["models_on_test"] < count:
         raise click.UsageError(f"--models-on-test: at least the {count} models of this call")
 
@@ -309,10 +317,12 @@ def _outcomes(paths: tuple[Path, ...], options: dict[str, Any]) -> Iterator[tupl
     search = Search(**{field.name: options.pop(field.name) for field in fields(Search)})
     flags = {"without-replacement": "sampled_without_replacement", "stratified": "stratified"}
     drawn = [draws for draws, flag in flags.items() if options.pop(flag)]
+    may_repeat = options.pop("draws_may_repeat")
     stated = options | {"search": search, "models_on_test": options["models_on_test"] or len(paths)}
     stated["draws"] = drawn[0] if drawn else "iid"
     if options["data"] is not None:
-        known = Data(read_data(options["data"], options["test"], groups=options["groups"]), options["groups"])
+        task = read_data(options["data"], options["test"], groups=options["groups"])
+        known = Data(task, options["groups"], may_repeat)
         stated |= {"data": known, "test": None, "groups": None}
     if len(paths) > 1:
         _keep_what_is_loaded()

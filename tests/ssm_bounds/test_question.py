@@ -10,6 +10,7 @@ import pytest
 
 from ssm_bounds.bounds.ladder.rung import OF_A_CLASS, Hypothesis, Verdict
 from ssm_bounds.bounds.values import DomainError
+from ssm_bounds.data import Data
 from ssm_bounds.evidence import Evidence, exactly
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.question import Question
@@ -149,6 +150,13 @@ class TestConditions:
             question = asked(W, {"m": None}, data=task(x))
             assert (question.conditions(Hypothesis.ROWS) == ("repeated rows are independent draws",)) == repeated
             assert evidence(question)["distinct training rows"] == (len(np.unique(x, axis=0)), "checked")
+
+    def test_who_says_that_draws_may_repeat_takes_no_condition_away(self):
+        found = task(np.repeat(rows(20), 10, axis=0))
+        silent, said = (asked(W, {"m": None}, data=Data(found, None, each)) for each in (False, True))
+        assert said.conditions(Hypothesis.ROWS) == silent.conditions(Hypothesis.ROWS) != ()
+        assert evidence(said)["equal training rows"] == ("independent draws", "stated")
+        assert "equal training rows" not in evidence(silent)
 
     def test_a_test_set_that_is_the_training_set_in_another_order_refuses(self):
         x = np.random.default_rng(1).integers(0, 4, (300, 6))
