@@ -8,28 +8,49 @@ from typing import Literal
 
 from flint import arb
 
-from ssm_bounds.bounds.evaluate.balls import float_above, float_below
+from ssm_bounds.bounds.evaluate.balls import START_BITS, PrecisionError, bits, float_above, float_below
+
+_LONGEST_EXPONENT = 20
+"""Digits of an exponent beyond which its size is said instead."""
 
 
 def decimal_string(value: arb, digits: int = 4, side: Literal["lower", "upper"] = "upper") -> str:
-    """A short decimal rounded outward to ``digits`` significant digits, of any size.
+    """A short decimal rounded outward to ``digits`` significant digits, of any size; one whose exponent alone would be
+    long is a power of ten, its exponent rounded outward. Raises: PrecisionError (no finite number).
 
     >>> decimal_string(arb(1) / 3, 3), decimal_string(arb(1) / 3, 3, "lower"), decimal_string(arb(10) ** 400, 2)
     ('0.334', '0.333', '1.1e+400')
+    >>> decimal_string(arb(2) ** 10**19, 3), decimal_string(arb(2) ** 10**30, 3)
+    ('1.38e+3010299956639811952', '10^(3.02e+29)')
     """
+    if not value.is_finite():
+        raise PrecisionError(f"a number that is not finite has no decimal: {value}")
     mode = decimal.ROUND_CEILING if side == "upper" else decimal.ROUND_FLOOR
     rounded = float_above(value) if side == "upper" else float_below(value)
     if math.isfinite(rounded) and abs(rounded) < 1e300:
         exact, exponent = decimal.Decimal(rounded), 0
-    else:  # mantissa and exponent from the logarithm; outward before the decimal is rounded outward
-        exponent = math.floor(float((abs(value).log() / arb(10).log()).mid()))
-        mantissa = value / arb(10) ** exponent
-        exact = decimal.Decimal(float_above(mantissa) if side == "upper" else float_below(mantissa))
+    else:
+        end = value.upper() if side == "upper" else value.lower()
+        with bits(_enough(end)):  # or the exponent would be that of another number
+            power = abs(end).log() / arb(10).log()
+            exponent = int(power.mid().floor().unique_fmpz())
+            if len(str(abs(exponent))) > _LONGEST_EXPONENT:
+                outward = end > 0 if side == "upper" else end < 0
+                size = decimal_string(power, digits, "upper" if outward else "lower")
+                return f"{'-' * (end < 0)}10^({size})"
+            mantissa = end / arb(10) ** exponent  # outward before the decimal is rounded outward
+            exact = decimal.Decimal(float_above(mantissa) if side == "upper" else float_below(mantissa))
     short = decimal.Context(prec=digits, rounding=mode).plus(exact)
     if not exponent and (short == 0 or 1e-4 <= abs(short) < 1e6):
         return f"{short:f}"
     scaled = short.adjusted()
     return f"{short.scaleb(-scaled).normalize():f}e{scaled + exponent:+d}"
+
+
+def _enough(end: arb) -> int:
+    """Bits in which the decimal exponent of an exact number, and what is left of it, are known to double precision."""
+    mantissa, exponent = end.man_exp()
+    return START_BITS + 2 * (int(mantissa).bit_length() + int(exponent).bit_length())
 
 
 def share_string(count: int, n: int, digits: int = 4) -> str:
