@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import decimal
 import math
+from fractions import Fraction
 from typing import Literal
 
 from flint import arb
 
 from ssm_bounds.bounds.evaluate.balls import START_BITS, PrecisionError, bits, float_above, float_below
+from ssm_bounds.bounds.values import Scalar
 
+_EXACT = decimal.Context(prec=40, traps=[decimal.Inexact])
 _LONGEST_EXPONENT = 20
 """Digits of an exponent beyond which its size is said instead."""
 
@@ -33,7 +36,10 @@ def decimal_string(value: arb, digits: int = 4, side: Literal["lower", "upper"] 
         end = value.upper() if side == "upper" else value.lower()
         with bits(_enough(end)):  # or the exponent would be that of another number
             power = abs(end).log() / arb(10).log()
-            exponent = int(power.mid().floor().unique_fmpz())
+            whole = power.mid().floor().unique_fmpz()
+            if whole is None:
+                raise PrecisionError(f"no decimal exponent of {end}")
+            exponent = int(whole)
             if len(str(abs(exponent))) > _LONGEST_EXPONENT:
                 outward = end > 0 if side == "upper" else end < 0
                 size = decimal_string(power, digits, "upper" if outward else "lower")
@@ -80,3 +86,27 @@ def shortest(value: float) -> str:
         return short
     floor = decimal.Context(prec=16, rounding=decimal.ROUND_FLOOR)
     return f"{floor.create_decimal_from_float(value).normalize():f}"
+
+
+def typed(value: Scalar) -> int | Fraction:
+    """The number that was typed: a float means its shortest decimal.
+
+    >>> typed(0.05), typed(3)
+    (Fraction(1, 20), 3)
+    """
+    return Fraction(float.__repr__(value)) if isinstance(value, float) else value
+
+
+def said(value: Scalar) -> str:
+    """A constant exactly: as a decimal where it has one of at most 40 digits, else as a fraction.
+
+    >>> said(Fraction(-1, 10)), said(0), said(Fraction(1, 3)), said(0.3), said(Fraction(1, 10**300))
+    ('-0.1', '0', '1/3', '0.3', '1e-300')
+    """
+    fraction = Fraction(typed(value))
+    try:
+        short = _EXACT.divide(decimal.Decimal(fraction.numerator), decimal.Decimal(fraction.denominator))
+    except decimal.Inexact:
+        return str(fraction)
+    short = short.normalize(_EXACT)
+    return f"{short:f}" if -5 <= short.adjusted() < 16 else f"{short:e}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import mpmath
 import pytest
 from flint import arb
 from mpmath import mpf
 
 from ssm_bounds.bounds.evaluate.balls import PrecisionError, bits
-from ssm_bounds.bounds.evaluate.decimals import decimal_string, number
+from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, said
 
 LARGE = [(2, 1100), (3, 10**6), (7, 2**64 - 1), (5, 10**17 + 3), (10, 10**15), (10, 10**18 - 1), (3, 10**19)]
 
@@ -57,3 +59,20 @@ def test_a_small_number_keeps_its_side():
 def test_what_is_not_finite_has_no_decimal(value):
     with pytest.raises(PrecisionError, match="not finite"):
         decimal_string(arb(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.123456789, "0.123456789"),
+        (1 + 3 * 2**-52, "1.0000000000000007"),
+        (Fraction(1, 10**300), "1e-300"),
+        (-(10**300), "-1e+300"),
+        (Fraction(123456789, 10**9), "0.123456789"),
+        (10**6, "1000000"),
+        (Fraction(1, 7), "1/7"),
+        (Fraction(1, 2**200), f"1/{2**200}"),
+    ],
+)
+def test_a_constant_is_said_exactly(value, shown):
+    assert said(value) == shown and Fraction(shown) == Fraction(str(value))
