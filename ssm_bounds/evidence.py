@@ -12,6 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure
+from ssm_bounds.bounds.evaluate.decimals import said
 from ssm_bounds.bounds.values import DomainError, Scalar, require
 from ssm_bounds.models.files.checkpoint import MOST, Checkpoint
 
@@ -50,7 +51,8 @@ def exactly(value: Scalar | str, what: str, *, least: Scalar = 0, most: Scalar |
     if number is None:
         raise DomainError(f"{what}: {text[:40]} is outside 1e-{_LARGEST_EXPONENT} to 1e{_LARGEST_EXPONENT}")
     fits = number > least and (most is None or number < most)
-    require(fits, f"{what}: {value} is not above {least}" + (f" and below {most}" if most is not None else ""))
+    below = f" and below {said(most)}" if most is not None else ""
+    require(fits, f"{what}: {text[:40]} is not above {said(least)}{below}")
     return number
 
 

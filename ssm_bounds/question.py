@@ -26,7 +26,7 @@ from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import measure
 from ssm_bounds.models.selective_ssm.programs import EXACT, recorded
-from ssm_bounds.models.tasks.task import Task
+from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.sampling import OF_WORDS, Sampling
 
 Inputs = Literal["ball", "vocabulary"]
@@ -214,16 +214,30 @@ def _with_data(question: Question, data: Data) -> Question:
 
 def _require_fitting(question: Question, task: Task) -> None:
     """The rows are inputs and labels of this model, no longer than T, no larger than the stated bound."""
-    setting, weights = question.setting, question.checkpoint.weights
-    for name, split in (("training", task.train), ("test", task.test)):
-        if split is None:
-            continue
-        where = f"{task.source}: the {name} rows"
+    weights = question.checkpoint.weights
+    for where, split in _splits(task):
         require_fitting(split, where, V=weights.V, width=weights.d, k=weights.k)
-        longest = split.T - (question.convention == "paper")
-        require(longest <= setting.sample.T, f"{where} have length {longest}, above T = {setting.sample.T}")
+        _require_no_longer(question, split, where, question.setting.sample.T)
         if question.input_bound is not None:
             require_bounded(split, where, question.input_bound)
+
+
+def _splits(task: Task) -> Iterator[tuple[str, Split]]:
+    for name, split in (("training", task.train), ("test", task.test)):
+        if split is not None:
+            yield f"{task.source}: the {name} rows", split
+
+
+def _require_no_longer(question: Question, split: Split, where: str, T: int) -> None:
+    longest = split.T - (question.convention == "paper")
+    require(longest <= T, f"{where} have length {longest}, above T = {T}")
+
+
+def require_length(question: Question, T: int) -> None:
+    """T contradicts neither the file nor the rows, whatever T was asked about. Raises: DomainError."""
+    evidence.number("T", T, question.checkpoint.metadata.T, at_least=True)
+    for where, split in () if question.task is None else _splits(question.task):
+        _require_no_longer(question, split, where, T)
 
 
 def _with_shift(question: Question, sign: str | None) -> Question:

@@ -107,6 +107,10 @@ class Architecture:
         found = (block for block in self.blocks if theorem in block.beta)
         return tuple(sorted(found, key=lambda block: self.coefficients.index(block.coefficient)))
 
+    def source(self, block: Block, theorem: Theorem) -> str:
+        """Where its coefficient is proved: of the embedding (5.4), which no other theorem is about, apart."""
+        return self.sources[theorem if theorem in block.beta else "embedding"]
+
     def per_item(self, block: Block) -> Expr:
         """How many entries of a block belong to one of the items that its decay groups divide."""
         return block.entries / self.items[block.item] if block.item is not None else block.entries

@@ -13,6 +13,7 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from ssm_bounds.bounds.evaluate.decimals import said, typed
 from ssm_bounds.bounds.evaluate.elementary import exp, log, logaddexp, total
 from ssm_bounds.bounds.gaps.wealth.ticks import POWERS, own_span
 from ssm_bounds.bounds.values import DomainError, Scalar, require
@@ -43,6 +44,12 @@ def rational(value: Scalar) -> sympy.Rational:
     """The exact rational of an int, Fraction or (dyadic) float."""
     fraction = Fraction(value)
     return sympy.Rational(fraction.numerator, fraction.denominator)
+
+
+def _shown(value: Scalar) -> str:
+    """A double as it is typed, another number exactly."""
+    short = repr(float(value))
+    return short if Fraction(short) == typed(value) else said(value)
 
 
 def margins(z: Floats, y: Labels) -> Floats:
@@ -89,7 +96,7 @@ class Ramp:
 
     @property
     def words(self) -> str:
-        return f"ramp loss at margin {float(self.margin)!r}"
+        return f"ramp loss at margin {_shown(self.margin)}"
 
     @property
     def range(self) -> Scalar:
@@ -118,7 +125,7 @@ class ClippedCrossEntropy:
 
     @property
     def words(self) -> str:
-        return f"cross-entropy clipped at {float(self.clip)!r}"
+        return f"cross-entropy clipped at {_shown(self.clip)}"
 
     @property
     def range(self) -> Scalar:

@@ -25,7 +25,7 @@ from ssm_bounds.bounds.architectures.selective_ssm.constants import ClassConstan
 from ssm_bounds.bounds.architectures.selective_ssm.table import SELECTIVE_SSM
 from ssm_bounds.bounds.covers.entropy import Product
 from ssm_bounds.bounds.evaluate.balls import Enclosure, enclose, rational
-from ssm_bounds.bounds.evaluate.decimals import shortest
+from ssm_bounds.bounds.evaluate.decimals import said, typed
 from ssm_bounds.bounds.gaps.chaining import AVERAGE_GAP
 from ssm_bounds.bounds.gaps.losses import Loss
 from ssm_bounds.bounds.ladder.scale import single_scale
@@ -42,7 +42,9 @@ class Equal:
     which lies in [-p, p]; decays of A in [-B_A, s_A]; every token has l2 norm at most ``B_u``. ``s_A``, ``beta``: one
     row each.
 
-    Activations have slope 1, are 0 at 0, and at most 1 where they are bounded; one output. Raises: DomainError.
+    Norms of matrices are spectral, of vectors l2; A is diagonal and none of these matrices. The gate is softplus.
+    Activations have slope 1, are 0 at 0, and at most 1 where they are bounded; one output. A float means its shortest
+    decimal, 0.9 is 9/10. Raises: DomainError.
     """
 
     d: int = 16
@@ -55,6 +57,8 @@ class Equal:
     B_u: Scalar = 1
 
     def __post_init__(self) -> None:
+        for name in ("s_A", "beta"):
+            object.__setattr__(self, name, _several(getattr(self, name)))
         check_fields("constants", self, counts=("d", "N"), radii=("B_A", "norm", "p", "B_u"))
         for s in self.s_A:
             require_finite("constants", "s_A", s)
@@ -64,8 +68,17 @@ class Equal:
         for beta in self.beta:
             rnn.of_beta(beta)
         for name in ("s_A", "beta"):
-            values = getattr(self, name)
-            require(len(set(map(Fraction, values))) == len(values), f"{name}: each value once")
+            values = tuple(map(typed, getattr(self, name)))
+            require(len(set(values)) == len(values), f"{name}: each value once")
+            object.__setattr__(self, name, values)
+        for name in ("B_A", "norm", "p", "B_u"):
+            object.__setattr__(self, name, typed(getattr(self, name)))
+
+
+def _several(values: Scalar | Iterable[Scalar]) -> tuple[Scalar, ...]:
+    """One value is a row too."""
+    alone = isinstance(values, str) or not isinstance(values, Iterable)
+    return (values,) if alone else tuple(values)  # type: ignore[arg-type,return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +211,3 @@ def _rule(blocks: Iterable[Block], source: str) -> str:
 
 def _count(blocks: Iterable[Block], values: Mapping[Symbol, Any]) -> int:
     return sum(int(rational(block.entries, values)) for block in blocks)
-
-
-def said(value: Scalar) -> str:
-    """A constant as it is: a decimal where that is short, else a fraction; a float as it was typed.
-
-    >>> said(Fraction(-1, 10)), said(0), said(Fraction(1, 3)), said(0.3)
-    ('-0.1', '0', '1/3', '0.3')
-    """
-    if isinstance(value, float):
-        return shortest(value)
-    short = f"{float(value):g}"
-    return short if Fraction(short) == Fraction(value) else str(Fraction(value))

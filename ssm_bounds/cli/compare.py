@@ -39,7 +39,12 @@ _READING = ("delta", "embedding", "gate", "convention", "input_bound")
 @click.option("--d", "d", type=click.IntRange(1, 10**6), default=16, show_default=True, help="Channels of the classes.")
 @click.option("--N", "N", type=click.IntRange(1, 10**6), default=4, show_default=True, help="States per channel.")
 @click.option("--s-A", "s_A", multiple=True, metavar="S", help="Largest decay, a row each.  [default: -0.1, 0]")
-@click.option("--beta", multiple=True, metavar="B", help="Norm of an RNN's U, a row each.  [default: 0.9, 1, 1.1]")
+@click.option(
+    "--beta",
+    multiple=True,
+    metavar="B",
+    help="Spectral norm of an RNN's U, at most; a row each.  [default: 0.9, 1, 1.1]",
+)
 @click.option("--margin", default="1", show_default=True, metavar="G", help="Margin of the ramp loss.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Bound against T: .png, .pdf or .svg.")
 @click.option("--format", "form", type=click.Choice(("table", "json", "markdown", "csv", "html")), default="table",
@@ -62,10 +67,11 @@ def compare(
 ) -> None:
     """Bound the gap of several architectures at equal constants: selective, linear time-invariant, attention, RNN.
 
-    A row is about every model of one class at once, fixed before the data: each matrix and readout has norm at most 1
-    (U of an RNN: beta), tokens have norm at most 1. A MODEL, a file with one selective SSM, gets a row at its own
-    norms, with its own conditions. Rows differ in size: their parameters are printed. Constants are equal, models are
-    not: a smaller bound is no better model.
+    A row is about every model of one class at once, fixed before the data: each matrix has spectral norm at most 1 (U
+    of an RNN: beta), the readout, q and tokens l2 norm at most 1. A is none of these matrices: it is diagonal, its
+    decays in [-10, S]. The step of the selective SSM is softplus(p + q . u), |p| at most 1. A MODEL, a file with one
+    selective SSM, gets a row at its own norms, with its own conditions. Rows differ in size: their parameters are
+    printed. Constants are equal, models are not: a smaller bound is no better model.
 
     \b
     Examples:
@@ -88,7 +94,7 @@ def compare(
         lengths = lengths or _lengths()
         if plot is not None and len(set(lengths)) < 2:
             raise ValueError("--plot draws bounds against T: give --T several times")
-        questions, failed = _asked(paths, reading | {"m": m, "T": max(lengths)})
+        questions, failed = _asked(paths, reading | {"m": m, "T": min(lengths)})
         found = _compared(questions, m=m, T=lengths, sizes=(d, N), s_A=s_A, beta=beta, delta=delta, margin=margin)
     except (ValueError, ArithmeticError) as problem:
         fail(" ".join(str(problem).split()))

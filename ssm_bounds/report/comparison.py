@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ssm_bounds.bounds.evaluate.balls import Enclosure, exact
-from ssm_bounds.bounds.evaluate.decimals import decimal_string, number
-from ssm_bounds.bounds.ladder.equal import said
-from ssm_bounds.comparison import NOT_READ, READ, STANDING, Comparison, Row, Value
+from ssm_bounds.bounds.evaluate.decimals import decimal_string, number, said
+from ssm_bounds.comparison import PAID_STANDING, READ, STANDING, Comparison, Row, Trained, Value
+from ssm_bounds.models.files.container import printable
+from ssm_bounds.report import origin
 from ssm_bounds.report.table import Table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 SCHEMA = 1
+RADII = ("B_A", "norm", "p", "B_u")
+PAID = "with theory 7 paid"
 ANY = "any"
 """Of a class in which the number of parameters does not enter."""
 
@@ -55,29 +57,37 @@ def notes(found: Comparison) -> Iterator[str]:
     yield found.sentence
     yield f"equal constants: {found.constants}"
     yield "in brackets: min(c, value) of a number that says nothing, c the range of the loss"
-    yield from (f"assumed: {line}" for line in STANDING)
+    yield from (f"assumed of every row: {line}" for line in STANDING)
     yield from conditions(found)
     yield f"may be read: {READ}"
-    yield from (f"not to be read: {line}" for line in NOT_READ)
+    yield from (f"not to be read: {line}" for line in found.not_read)
 
 
 def conditions(found: Comparison) -> Iterator[str]:
-    """What the rows of trained models rest on, and what theory 7 leaves of each."""
+    """Whom the rows of trained models are about, on what they rest, and what theory 7 leaves of each."""
     for row in found.rows:
-        yield from _of_model(row)
+        if row.model is not None:
+            yield from _of_model(row, row.model)
+    if any(value.paid is not None for row in found.rows for value in row.values):
+        yield (
+            f"{PAID}: each sentence holds by itself at delta = {said(found.delta)}; that several hold at once is not "
+            "claimed"
+        )
+        yield from (f"{PAID}, assumed: {line}" for line in PAID_STANDING)
 
 
-def _of_model(row: Row) -> Iterator[str]:
+def _of_model(row: Row, model: Trained) -> Iterator[str]:
+    yield f"{row.name}: {model.named}; {origin.words(model.facts)}"
+    word = verdict(row)
     if row.conditions and any(value.bound is not None for value in row.values):
-        yield f"{row.name}: CONDITIONAL: if {'; if '.join(row.conditions)}"
-    paid = [
-        f"{decimal_string(value.paid.upper)}{' (vacuous)' * row.vacuous(value.paid)} at T = {value.T}"
-        for value in row.values
-        if value.paid is not None
-    ]
-    if paid:
-        under = f"CONDITIONAL: if {'; if '.join(row.paid_conditions)}" if row.paid_conditions else "CERTIFIED"
-        yield f"{row.name}: with theory 7 paid, the two-sided gap of this model is at most {', '.join(paid)}; {under}"
+        yield (
+            f"{row.name}: {word}: each number in its row is about every model of the class of its norms, and holds "
+            f"if {'; if '.join(row.conditions)}"
+        )
+    for value in row.values:
+        if value.paid is not None and value.paid_claim is not None:
+            empty = ", vacuous" * row.vacuous(value.paid)
+            yield f"{row.name}, {PAID}, T = {value.T}: {row.paid_verdict(value)}{empty}: {value.paid_claim}"
     for reason in dict.fromkeys(value.refusal for value in row.values if value.refusal is not None):
         lengths = ", ".join(str(value.T) for value in row.values if value.refusal == reason)
         yield f"{row.name}: REFUSED at T = {lengths}: {reason}"
@@ -97,39 +107,68 @@ def markdown(found: Comparison) -> str:
 
 
 def csv(found: Comparison) -> str:
-    """One line for each row and length."""
-    return Table.of_records(
-        [
-            {
-                "row": row.name,
-                "constant": row.which,
-                "kind": row.kind,
-                "m": found.m,
-                "delta": said(found.delta),
-                "parameters": row.parameters,
-                "T": value.T,
-                "bound": _number(value.bound),
-                "at_most": None if value.bound is None else number(row.capped(value.bound)),
-                "vacuous": None if value.bound is None else row.vacuous(value.bound),
-                "verdict": row.verdict(value).value,
-                "conditions": "; ".join(row.conditions),
-                "refusal": value.refusal,
-                "paid": _number(value.paid),
-                "source": row.source,
-                "rule": row.rule,
-            }
-            for row in found.rows
-            for value in row.values
-        ]
-    ).csv()
+    """One line for each row and length, which can be read alone."""
+    return Table.of_records([_record(found, row, value) for row in found.rows for value in row.values]).csv()
+
+
+def _record(found: Comparison, row: Row, value: Value) -> dict[str, Any]:
+    equal, model = found.equal, row.model
+    own = dict.fromkeys(("constants", *RADII)) | ({} if model is not None else {"constants": found.constants})
+    if model is None:
+        own |= {name: said(getattr(equal, name)) for name in RADII}
+    return {
+        "row": row.name,
+        "constant": row.which,
+        "kind": row.kind,
+        "path": None if model is None else printable(model.path),
+        "sha256": None if model is None else model.sha256,
+        "facts": None if model is None else origin.words(model.facts),
+        "m": found.m,
+        "T": value.T,
+        "delta": said(found.delta),
+        "loss": found.loss.words,
+        **dict(zip(("d", "N", "k"), row.sizes, strict=True)),
+        **own,
+        "parameters": row.parameters,
+        **_judged(row, value),
+        "conditions": "; ".join(row.conditions),
+        "assumed": "; ".join(STANDING),
+        "claim": found.claim(row, value),
+        "refusal": value.refusal,
+        "rule": row.rule,
+        "source": row.source,
+        **_paid(row, value),
+        "paid_conditions": None if model is None else "; ".join(row.paid_conditions),
+        "paid_assumed": None if model is None else "; ".join(PAID_STANDING),
+    }
+
+
+def _judged(row: Row, value: Value) -> dict[str, Any]:
+    """A bound, before theory 7."""
+    return {
+        "bound": _number(value.bound),
+        "at_most": None if value.bound is None else number(row.capped(value.bound)),
+        "vacuous": None if value.bound is None else row.vacuous(value.bound),
+        "verdict": row.verdict(value).value,
+    }
+
+
+def _paid(row: Row, value: Value) -> dict[str, Any]:
+    """What theory 7 leaves of it."""
+    verdict = row.paid_verdict(value)
+    return {
+        "paid": _number(value.paid),
+        "paid_vacuous": None if value.paid is None else row.vacuous(value.paid),
+        "paid_verdict": None if verdict is None else verdict.value,
+        "paid_claim": value.paid_claim,
+    }
 
 
 def document(found: Comparison, failed: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """The JSON. A key's meaning never changes; bounds are rounded up."""
     equal = found.equal
     return {
-        "schema": SCHEMA,
-        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
+        **origin.head(SCHEMA),
         "setting": {
             "m": found.m,
             "T": list(found.lengths),
@@ -143,24 +182,29 @@ def document(found: Comparison, failed: Sequence[tuple[str, str]] = ()) -> dict[
             "d": equal.d,
             "N": equal.N,
             "k": 1,
-            **{name: number(exact(getattr(equal, name))) for name in ("B_A", "norm", "p", "B_u")},
+            **{name: number(exact(getattr(equal, name))) for name in RADII},
             **{name: [said(value) for value in getattr(equal, name)] for name in ("s_A", "beta")},
+            "words": found.constants,
         },
         "claim": found.sentence,
         "assumed": list(STANDING),
-        "rows": [_row(row) for row in found.rows],
+        "paid_assumed": list(PAID_STANDING),
+        "rows": [_row(found, row) for row in found.rows],
         "may_be_read": READ,
-        "not_to_be_read": list(NOT_READ),
+        "not_to_be_read": list(found.not_read),
         "failed": [{"path": path, "error": error} for path, error in failed],
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(found: Comparison, row: Row) -> dict[str, Any]:
     return {
         "name": row.name,
         "constant": row.which,
         "kind": row.kind,
-        "sha256": row.sha256,
+        "path": None if row.model is None else row.model.path,
+        "sha256": None if row.model is None else row.model.sha256,
+        "facts": [] if row.model is None else origin.told(row.model.facts),
+        **dict(zip(("d", "N", "k"), row.sizes, strict=True)),
         "parameters": row.parameters,
         "rule": row.rule,
         "source": row.source,
@@ -169,12 +213,10 @@ def _row(row: Row) -> dict[str, Any]:
         "values": [
             {
                 "T": value.T,
-                "bound": _number(value.bound),
-                "at_most": None if value.bound is None else number(row.capped(value.bound)),
-                "vacuous": None if value.bound is None else row.vacuous(value.bound),
-                "verdict": row.verdict(value).value,
+                **_judged(row, value),
+                "claim": found.claim(row, value),
                 "refusal": value.refusal,
-                "paid": _number(value.paid),
+                **_paid(row, value),
             }
             for value in row.values
         ],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import ssm_bounds
@@ -14,7 +16,8 @@ from ssm_bounds.bounds.ladder.rung import Verdict
 from ssm_bounds.bounds.ladder.scale import scale
 from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.comparison import LENGTHS, STANDING, compare
-from ssm_bounds.models.files.checkpoint import Metadata, write
+from ssm_bounds.models.files.checkpoint import Metadata, read, write
+from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.question import ask
 from tests.ssm_bounds.cli.test_cli import weights
 
@@ -65,6 +68,8 @@ def test_a_model_has_its_own_norms_and_conditions(saved):
 def test_a_trained_embedding_is_in_the_class(saved):
     path = saved(metadata=replace(KNOWN, embedding="trained"))
     row = compare([path], T=60, equal=FEW).rows[0]
+    cover = "one scale (6.2), cover of A, W_B, W_C, W, p, q by 5.1; E by 5.4"
+    assert row.rule == f"{cover}, at its own norms; d = 3, N = 2, k = 1" and row.source == "theory.md 5.1, 5.4"
     assert row.parameters == 25 + 4 * 3 and "the embedding was fixed before the sample" not in row.conditions
     assert not row.vacuous(row.values[0].bound)
     row = compare([path], T=60, margin="1e-9", equal=FEW).rows[0]
@@ -74,12 +79,31 @@ def test_a_trained_embedding_is_in_the_class(saved):
 
 
 def test_what_the_file_contradicts_is_refused(saved):
-    """An embedding that is said to be fixed and was trained; sequences longer than T."""
+    """An embedding that is said to be fixed and was trained."""
     path = saved(metadata=replace(KNOWN, embedding="trained"))
-    row = compare([path], T=(20, 60), embedding="fixed", equal=FEW).rows[0]
-    assert [value.bound for value in row.values] == [None, None]
-    assert "T = 60" in row.values[0].refusal and "was trained" in row.values[1].refusal
-    assert {row.verdict(value) for value in row.values} == {Verdict.REFUSED}
+    found = compare([path], T=(60, 100), embedding="fixed", equal=FEW)
+    row = found.rows[0]
+    for value in row.values:
+        assert (value.bound, value.paid, value.paid_claim, found.claim(row, value)) == (None,) * 4
+        assert "was trained" in value.refusal and row.verdict(value) is row.paid_verdict(value) is Verdict.REFUSED
+
+
+def test_a_length_below_the_record_is_an_error(saved):
+    """However many others there are, and however the model is given."""
+    path = saved()
+    for T in (20, (20, 60), (1000, 20)):
+        with pytest.raises(DomainError, match="--T 20 contradicts the file, which records T = 60"):
+            compare(path, T=T, equal=FEW)
+        with pytest.raises(DomainError, match=r"model\.safetensors: --T 20 contradicts the file, which records T = 60"):
+            compare(ask(path), T=T, equal=FEW)
+
+
+def test_a_length_below_the_rows_is_an_error(saved):
+    task = Task("rows", Split(np.zeros((400, 9), dtype=np.int64), np.arange(400) % 2), None, 1, 4)
+    question = ask(saved(metadata=replace(KNOWN, T=None)), T=9, data=task)
+    assert compare(question, T=9, equal=FEW).rows[0].values[0].bound is not None
+    with pytest.raises(DomainError, match="rows have length 9, above T = 8"):
+        compare(question, T=(8, 9), equal=FEW)
 
 
 def test_several_models_of_several_sizes(saved):
@@ -125,11 +149,47 @@ def test_one_m(saved):
         ({"margin": -1}, "--margin"),
         ({"margin": "inf"}, "--margin"),
         ({"equal": Equal(beta=tuple(range(1, 60)))}, "at most 64 classes"),
+        ({"equal": None}, "equal: constants of the classes, an Equal, got None"),
+        ({"T": None}, "--T: lengths from 1 to 10.18, got None"),
+        ({"T": "60"}, "--T: lengths from 1 to 10.18, got '60'"),
+        ({"T": True}, "--T"),
+        ({"T": 60.0}, "--T"),
+        ({"T": (60, None)}, "--T"),
+        ({"T": itertools.count(1)}, "at most 64 lengths"),
+        ({"m": "400"}, "--m: not 1 to 10.18: '400'"),
+        ({"m": 400.0}, "--m"),
+        ({"models": None}, "models: files with one selective SSM, or questions about them, got None"),
+        ({"models": 3}, "models: files .*, got 3"),
+        ({"models": [b"file"]}, "models: files .*, got b'file'"),
+        ({"delta": None}, "--delta"),
     ],
 )
 def test_bad_terms(given, said):
     with pytest.raises(ValueError, match=said):
         compare(**{"equal": FEW} | given)
+
+
+def test_what_means_the_same_is_accepted(saved):
+    """One model or length alone, numpy's numbers, any iterable."""
+    path = saved()
+    same = [row.values[0].bound.upper for row in compare([path], m=400, T=60, equal=FEW).rows]
+    for models in (path, str(path), (path,), iter([path]), ask(path), read(path)):
+        found = compare(models, T=60, equal=FEW)
+        assert [row.values[0].bound.upper for row in found.rows] == same
+    for T in (np.int64(60), np.array(60), np.array([60]), {60}, iter([60])):
+        found = compare(m=np.int64(400), T=T, equal=FEW)
+        assert [row.values[0].bound.upper for row in found.rows] == same[1:] and found.lengths == (60,)
+        assert type(found.m) is int and type(found.lengths[0]) is int
+
+
+def test_files_of_one_name_are_told_apart(saved, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    a, b, c = saved("a/model.safetensors"), saved("b/model.safetensors", k=2), saved("c.safetensors", k=3)
+    names = [row.name for row in compare([a, b, c], T=60, equal=FEW).rows[:3]]
+    assert names == [str(a), str(b), "c.safetensors"]
+    found = compare([ask(c), ask(c, T=80)], T=80, equal=FEW).rows[:2]
+    assert [row.name for row in found] == [f"{c} (1)", f"{c} (2)"]
 
 
 def test_lengths_are_sorted_and_once():

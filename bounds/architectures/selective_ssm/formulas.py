@@ -49,7 +49,7 @@ def formulas(constants: ClassConstants, T: int) -> Iterator[Formula]:
         block, group = terms.get(name) or (SELECTIVE_SSM.block(name), None)
         at = values if group is None else assignment(replace(one, s_A=group.s_A), T)
         theorem: Theorem = "vocabulary" if constants.norms == "vocabulary" else "sharp"
-        source = SELECTIVE_SSM.sources[theorem if theorem in block.beta else "embedding"]
+        source = SELECTIVE_SSM.source(block, theorem)
         beta = Symbol(f"beta_{block.coefficient}")
         shown = SELECTIVE_SSM.shown(name)
         yield replace(evaluated(shown, beta, table[block.coefficient], at, source), value=value)

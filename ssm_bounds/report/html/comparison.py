@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ssm_bounds.comparison import NOT_READ, READ, STANDING, Comparison
+from ssm_bounds.comparison import READ, STANDING, Comparison
 from ssm_bounds.report.comparison import conditions, document, table
 from ssm_bounds.report.html.environment import rendered
 from ssm_bounds.report.html.figures import inline
@@ -26,5 +26,5 @@ def page(found: Comparison, failed: Sequence[tuple[str, str]] = (), *, command: 
         conditions=list(conditions(found)),
         standing=STANDING,
         may_read=READ,
-        not_read=NOT_READ,
+        not_read=found.not_read,
     )

@@ -75,3 +75,12 @@ def test_refusals(name, options, message):
 def test_losses_in_words():
     assert Ramp(1).words == "ramp loss at margin 1.0"
     assert ClippedCrossEntropy(Fraction(7, 2)).words == "cross-entropy clipped at 3.5"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [(1, "1.0"), (0.1, "0.1"), (Fraction(1, 10), "0.1"), (Fraction(1, 3), "1/3")],
+)
+def test_a_margin_is_said_as_it_is(given, shown):
+    assert Ramp(given).words == f"ramp loss at margin {shown}"
+    assert ClippedCrossEntropy(given).words == f"cross-entropy clipped at {shown}"

@@ -247,11 +247,33 @@ def test_a_loss_of_another_range():
         ({"norm": -1}, "constants.norm: a radius is >= 0"),
         ({"B_u": math.inf}, "constants.B_u: expected a finite"),
         ({"p": math.nan}, "constants.p: expected a finite"),
+        ({"s_A": "0"}, "s_A: expected a finite"),
+        ({"beta": None}, "beta: expected a finite"),
+        ({"beta": ("1",)}, "beta: expected a finite"),
+        ({"beta": (1.1, Fraction(11, 10))}, "beta: each value once"),
     ],
 )
 def test_what_is_refused(given, said):
     with pytest.raises(DomainError, match=said):
         Equal(**given)
+
+
+def test_a_float_is_the_decimal_that_it_is_labelled_with():
+    """A row of 1.00002 is that of 100002/100000, though the double is below it; and of every other constant."""
+    beta = 1.00002
+    assert Fraction(beta) < Fraction("1.00002")
+    typed, exact = (Equal(s_A=(), beta=(value,)) for value in (beta, Fraction("1.00002")))
+    for row, same in zip(classes(typed), classes(exact), strict=True):
+        assert row.which == same.which and row.gap(terms(10**5)).upper == same.gap(terms(10**5)).upper
+    assert classes(typed)[-1].which == "beta = 1.00002"
+    floats = Equal(B_A=9.3, norm=0.7, p=0.3, B_u=1.1, s_A=-0.1, beta=0.9)
+    assert floats == Equal(B_A=Fraction(93, 10), norm=Fraction(7, 10), p=Fraction(3, 10), B_u=Fraction(11, 10),
+                           s_A=(Fraction(-1, 10),), beta=(Fraction(9, 10),))  # fmt: skip
+
+
+def test_one_value_is_one_row():
+    assert Equal(s_A=0, beta=0.9) == Equal(s_A=[0], beta=iter([0.9])) == Equal(s_A=(0,), beta=(Fraction(9, 10),))
+    assert [row.which for row in classes(Equal(s_A=0, beta=2))].count("beta = 2") == 2
 
 
 @pytest.mark.parametrize("delta", [Fraction(0), Fraction(1), Fraction(3, 2)])
