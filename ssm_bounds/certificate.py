@@ -30,7 +30,7 @@ _BOUNDED = {"risk": "error rate", "gap": "gap of the loss", "excess": "excess", 
 class Claim:
     """What one rung claims at its share of delta. ``subject``: whom the sentence is about; ``over``: what its
     probability is over besides the rows; ``elsewhere``: the claim is about another mean than that of the training
-    rows, so that it is not compared with the others.
+    rows, or about another model than the one that runs, so that it is not compared with the others.
     """
 
     rung: Rung
@@ -171,7 +171,8 @@ def _claims(found: Answered) -> tuple[int, tuple[Claim, ...]]:
         if with_data and rung.risk is None and rung.refusal is None:
             continue  # an excess is not to be compared with risks
         kind, value = (rung.kind, rung.value) if rung.risk is None else ("risk", rung.risk)
-        claims.append(Claim(rung, kind, value, share, question.named))
+        elsewhere = with_data and question.rounds
+        claims.append(Claim(rung, kind, value, share, question.in_real_arithmetic, elsewhere=elsewhere))
     risks = [program for program in found.programs if program.rung.kind in WHOLE]
     if len(risks) != found.promised:
         raise ValueError(f"{len(risks)} programs claim a risk, and delta was shared among {found.promised}")

@@ -143,7 +143,21 @@ class Inquiry:
     @property
     def named(self) -> str:
         """The model and its file."""
-        return f"{self.subject} (sha256 {self.checkpoint.sha256[:8]}...)"
+        return f"{self.subject} ({self._hash})"
+
+    @property
+    def _hash(self) -> str:
+        return f"sha256 {self.checkpoint.sha256[:8]}..."
+
+    @property
+    def rounds(self) -> bool:
+        """Whether what runs is known to be another function than the model in real arithmetic."""
+        return False
+
+    @property
+    def in_real_arithmetic(self) -> str:
+        """Whom the bounds are about that run no program."""
+        return f"the real-arithmetic model of these weights ({self._hash})" if self.rounds else self.named
 
     @property
     def subject(self) -> str:

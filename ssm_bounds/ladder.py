@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +14,7 @@ from ssm_bounds.bounds.ladder import margin_choice
 from ssm_bounds.bounds.ladder.pac_bayes import Family, fit
 from ssm_bounds.bounds.ladder.registry import BOUNDS, PAID, Asked, Bound, refused
 from ssm_bounds.bounds.ladder.rung import Rung, Setting
+from ssm_bounds.models.program.label_losses import above
 from ssm_bounds.models.selective_ssm import tally
 from ssm_bounds.models.selective_ssm.tally import Answers, Tally
 from ssm_bounds.programs import Progress
@@ -27,7 +29,7 @@ def answered(question: Question, progress: Progress) -> Answered:
         same = "the outputs are the same on every training row: has the training collapsed?"
         question = replace(question, notes=(*question.notes, same))
     setting = question.setting
-    scored, tested = (None if found is None else found.tally(setting.loss, setting.margin) for found in (train, test))
+    scored, tested = _scored(question, train, test)
     asked = _asked(question, train, scored)
     bounds = tuple(_bounds(BOUNDS, asked, setting.delta))
     ran = tuple(programs.programs(question, tested, progress))
@@ -49,7 +51,7 @@ def of_norms(question: Question) -> tuple[Setting, tuple[Rung, ...]]:
 
 
 def _evaluated(question: Question) -> tuple[Answers | None, Answers | None]:
-    """What the program answers on the training rows and on the test rows."""
+    """What the program with a radius answers on the training rows and on the test rows."""
     task = question.task
     if task is None:
         return None, None
@@ -59,6 +61,24 @@ def _evaluated(question: Question) -> tuple[Answers | None, Answers | None]:
         for split in (task.train, task.test)
     )
     return train, test
+
+
+def _scored(question: Question, *answers: Answers | None) -> Iterator[Tally | None]:
+    """The counts of training and test rows. What the program of a rounded or drawn model answers is asked of that one:
+    a rounding radius says nothing of another."""
+    setting, task, own = question.setting, question.task, question.own
+    for found, split in zip(answers, (None, None) if task is None else (task.train, task.test), strict=True):
+        if found is None or split is None:
+            yield None
+            continue
+        tally = found.tally(setting.loss, setting.margin)
+        if own is not None:
+            tally = replace(tally, program=str(own), rounds=own.rounds)
+        if own is not None and own.rounds:
+            ran = own.run(question.checkpoint.weights, split, setting.measured.gate, question.convention)
+            mean = math.fsum(above(setting.loss, ran.z, ran.y).tolist()) / split.m
+            tally = replace(tally, loss=mean, program_errors=ran.errors)
+        yield tally
 
 
 def _with_margin(question: Question, train: Answers | None) -> Question:

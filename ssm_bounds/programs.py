@@ -39,7 +39,8 @@ Progress = Callable[[str, float, float, str], None]
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A rung about one program. ``subject``: the program in a sentence; ``each_model``: the event is one of this model
-    alone, so that several models share delta (else it is one of all models that the same prior codes). ``over``: what
+    alone, so that several models share delta (else it is one of all models that the same prior codes, as run by this
+    program: the better of two programs, chosen after the data, is one of two events, each at delta/2). ``over``: what
     the probability is over besides the rows.
     """
 
@@ -103,7 +104,7 @@ def _occam(question: Question, task: Task, progress: Progress) -> Iterator[Progr
     data = _file(question, task, found.weights, occam=rounded.record(found, delta))
     if search.save is not None:
         save(search.save, data)
-    agreement = f"it answers as the given model on {found.agreement} of {found.m} training rows"
+    agreement = f"it answers as the given model, run by {runs.EARLIER}, on {found.agreement} of {found.m} training rows"
     remarks = (agreement, *([found.stopped] if found.stopped else []))
     return _coded(question, certified, hashlib.sha256(data).hexdigest(), remarks, searched=True)
 
@@ -217,10 +218,10 @@ def _drawn(
 def held_out(question: Inquiry, test: Tally) -> Program:
     """Of the model that was given, by its test rows."""
     delta, draws = question.setting.delta, question.sampling.draws
-    rung = holdout(test.errors, test.n, delta / question.models, draws)
+    rung = holdout(test.counted, test.n, delta / question.models, draws, test.program)
     return Program(
         rung,
-        lambda share: limit(test.errors, test.n, share, draws),
+        lambda share: limit(test.counted, test.n, share, draws),
         question.named,
         each_model=True,
     )

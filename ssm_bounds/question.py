@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -25,7 +25,7 @@ from ssm_bounds.inquiry import DELTA, STANDING, Inquiry, Search, require_models,
 from ssm_bounds.models.files.checkpoint import Checkpoint, Convention, read
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.selective_ssm.measure import measure
-from ssm_bounds.models.selective_ssm.programs import EXACT, recorded
+from ssm_bounds.models.selective_ssm.programs import EXACT, Program, recorded
 from ssm_bounds.models.tasks.task import Split, Task
 from ssm_bounds.sampling import OF_WORDS, Sampling
 
@@ -33,6 +33,10 @@ Inputs = Literal["ball", "vocabulary"]
 PROGRAMS = (
     "for the rungs that do not run the program (all but occam, occam-loss, one-draw and holdout): it computes the "
     "real-arithmetic model"
+)
+APART = (
+    "the rungs that do not run the program (all but occam, occam-loss, one-draw and holdout) are about the "
+    "real-arithmetic model of these weights: the program {} rounds, and computes another function"
 )
 
 
@@ -46,20 +50,33 @@ class Question(Inquiry):
     input_bound: float | None
 
     @property
-    def standing(self) -> tuple[str, ...]:
-        return (*STANDING, PROGRAMS, *(() if self.task is None else self._computed()))
+    def own(self) -> Program | None:
+        """What the file's model is counted by, where it is a rounded or drawn one."""
+        return next((recorded(record) for _, record in _records(self.checkpoint)), None)
 
-    def _computed(self) -> Iterator[str]:
-        """What computes a model that is coded or drawn."""
-        known, search = self.checkpoint.metadata, self.search
-        mean = " and occam-loss" if search.certify_loss else ""
-        for rungs, model, asked, record in (
-            (f"occam{mean}", "rounded", search.occam, known.occam),
-            ("one-draw", "drawn", search.one_draw, known.one_draw),
-        ):
-            program = EXACT if asked else None if record is None else recorded(record)
-            if program is not None:
-                yield f"for {rungs}: the {model} model runs as the program {program}, which was fixed before the data"
+    @property
+    def rounds(self) -> bool:
+        return self.own is not None and self.own.rounds
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        computed = () if self.task is None else self._computed(self.task)
+        return (*STANDING, *(() if self.rounds else (PROGRAMS,)), *computed)
+
+    def _computed(self, task: Task) -> Iterator[str]:
+        """What computes a model that is coded or drawn: one that is looked for, and that of the file."""
+        search, records = self.search, _records(self.checkpoint)
+        coded = ["occam", *(["occam-loss"] if search.certify_loss else [])]
+        named = {"rounded": (coded, search.occam), "drawn": (["one-draw"], search.one_draw)}
+        for model, (rungs, asked) in named.items():
+            if asked:
+                yield _runs(rungs, f"the {model} model", EXACT)
+        rungs = [name for model, _ in records if not named[model][1] for name in named[model][0]]
+        rungs += [] if task.test is None else ["holdout"]
+        if self.own is not None and rungs:
+            whose = " of the file" if any(asked for _, asked in named.values()) else ""
+            unsaid = "" if "program" in records[0][1] else ": its file names no program, so that this one counts it"
+            yield _runs(rungs, f"the {records[0][0]} model{whose}", self.own) + unsaid
 
     @property
     def subject(self) -> str:
@@ -175,19 +192,35 @@ def ask(
         automatic=automatic,
         notes=_delta_note(checkpoint, level),
     )
+    if question.rounds:
+        question = replace(question, notes=(*question.notes, APART.format(question.own)))
     return _with_shift(question, None) if known_data is None else _with_data(question, known_data)
 
 
 def _programs(checkpoint: Checkpoint) -> Iterator[Fact]:
     """What the file says computes its model, where it is a rounded or drawn one. Raises: DomainError, naming it."""
-    for model, record in (("rounded", checkpoint.metadata.occam), ("drawn", checkpoint.metadata.one_draw)):
-        if record is not None:
-            try:
-                program = recorded(record)
-            except DomainError as problem:
-                raise DomainError(f"{checkpoint.path}: {problem}") from None
-            said = Evidence.RECORDED if "program" in record else Evidence.ASSUMED
-            yield Fact(f"program of the {model} model", str(program), said)
+    records = _records(checkpoint)
+    try:
+        found = [recorded(record) for _, record in records]
+    except DomainError as problem:
+        raise DomainError(f"{checkpoint.path}: {problem}") from None
+    if found:
+        same = all(program == found[0] for program in found)
+        require(same, f"{checkpoint.path}: names {' and '.join(map(str, found))}, and one program computes a model")
+        said = Evidence.RECORDED if "program" in records[0][1] else Evidence.ASSUMED
+        yield Fact("program of the file's model", str(found[0]), said)
+
+
+def _records(checkpoint: Checkpoint) -> list[tuple[str, Mapping[str, Any]]]:
+    """What kinds of model the file says that its own is, each with its record."""
+    known = checkpoint.metadata
+    kinds = (("rounded", known.occam), ("drawn", known.one_draw))
+    return [(kind, record) for kind, record in kinds if record is not None]
+
+
+def _runs(rungs: Sequence[str], model: str, program: Program) -> str:
+    names = f"{', '.join(rungs[:-1])} and {rungs[-1]}" if len(rungs) > 1 else rungs[0]
+    return f"for {names}: {model} runs as the program {program}, which was fixed before the data"
 
 
 def _require_coded(checkpoint: Checkpoint, search: Search, loss: str, *, automatic: bool, with_data: bool) -> None:

@@ -17,16 +17,19 @@ from ssm_bounds.bounds.values import Draws
 
 @dataclass(frozen=True, slots=True)
 class Counted(Argument):
-    """Errors on n test rows."""
+    """Errors on n test rows. ``program``: what a file says computes its model; empty where it says nothing of one."""
 
     errors: int
     n: int
+    program: str = ""
 
     def sentence(self) -> str:
-        return f"{self.errors} errors on {self.n} test rows"
+        named = f"; the program is {self.program}" if self.program else ""
+        return f"{self.errors} errors on {self.n} test rows{named}"
 
     def record(self) -> Mapping[str, Any]:
-        return {"n": self.n, "errors": self.errors}
+        named = {"program": self.program} if self.program else {}
+        return {"n": self.n, "errors": self.errors, **named}
 
 
 def limit(errors: int, n: int, delta: Fraction, draws: Draws = "iid") -> Enclosure:
@@ -36,7 +39,7 @@ def limit(errors: int, n: int, delta: Fraction, draws: Draws = "iid") -> Enclosu
     return error_rate(errors, n, level(Enclosure.point(0), delta), draws)
 
 
-def holdout(errors: int, n: int, delta: Fraction, draws: Draws = "iid") -> Rung:
+def holdout(errors: int, n: int, delta: Fraction, draws: Draws = "iid", program: str = "") -> Rung:
     """Clopper-Pearson on fresh test data: the number to beat. *holdout-kl*: kl on rows of a finite collection that are
     drawn without replacement. Source: theory 8.4, 8.5."""
     return Rung(
@@ -45,7 +48,7 @@ def holdout(errors: int, n: int, delta: Fraction, draws: Draws = "iid") -> Rung:
         False,
         limit(errors, n, delta, draws),
         1,
-        Counted(errors, n),
+        Counted(errors, n, program),
         (Hypothesis.TEST, Hypothesis.GATE),
         of_test=True,
     )

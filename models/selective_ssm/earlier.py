@@ -2,8 +2,8 @@
 
 It is close to real arithmetic, with a proven radius for each row (``selective_ssm.radius``), where the program of
 theory 8.13 (``selective_ssm.program``) rounds products to integers. So it also answers for the rungs about the
-real-arithmetic model and for the hold-out (theory 6.3, 8.4); and searches run it, as it repeats only what a change of
-weights touches.
+real-arithmetic model, and for the hold-out of a model whose file names no program (theory 6.3, 8.4); and searches run
+it, as it repeats only what a change of weights touches.
 
 Only additions, products, quotients and scalings by powers of two of float64, in an order that does not depend on the
 batch: the same bits for an example alone or among others, and on every machine with IEEE 754 arithmetic. A library's

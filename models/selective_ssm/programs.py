@@ -36,11 +36,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """``run`` gives the same answers on every machine and in any batch."""
+    """``run`` gives the same answers on every machine and in any batch. ``rounds``: no radius ties them to real
+    arithmetic."""
 
     name: str
     version: int
     run: Run
+    rounds: bool
 
     def __str__(self) -> str:
         return f"{self.name}, version {self.version}"
@@ -62,9 +64,9 @@ def _earlier(weights: Weights, data: Split, gate: Gate, convention: Convention) 
     return Answers(z, data.y, found.errors)
 
 
-EXACT = Program(NAME, VERSION, _exact)
+EXACT = Program(NAME, VERSION, _exact, rounds=True)
 """What new files are written out for."""
-EARLIER = Program(earlier.NAME, earlier.VERSION, _earlier)
+EARLIER = Program(earlier.NAME, earlier.VERSION, _earlier, rounds=False)
 """What files are of that name no program."""
 
 

@@ -33,6 +33,10 @@ class Tally:
     ``inside``: rows whose margin is within its radius of 0 or of g, so that the proof and not the answer decides;
     ``radius``: the largest of all rows, in units of the logits, infinite where a logit is not finite.
     ``loss``: mean over the rows, as the program computes it: no claim.
+
+    ``program``: what the file of a rounded or drawn model is counted by. Where it ``rounds``, no radius ties it to real
+    arithmetic: ``loss`` and ``program_errors`` are what it answers, the other numbers those of the real-arithmetic
+    model.
     """
 
     n: int
@@ -42,6 +46,13 @@ class Tally:
     margin_errors: int
     inside: int
     radius: float
+    program: str = ""
+    rounds: bool = False
+
+    @property
+    def counted(self) -> int:
+        """Rows that count as errors of what runs."""
+        return self.program_errors if self.rounds else self.errors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,6 +55,8 @@ def _tally(tally: Tally | None) -> dict[str, Any] | None:
         "margin_errors": tally.margin_errors,
         "within_radius": tally.inside,
         "radius": number(exactly(tally.radius)) if math.isfinite(tally.radius) else None,
+        "program": tally.program or None,
+        "counted": tally.counted,
     }
 
 
@@ -207,6 +209,12 @@ def schema(name: str = "schema.json") -> dict[str, Any]:
     return found
 
 
+def of_all(certificates: Sequence[Certificate]) -> list[str]:
+    """The standing assumptions that all of these have, in order; others belong beside their own."""
+    standing = [certificate.question.standing for certificate in certificates]
+    return [line for line in standing[0] if all(line in other for other in standing[1:])] if standing else []
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the ladder as people read it."""
@@ -234,7 +242,8 @@ def _row(rung: Rung, certificate: Certificate, holdout: Rung | None) -> Row:
     else:
         value, risk = decimal_string(rung.value.upper), "" if rung.risk is None else decimal_string(rung.risk.upper)
         why = _why(rung, certificate)
-        claimed = rung.risk if rung.risk is not None else rung.value if rung.kind == "risk" else None
+        risk_of_what_runs = None if certificate.question.rounds else rung.risk
+        claimed = risk_of_what_runs or (rung.value if rung.kind == "risk" else None)
         if claimed is not None and holdout is not None and holdout.value.upper < claimed.upper:
             why += "; the hold-out is smaller"
     return Row(rung.name, value, rung.kind, risk, rung.verdict.value, rung.vacuous and rung.refusal is None, why)
@@ -244,6 +253,8 @@ def _why(rung: Rung, certificate: Certificate) -> str:
     why = rung.argument.sentence()
     if rung.refines is not None and not rung.value.upper < certificate.rung(rung.refines).value.upper:
         why += f"; no better than {rung.refines}"
+    if certificate.question.rounds and rung.kind in ("gap", "excess"):
+        why += "; of the real-arithmetic model"
     return why
 
 
@@ -293,13 +304,16 @@ def _judged(claim: Claim) -> str:
 
 def _scored(tally: Tally, certificate: Certificate, *, margins: bool) -> str:
     where = certificate.question.margins.removeprefix("training margins")
-    error = f"error {share_string(tally.errors, tally.n)} ({tally.errors} rows)"
+    error = f"error {share_string(tally.counted, tally.n)} ({tally.counted} rows)"
     text = f"n = {tally.n}, loss{where} {tally.loss:.4f}, {error}"
+    if tally.program:
+        text += f" by {tally.program}"
     if margins:
         below = share_string(tally.margin_errors, tally.n)
-        text += f", margins{where} <= {float(certificate.setting.margin or 0)!r}: {below}"
-    if tally.inside:
+        text += "; in real arithmetic" if tally.rounds else ","
+        text += f" margins{where} <= {float(certificate.setting.margin or 0)!r}: {below}"
+    if tally.inside and (margins or not tally.rounds):
         text += f"; {tally.inside} within their proven rounding radius, at most {tally.radius:.2g}"
-    if tally.program_errors != tally.errors:
+    if tally.program_errors != tally.counted:
         text += f"; the program itself errs on {tally.program_errors}"
     return text

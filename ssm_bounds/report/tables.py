@@ -18,7 +18,7 @@ from ssm_bounds.certificate import Certificate, Headline
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.report import origin
 from ssm_bounds.report.constants import of_model
-from ssm_bounds.report.document import Row, outcome, rows
+from ssm_bounds.report.document import Row, of_all, outcome, rows
 from ssm_bounds.report.table import Table, labelled
 
 SEVERAL = "each certificate holds by itself; that all of them hold at once is not claimed"
@@ -104,13 +104,16 @@ def _overview(certificates: Sequence[Certificate], console: Console) -> None:
 
 
 def _below(certificates: Sequence[Certificate]) -> Iterator[tuple[str, list[str]]]:
-    """What stands under the table of several checkpoints: each one's sentences and notes, then what all assume."""
+    """What stands under the table of several checkpoints: each one's sentences, notes and what is assumed of it alone,
+    then what all assume."""
+    shared = of_all(certificates)
     for certificate in certificates:
-        notes = [f"note: {printable(note)}" for note in certificate.question.notes]
+        question = certificate.question
+        notes = [f"note: {printable(note)}" for note in question.notes]
+        notes += [f"assumed: {line}" for line in question.standing if line not in shared]
         sentences = [f"{verdict}: {sentence}" for verdict, sentence in _headlines(certificate)]
-        yield printable(str(certificate.question.checkpoint.path)), sentences + notes
-    standing = dict.fromkeys(line for certificate in certificates for line in certificate.question.standing)
-    yield "assumed of each", [*standing, SEVERAL]
+        yield printable(str(question.checkpoint.path)), sentences + notes
+    yield "assumed of each", [*shared, SEVERAL]
 
 
 def _abscissa(certificate: Certificate) -> str:

@@ -86,7 +86,6 @@ def page(
         searched=any(rung.searched for found in certificates for rung in found.rungs),
         kinds=KINDS,
         covers=COVERS,
-        standing=list(dict.fromkeys(line for found in certificates for line in found.question.standing)),
     )
 
 
@@ -115,6 +114,7 @@ def _shown(index: int, certificate: Certificate, data: dict[str, Any]) -> dict[s
         "sums": list(_sums(data)),
         "sizes": list(_sizes(data)),
         "facts": question.facts,
+        "standing": question.standing,
         "notes": question.notes,
     }
 

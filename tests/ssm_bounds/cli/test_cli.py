@@ -96,7 +96,7 @@ class TestJson:
         assert list(found["empirical"]) == ["train", "test", "trivial"]
         for name in ("train", "test"):
             assert list(found["empirical"][name]) == ["n", "loss", "errors", "program_errors", "margin_errors",
-                                                      "within_radius", "radius"]  # fmt: skip
+                                                      "within_radius", "radius", "program", "counted"]  # fmt: skip
 
     def test_values(self, model):
         found = document("certify", model)
