@@ -26,7 +26,7 @@ from ssm_bounds.bounds.ladder.telescope import Block, Boxed, scale_weight
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
-from ssm_bounds.models.mamba.last import center, last
+from ssm_bounds.models.mamba.last import center, distances, entry, last
 from ssm_bounds.models.mamba.last_scores import scored as scored_last
 from ssm_bounds.models.mamba.last_scores import sizes
 from ssm_bounds.models.mamba.near import Near
@@ -132,6 +132,8 @@ class InBall:
         said = "one block on real inputs is bounded with its map of inputs; leave --base out (theory M6.4)"
         require(base is None or not alone, said)
         center(classifier)
+        if base is None:
+            distances(entry(classifier))  # a map without a bias, or with dependent columns
         return cls(classifier, base)
 
     @property

@@ -97,8 +97,9 @@ class OfBlock(Argument):
         *others, last = self.block.READ_OUT
         read_out = f"{', '.join(others)} and {last}"
         even, tau = q.even.float_upper(), f"{q.tail.float_upper():.2e}"
+        shown = f"{even:.4g}" if float(f"{even:.4g}") < 1 / 2 else repr(even)  # below 1/2 it is
         moves = (
-            f"no input moves by more than E = {even:.4g} in units of g: tau = {tau}"
+            f"no input moves by more than E = {shown} in units of g: tau = {tau}"
             if q.never_above
             else f"a move above g/2: S^2 = {q.square.float_upper():.3g}, E = {even:.3g} in units of g, "
             f"tau = exp(-(3/2)(1/2 - E)^2/S^2) = {tau}"

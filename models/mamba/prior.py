@@ -128,7 +128,8 @@ def _standard(classifier: Classifier) -> dict[str, Array]:
     """Zeros; D 1, A_log ln 1, ln 2, ... over the states, or the heads of Mamba-2; steps of about 0.01."""
     made, _ = _blocks(classifier)
     start = {name: np.zeros(low.shape) for name, (low, _) in made(classifier).items()}
-    steps, logs = "L" if "L" in start else "p", log(np.arange(1.0, len(start["A_log"].T) + 1.0))
+    steps = "p" if "p" in start else "L"  # the steps of Mamba-2 in tables
+    logs = log(np.arange(1.0, len(start["A_log"].T) + 1.0))
     return start | {"D": start["D"] + 1, steps: start[steps] + _STEP, "A_log": start["A_log"] + logs}
 
 

@@ -149,7 +149,7 @@ class TestRefused:
         norm = Norm("rms", np.ones(D), 1e-5)
         with pytest.raises(DomainError, match="two classes"):
             readout(classifier(outputs=3))
-        with pytest.raises(DomainError, match="without bias"):
+        with pytest.raises(DomainError, match="a bias beside a final norm"):
             readout(classifier(final_norm=norm))
         with pytest.raises(DomainError, match="pool before"):
             readout(classifier(final_norm=norm, pooling="mean", bias=np.zeros(1)))

@@ -183,7 +183,7 @@ def test_what_the_theorem_is_not_about():
         (with_mixer(model, A_log=np.full(H, -np.inf)), "A_log"),
         (replace(model, layers=model.layers * 2), r"M6\.3"),
         (replace(model, embedding=None), "vocabulary"),
-        (replace(model, final_norm=Norm("rms", np.ones(D), 1e-5)), "without bias"),
+        (replace(model, final_norm=Norm("rms", np.ones(D), 1e-5)), "a bias beside a final norm"),
     ):
         with pytest.raises(DomainError, match=said):
             tables2(refused)
