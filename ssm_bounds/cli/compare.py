@@ -68,10 +68,11 @@ def compare(
     """Bound the gap of several architectures at equal constants: selective, linear time-invariant, attention, RNN.
 
     A row is about every model of one class at once, fixed before the data: each matrix has spectral norm at most 1 (U
-    of an RNN: beta), the readout, q and tokens l2 norm at most 1. A is none of these matrices: it is diagonal, its
-    decays in [-10, S]. The step of the selective SSM is softplus(p + q . u), |p| at most 1. A MODEL, a file with one
-    selective SSM, gets a row at its own norms, with its own conditions. Rows differ in size: their parameters are
-    printed. Constants are equal, models are not: a smaller bound is no better model.
+    of an RNN: beta); the readout, q, tokens, and B and C of every channel of a diagonal layer have l2 norm at most 1.
+    A is none of these matrices: it is diagonal, its decays in [-10, S]. The step of the selective SSM is
+    softplus(p + q . u), |p| at most 1. A MODEL, a file with one selective SSM, gets a row at its own norms, with its
+    own conditions. Rows differ in size: their parameters are printed. Constants are equal, models are not: a smaller
+    bound is no better model.
 
     \b
     Examples:

@@ -312,6 +312,13 @@ def test_every_line_of_the_csv_can_be_read_alone(printed, models):
             assert (line["path"], line["sha256"], line["facts"]) == (str(told.path), told.sha256, told.facts)
 
 
+def test_the_norms_are_named_wherever_classes_are_described():
+    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("compare.md", "theory/10-comparisons.md")]
+    for text in (run("--help").stdout, pages[0], pages[1].partition("## 10.4")[2]):
+        words = flat(text).replace("`", "")
+        assert all(word in words for word in ("spectral norm", "l2 norm", "softplus(p + q . u)", "A is none of these"))
+
+
 def test_what_is_not_to_be_read_names_models_where_there_are_some(printed):
     assert OWN_ROW in below(printed, "html") and f"not to be read: {OWN_ROW}" in below(printed, "table")
     assert OWN_ROW not in flat(run("--T", 50).stdout)
