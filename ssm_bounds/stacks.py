@@ -35,7 +35,7 @@ from ssm_bounds.sampling import OF_WORDS, Sampling
 
 RUNS = (
     f"for every rung: the model that is used runs as the program {words.PROGRAM}; its config (pooling, padding, eps, "
-    "limits of steps) was fixed before the data"
+    "limits of steps, names of outputs) was fixed before the data"
 )
 
 

@@ -151,8 +151,8 @@ def _rungs(
     if theirs is None:
         return (own,)
     pair = _paired(task, argument if isinstance(argument, OfWord) else argument.rows, z, theirs)
-    chain = _chained(task, pair, theirs)
     by_number = base.own is not None and numbered(base.own.labels) and numbered(base.labels)
+    chain = _chained(task, pair, theirs, by_number)
     beside = occam_paired(pair, (*rests_on, *((Hypothesis.OUTPUTS,) if by_number else ())), searched=searched)
     return (
         own,
@@ -180,10 +180,10 @@ def _theirs(task: Task, base: Base, outputs: int) -> Flags | None:
     return beaten(answers(base.own, task.train)[:, order], task.train.y)
 
 
-def _chained(task: Task, pair: Paired, theirs: Flags) -> ChainedErrors:
+def _chained(task: Task, pair: Paired, theirs: Flags, by_number: bool) -> ChainedErrors:
     """The word's errors by way of those of the base."""
     losses = None if task.groups is None else means(theirs.astype(np.int64), task.groups)
-    return ChainedErrors.of(pair, int(theirs.sum()), losses)
+    return ChainedErrors.of(pair, int(theirs.sum()), losses, by_number=by_number)
 
 
 def _paired(task: Task, rows: OfWord, z: np.ndarray, theirs: Flags) -> Paired:

@@ -72,4 +72,5 @@ def check_size(family: Family, size: int | None) -> None:
     """Raises: DomainError unless the family exists and has this rank, dimension or none."""
     require(family in FAMILIES, f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}")
     wanted = {"lora": RANKS, "subspace": DIMENSIONS}.get(family, (None,))
-    require(size in wanted and not isinstance(size, bool), f"{family}: expected a size of {wanted}, got {size!r}")
+    whole = size is None or type(size) is int  # 64.0 and True are equal to members of the lists
+    require(size in wanted and whole, f"{family}: expected a size of {wanted}, got {size!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -25,21 +25,23 @@ class ChainedErrors(Argument):
     base as one fixed classifier that pays for nothing.
 
     ``errors``: of the base on the rows, and ``losses`` (n,) its share of errors in each group, from above, where groups
-    are the units. ``beyond``: the difference, at delta/2.
+    are the units. ``beyond``: the difference, at delta/2. ``by_number``: output i of the base is read for label i, as
+    nothing names it.
     """
 
     errors: int
     losses: Floats | None
     beyond: Paired
+    by_number: bool = False
 
     @classmethod
-    def of(cls, pair: Paired, errors: int, losses: Floats | None = None) -> ChainedErrors:
+    def of(cls, pair: Paired, errors: int, losses: Floats | None = None, *, by_number: bool = False) -> ChainedErrors:
         """At the delta of ``pair``."""
-        return cls(errors, losses, pair.at(pair.rows.delta / 2))
+        return cls(errors, losses, pair.at(pair.rows.delta / 2), by_number)
 
     def at(self, delta: Fraction) -> ChainedErrors:
         """At another delta."""
-        return ChainedErrors(self.errors, self.losses, self.beyond.at(delta / 2))
+        return replace(self, beyond=self.beyond.at(delta / 2))
 
     @property
     def base(self) -> Enclosure:
@@ -55,16 +57,30 @@ class ChainedErrors(Argument):
         """Source: theory 8.10."""
         return chained(self.base, self.beyond.found.value)
 
+    @property
+    def seen(self) -> Enclosure | None:
+        """The mean over groups of the base's share of errors; None where rows are the units."""
+        if self.losses is None:
+            return None
+        return Enclosure.point(sum(map(Fraction, self.losses.tolist()), Fraction(0)) / len(self.losses))
+
     def sentence(self) -> str:
         base, beyond = (decimal_string(each.upper) for each in (self.base, self.beyond.found.value))
+        read = ", read by number, output i for label i," if self.by_number else ""
+        rate, counted = "error rate", f"{self.errors} errors on {self.beyond.rows.m} rows"
+        if self.losses is not None and self.seen is not None:
+            rate = "mean over groups of the error rate within the group"
+            mean = decimal_string(self.seen.upper)
+            counted = f"{len(self.losses)} groups, mean error within a group at most {mean}; {counted}"
         return (
-            f"the base's error rate at most {base} ({self.errors} errors on {self.beyond.rows.m} rows, a tie being "
-            f"none), the word's above it by at most {beyond}, each at delta/2; {self.beyond.sentence()}"
+            f"of the base{read} the {rate} is at most {base} ({counted}, a tie or no answer being none), of the word "
+            f"above it by at most {beyond}, each at delta/2; {self.beyond.counted}"
         )
 
     def record(self) -> Mapping[str, Any]:
+        groups = {} if self.losses is None else {"units": len(self.losses), "mean": self.seen}
         return {
-            "base": {"errors": self.errors, "m": self.beyond.rows.m, "bound": self.base},
+            "base": {"errors": self.errors, "m": self.beyond.rows.m, **groups, "bound": self.base},
             "beyond": {**self.beyond.record(), "bound": self.beyond.found.value},
         }
 

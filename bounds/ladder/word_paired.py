@@ -18,16 +18,20 @@ class Paired(OfUnits):
     worse: int
     better: int
 
-    def sentence(self) -> str:
+    @property
+    def counted(self) -> str:
+        """What was seen, and how the difference is bounded."""
         return "; ".join(
             (
                 f"the word's model alone errs on {self.worse} of {self.rows.m} rows, the base alone on {self.better}, "
                 "a tie being an error of the word's and none of the base",
                 self.rows.counted(),
                 f"by the wealth bound of the differences at lambda = {self.found.shown}",
-                self.lowest,
             )
         )
+
+    def sentence(self) -> str:
+        return f"{self.counted}; {self.lowest}"
 
     def record(self) -> Mapping[str, Any]:
         own = {"worse": self.worse, "better": self.better, "units": len(self.losses)}

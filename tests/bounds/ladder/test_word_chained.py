@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from functools import cache
 
@@ -81,3 +82,21 @@ def test_a_word_that_is_its_base_pays_little_for_the_chain():
     level = float(word.nats().upper) + math.log(2 / DELTA) + math.log(40)
     beyond = chain.risk.float_upper() - chain.base.float_upper()
     assert 0.99 * level / 10_000 < beyond <= level / 10_000
+
+
+def test_the_sentence_names_the_unit_and_how_the_base_is_read():
+    """One group of 4,000 wrong rows and 400 of a right one: the base errs on most rows, and in few groups."""
+    word = answering(line).words[0]
+    own = OfWord(word, 4000, 4400, DELTA, "three numbers", "line")
+    groups = np.array([1.0] + [0.0] * 400)
+    said = ChainedErrors.of(Paired.of(own, np.zeros(401), worse=0, better=0), 4000, groups, by_number=True)
+    assert re.search(
+        r"^of the base, read by number, output i for label i, the mean over groups of the error rate within the group "
+        r"is at most 0\.\d+ \(401 groups, mean error within a group at most 0\.0024\d+; 4000 errors on 4400 rows, a tie "
+        r"or no answer being none\), of the word above it by at most ",
+        said.sentence(),
+    )
+    assert "usefully fall below" not in said.sentence()  # that floor is of the difference
+    assert said.record()["base"]["units"] == 401 and said.record()["base"]["mean"].float_upper() < 0.0025
+    rows = ChainedErrors.of(Paired.of(own, np.zeros(4400), worse=0, better=0), 4000)
+    assert rows.sentence().startswith("of the base the error rate is at most 0.9")

@@ -100,6 +100,7 @@ class TestSubspace:
         [
             (lambda text: text.update(size=128), "integers"),
             (lambda text: text.update(size=48), "size"),
+            (lambda text: text.update(size=64.0), "size"),
             (lambda text: text.update(family="head", size=None), "expected score.bias, score.weight"),
             (lambda text: text["tensors"]["subspace"].update(step=4), "other weights"),
             (lambda text: text["from"].update(seed=1), "seed"),
