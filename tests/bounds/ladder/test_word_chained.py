@@ -92,8 +92,8 @@ def test_the_sentence_names_the_unit_and_how_the_base_is_read():
     said = ChainedErrors.of(Paired.of(own, np.zeros(401), worse=0, better=0), 4000, groups, by_number=True)
     assert re.search(
         r"^of the base, read by number, output i for label i, the mean over groups of the error rate within the group "
-        r"is at most 0\.\d+ \(401 groups, mean error within a group at most 0\.0024\d+; 4000 errors on 4400 rows, a tie "
-        r"or no answer being none\), of the word above it by at most ",
+        r"is at most 0\.\d+ \(401 groups, mean error within a group at most 0\.0024\d+; 4000 errors on 4400 rows, a "
+        r"tie or no answer being none\), of the word above it by at most ",
         said.sentence(),
     )
     assert "usefully fall below" not in said.sentence()  # that floor is of the difference
