@@ -162,6 +162,17 @@ class TestData:
         facts = {fact.name: fact.value for fact in found.question.facts}
         assert facts["psi_1"] == pytest.approx(facts["l1"] / 2, rel=1e-9)
 
+    def test_moments_are_not_written_over(self, file, tmp_path):
+        moments = tmp_path / "before.npz"
+        np.savez(moments, mean=np.full((9, 3), 0.1), deviation=np.full((9, 3), 0.5))
+        before = moments.read_bytes()
+        rows = task().train
+        np.savez(tmp_path / "rows.npz", x_train=rows.x, y_train=rows.y)
+        stated = ["--data", tmp_path / "rows.npz", "--input-bound", "1", "--input-moments", moments, "--out", moments]
+        result = CliRunner().invoke(main, ["certify", str(file), *map(str, stated)])
+        assert result.exit_code == 2 and "this file is read or written already" in result.stderr
+        assert moments.read_bytes() == before
+
     @pytest.mark.parametrize(
         ("arrays", "message"),
         [
