@@ -220,18 +220,17 @@ def _moments(path: Path, train: Split) -> tuple[Units, Moments]:
 def _are_own(units: Units, train: Split) -> bool:
     """Whether mean and deviation are those of these rows, in float32 too, wherever the rows differ.
 
-    0 and 1 everywhere are what is taken without a file, whatever the rows. Others agree by chance about once in 10^6
-    for every input, and those of other rows are off by deviation/sqrt m.
+    0 and 1 everywhere are what is taken without a file, whatever the rows. Those of other rows are off by about
+    deviation/sqrt m, far above what passes here.
     """
     if units.mean is None or units.deviation is None or (units.centred and bool((units.deviation == 1).all())):
         return False
     x = train.x.astype(np.float64)
     if units.mean.shape[0] < x.shape[1] or units.mean.shape[1:] != x.shape[2:] or len(x) < 2:
         return False
-    mean, stated = x.mean(0), (each[-x.shape[1] :] for each in (units.mean, units.deviation))
-    mu, sigma = stated
+    mu, sigma = (each[-x.shape[1] :] for each in (units.mean, units.deviation))
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = x.std(0)
+        mean, spread = x.mean(0), x.std(0)
         near = 1e-6 * (np.abs(mean) + spread)
         unbiased = spread * np.sqrt(len(x) / (len(x) - 1))
         same = (np.abs(mu - mean) <= near) & (np.minimum(abs(sigma - spread), abs(sigma - unbiased)) <= near)
