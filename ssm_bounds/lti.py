@@ -13,6 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ssm_bounds import evidence
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.architectures.lti.constants import Measured, Standardised
@@ -56,13 +58,22 @@ AS_ASSUMED = "no activation follows the layer, and W reads its output after the 
 """What tensors do not show: a condition of every claim."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """The file of mu0 and sigma0. ``own``: they are the mean and the deviation of the training rows themselves."""
+
+    path: Path
+    sha256: str
+    own: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LtiQuestion(Inquiry):
-    """What is asked of one linear S4D layer with its readout. ``units``: the file of mu0 and sigma0; None: 0 and 1."""
+    """What is asked of one linear S4D layer with its readout. ``units``: None stands for 0 and 1."""
 
     checkpoint: s4d.File
     setting: LtiSetting
-    units: Path | None = None
+    units: Moments | None = None
 
     @property
     def standing(self) -> tuple[str, ...]:
@@ -91,8 +102,14 @@ class LtiQuestion(Inquiry):
             case Hypothesis.LAYER:
                 return (AS_ASSUMED,)
             case Hypothesis.UNITS if self.units is not None:
-                return (f"the mean and the deviation in {self.units} were fixed before the sample",)
+                known = f"{self.units.path} (sha256 {self.units.sha256[:8]}...)"
+                return (f"the mean and the deviation in {known} were fixed before the sample",)
         return Inquiry.conditions(self, hypothesis)
+
+    def refusal(self, hypothesis: Hypothesis) -> str | None:
+        if hypothesis is Hypothesis.UNITS and self.units is not None and self.units.own:
+            return f"the mean and the deviation in {self.units.path} are those of the training rows"
+        return Inquiry.refusal(self, hypothesis)
 
 
 def ask(
@@ -161,9 +178,12 @@ def ask(
     if known is None or task is None:
         return question
     _require_rows(file, task.train, sample.T, bound, f"{task.source}: the training rows")
-    if (found := _standardised(file, setting, task.train, units_of)) is not None:
+    units, moments = (Units(), None) if units_of is None else _moments(units_of, task.train)
+    if (found := _standardised(file, setting, task.train, units, units_of)) is not None:
         facts += _facts({name: getattr(found, name) for name in ("psi_1", "psi_2", "q_x")})
-        question = replace(question, setting=replace(setting, standardised=found), units=units_of)
+        if moments is not None:
+            facts.append(Fact("input moments sha256", moments.sha256, Evidence.CHECKED))
+        question = replace(question, setting=replace(setting, standardised=found), units=moments)
     seen, unused = Data(task), () if known.task.test is None else (UNUSED,)
     return replace(
         question, task=task, rows=seen.rows, facts=(*facts, *seen.facts), notes=(*notes, *seen.notes, *unused)
@@ -191,17 +211,43 @@ def _facts(found: Mapping[str, Scalar | None]) -> list[Fact]:
     return [Fact(name, float(value), Evidence.CHECKED) for name, value in found.items() if value is not None]
 
 
-def _standardised(file: s4d.File, setting: LtiSetting, train: Split, units_of: Path | None) -> Standardised | None:
+def _moments(path: Path, train: Split) -> tuple[Units, Moments]:
+    """Raises: ValueError naming the file, OSError."""
+    units, sha256 = read_units(path)
+    return units, Moments(path, sha256, _are_own(units, train))
+
+
+def _are_own(units: Units, train: Split) -> bool:
+    """Whether mean and deviation are those of these rows, in float32 too, wherever the rows differ.
+
+    0 and 1 everywhere are what is taken without a file, whatever the rows. Those of other rows are off by about
+    deviation/sqrt m, far above what passes here.
+    """
+    if units.mean is None or units.deviation is None or (units.centred and bool((units.deviation == 1).all())):
+        return False
+    x = train.x.astype(np.float64)
+    if units.mean.shape[0] < x.shape[1] or units.mean.shape[1:] != x.shape[2:] or len(x) < 2:
+        return False
+    mu, sigma = (each[-x.shape[1] :] for each in (units.mean, units.deviation))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = x.mean(0), x.std(0)
+        near = 1e-6 * (np.abs(mean) + spread)
+        unbiased = spread * np.sqrt(len(x) / (len(x) - 1))
+        same = (np.abs(mu - mean) <= near) & (np.minimum(abs(sigma - spread), abs(sigma - unbiased)) <= near)
+    differ = spread > 0
+    return bool(differ.any() and same[differ].all())
+
+
+def _standardised(
+    file: s4d.File, setting: LtiSetting, train: Split, units: Units, path: Path | None
+) -> Standardised | None:
     """What tau-class uses of a model with one output and of its rows. Raises: ValueError naming the file of units."""
     if setting.measured.taps is None:
         return None
-    if units_of is None:
-        return standardised(file.weights, Units(), setting.measured.taps, train.x)
-    units = read_units(units_of)
     try:
         return standardised(file.weights, units, setting.measured.taps, train.x)
     except DomainError as error:
-        raise DomainError(f"{units_of}: {error}") from error
+        raise error if path is None else DomainError(f"{path}: {error}") from error
 
 
 def _require_rows(file: s4d.File, split: Split, T: int, bound: float, where: str) -> None:

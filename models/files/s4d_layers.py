@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssm_bounds.models.files import small
-from ssm_bounds.models.files.container import CheckpointError, Tensor, parse, quote, read_bytes
+from ssm_bounds.models.files.container import CheckpointError, Tensor, parse, printable, quote, read_bytes
 from ssm_bounds.models.files.s4d import MOST_MODES, NAMES
 from ssm_bounds.models.files.tensors import located
 from ssm_bounds.models.s4d.weights import SHAPES
@@ -31,7 +31,7 @@ MOST_LAYERS = 1024
 _OWN = {name: SHAPES[block] for block, name in NAMES.items() if block != "W"}
 _MIXING = {"output_linear.0.weight": "edx", "output_linear.0.bias": "e"}
 _MARK = "kernel.log_A_real"
-_LAYER = re.compile(r"(?:(?:.*\.)?\d+\.)?")  # nothing, or what ends in a number
+_LAYER = re.compile(r"((?:.*\.)?)(0|[1-9][0-9]{0,3})\.")
 _SAVE = "save the state dict of the S4D layers, or of the model of the public example.py"
 
 
@@ -83,12 +83,7 @@ def read(path: str | os.PathLike[str]) -> File:
 
 
 def _file(path: Path, sha256: str, tensors: Mapping[str, Tensor]) -> File:
-    prefixes = sorted((n.removesuffix(_MARK) for n in tensors if n.endswith(_MARK)), key=_place)
-    if not 1 <= len(prefixes) <= MOST_LAYERS:
-        raise CheckpointError(f"holds {len(prefixes)} S4D layers, expected 1 to {MOST_LAYERS}; {_SAVE}")
-    for prefix in prefixes:
-        if not _LAYER.fullmatch(prefix) or (prefix == "" and len(prefixes) > 1):
-            raise CheckpointError(f"layer {quote(prefix)}: expected layers that are numbered; {_SAVE}")
+    prefixes = _in_order([name.removesuffix(_MARK) for name in tensors if name.endswith(_MARK)])
     residual = "encoder.weight" in tensors
     axes: dict[str, dict[str, str]] = {}
     for i, prefix in enumerate(prefixes):
@@ -113,9 +108,31 @@ def _file(path: Path, sha256: str, tensors: Mapping[str, Tensor]) -> File:
     return File(path, sha256, layers, encoder, residual)
 
 
-def _place(prefix: str) -> list[tuple[int, str]]:
-    """Numbers as numbers."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", prefix)]
+def _in_order(prefixes: list[str]) -> list[str]:
+    """One without a number, or those of one list, 0, 1, 2 and so on: a gap is a module between that has no tensors.
+
+    Raises: CheckpointError.
+    """
+    if not 1 <= len(prefixes) <= MOST_LAYERS:
+        raise CheckpointError(f"holds {len(prefixes)} S4D layers, expected 1 to {MOST_LAYERS}; {_SAVE}")
+    if prefixes == [""]:
+        return prefixes
+    found: dict[int, str] = {}
+    stems = set[str]()
+    for prefix in sorted(prefixes):
+        if (match := _LAYER.fullmatch(prefix)) is None:
+            raise CheckpointError(f"layer {quote(prefix)}: expected layers that are numbered 0, 1, 2, ...; {_SAVE}")
+        stems.add(match[1])
+        found[int(match[2])] = prefix
+    if len(stems) > 1:
+        lists = ", ".join(quote(stem) for stem in sorted(stems)[:4])
+        raise CheckpointError(f"layers stand in several lists, {lists}, in an order that is not known; {_SAVE}")
+    if missing := [i for i in range(len(found)) if i not in found]:
+        raise CheckpointError(
+            f"no layer has the number {missing[0]}, and there are later ones: what stands in its place is not known; "
+            "number the layers 0, 1, 2, ... where nothing does"
+        )
+    return [found[i] for i in range(len(found))]
 
 
 def _require_names(tensors: Mapping[str, Tensor], known: Mapping[str, str], unread: set[str]) -> None:
@@ -150,7 +167,7 @@ def _layer(prefix: str, tensors: Mapping[str, Tensor], own: Mapping[str, str], n
         matrix, bias = (found[f"{prefix}output_linear.0.{part}"].astype(np.float64) for part in ("weight", "bias"))
         mixing = (matrix[:, :, 0], bias)
     norm = None if number is None else _affine(tensors, f"norms.{number}")
-    return Layer(prefix.removesuffix(".") or "layer", blocks, mixing, norm)
+    return Layer(printable(prefix.removesuffix(".")) or "layer", blocks, mixing, norm)
 
 
 def _affine(tensors: Mapping[str, Tensor], name: str) -> Affine:

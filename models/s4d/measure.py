@@ -114,7 +114,8 @@ def standardised(weights: S4D, units: Units, taps: Taps, x: NDArray[np.integer |
         psi_1, psi_2 = float(sum_above(above(size * deviation))), None
         if not units.centred:
             terms = w[:, None] * value * mean
-            rest = sum_above(above(np.abs(w)[:, None] * off * np.abs(mean), 5))
+            # 2^-1000 of ``above`` is room too for what w * value loses where it underflows, which the mean multiplies
+            rest = sum_above(above(above(np.abs(w)[:, None] * off) * np.abs(mean)))
             psi_2 = float(above(above(abs(total(terms)), terms.size + 4, total(np.abs(terms))) + rest))
     require(all(map(math.isfinite, (psi_1, psi_2 or 0.0))), "psi_1 or psi_2 exceeds float64 (kernel.C, W, the units)")
     return Standardised(psi_1, q_x, psi_2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from pathlib import Path
 
@@ -15,13 +16,15 @@ from ssm_bounds.models.tasks.task import TaskError
 NAMES = ("mean", "deviation")
 
 
-def read_units(path: Path) -> Units:
-    """The arrays mean and deviation (T,d), float32 or float64, of an ``.npz`` file; nothing is unpickled.
+def read_units(path: Path) -> tuple[Units, str]:
+    """The arrays mean and deviation (T,d), float32 or float64, of an ``.npz`` file, and its SHA-256; nothing is
+    unpickled.
 
     Raises: TaskError naming the file and the array, OSError.
     """
     with path.open("rb") as stream:
         try:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
             with zipfile.ZipFile(stream) as archive:
                 arrays = read_known(archive, NAMES)
             for name in NAMES:
@@ -29,7 +32,7 @@ def read_units(path: Path) -> Units:
                     raise TaskError(f"array {name!r} is missing; expected mean and deviation, each (T, d)")
                 if arrays[name].dtype.kind != "f" or arrays[name].dtype.itemsize > 8:
                     raise TaskError(f"{name}: expected float32 or float64 values, found {arrays[name].dtype}")
-            return Units(*(arrays[name].astype(np.float64) for name in NAMES))
+            return Units(*(arrays[name].astype(np.float64) for name in NAMES)), sha256
         except (TaskError, DomainError) as error:
             raise TaskError(f"{path}: {error}") from error
         except Exception as error:  # zipfile raises what its many parts raise

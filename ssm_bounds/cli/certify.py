@@ -241,8 +241,9 @@ def certify(
     if accept_conditions and require is None:
         raise click.UsageError("--accept-conditions goes with --require RISK")
     try:
+        read = [path for path in (*paths, options["input_moments"]) if path is not None]
         for name, path in (("--out", out), ("--save", options["save"])):
-            require_writable(path, name, *paths)
+            require_writable(path, name, *read)
     except OutputError as problem:
         fail(problem)
     certificates: list[Certificate] = []

@@ -29,8 +29,9 @@ def measure(path: Path, data: Path, prenorm: bool, channels: bool, form: str, ou
     """Print tau of every S4D layer, by channel, on the rows of a file: a measure, not a bound.
 
     tau is made of the kernel and of the mean and deviation of the layer's inputs. It is at least the mean square of a
-    channel's last output over these rows, and is what Liu and Li scale by and add to the loss. Nothing follows from it
-    about new rows; of one linear layer with a readout, `ssm-bounds certify` has bounds.
+    channel's last output over these rows, up to rounding. Liu and Li scale by a measure of this form and add it to the
+    loss; whether theirs is this very one was not read. Nothing follows from it about new rows; of one linear layer with
+    a readout, `ssm-bounds certify` has bounds.
 
     \b
     Examples:
@@ -38,8 +39,9 @@ def measure(path: Path, data: Path, prenorm: bool, channels: bool, form: str, ou
       ssm-bounds measure stack.pth --data train.npz --channels --format csv --out tau.csv
       ssm-bounds measure ckpt.pth --data train.npz --prenorm --format json
 
-    MODEL holds tensors under the names of the public code: one S4D layer, several that are numbered and stand behind
-    one another, or the model of its example.py. With output_linear, GELU, the mixing layer and GLU follow a layer.
+    MODEL holds tensors under the names of the public code: one S4D layer, several that are numbered 0, 1, 2 and so on
+    and stand behind one another, or the model of its example.py. With output_linear, GELU, the mixing layer and GLU
+    follow a layer.
 
     Exit codes: 0; 2 where a file cannot be read, or holds something between the layers that is not known; 130 after
     Ctrl-C.

@@ -66,8 +66,9 @@ def csv(report: MeasureReport) -> str:
 def _lines(report: MeasureReport) -> Iterator[str]:
     yield f"taken as given: {report.between}"
     yield (
-        "tau = (a + b)^2 is at least the mean square E y^2 of a channel's last output over these rows, before any "
-        "activation (theory 16.2); a ratio far below 1: the inputs cancel"
+        "tau = (a + b)^2 is, up to rounding, at least the mean square E y^2 of a channel's last output over these "
+        "rows, before any activation (theory 16.2); a ratio far below 1: the inputs cancel; no ratio: tau is 0, or "
+        "its sums cancel and rounding decides"
     )
     for line in NOT_CLAIMED:
         yield f"not claimed: {line}"
@@ -93,10 +94,8 @@ def _summary(layer: Tally) -> Iterator[tuple[str, ...]]:
 
 
 def _values(layer: Tally) -> Any:
-    """In the order of ``COLUMNS`` (5,d); the ratio is NaN where tau is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(layer.tau > 0, layer.square / layer.tau, np.nan)
-    return np.stack([layer.tau, layer.square, ratio, layer.a, layer.b])
+    """In the order of ``COLUMNS`` (5,d)."""
+    return np.stack([layer.tau, layer.square, layer.ratio, layer.a, layer.b])
 
 
 def _short(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -157,10 +158,51 @@ class TestData:
         np.savez(moments, mean=np.full((9, 3), 0.1), deviation=np.full((9, 3), 0.5))
         found = ssm_bounds.certify(ssm_bounds.ask(file, data=task(), input_bound=1, input_moments=moments))
         rung = found.rung(OF_ROWS)
-        assert rung.conditions[0] == f"the mean and the deviation in {moments} were fixed before the sample"
+        sha256 = hashlib.sha256(moments.read_bytes()).hexdigest()
+        words = f"the mean and the deviation in {moments} (sha256 {sha256[:8]}...) were fixed before the sample"
+        assert rung.conditions[0] == words and rung.refusal is None
         assert {cell.name for cell in rung.argument.selected.cells} == {"psi_1", "psi_2"}
         facts = {fact.name: fact.value for fact in found.question.facts}
         assert facts["psi_1"] == pytest.approx(facts["l1"] / 2, rel=1e-9)
+        assert facts["input moments sha256"] == sha256
+        jsonschema.validate(documents([found]), schema())
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("correction", [0, 1])
+    @pytest.mark.parametrize("longer", [0, 2])
+    def test_the_moments_of_the_sample_are_refused(self, file, tmp_path, dtype, correction, longer):
+        x, moments = task().train.x.astype(np.float64), tmp_path / "own.npz"
+        mean, deviation = x.mean(0), x.std(0, ddof=correction)
+        ahead = np.zeros((longer, 3))
+        np.savez(
+            moments,
+            mean=np.concatenate([ahead, mean]).astype(dtype),
+            deviation=np.concatenate([ahead + 1, deviation]).astype(dtype),
+        )
+        asked = ssm_bounds.ask(file, data=task(), T=9 + longer, input_bound=1, input_moments=moments)
+        found = ssm_bounds.certify(asked)
+        assert found.rung(OF_ROWS).refusal == f"the mean and the deviation in {moments} are those of the training rows"
+        assert all(found.rung(name).refusal is None for name in NAMES)
+        jsonschema.validate(documents([found]), schema())
+
+    def test_moments_of_other_rows_are_not_refused(self, file, tmp_path):
+        """Of all rows but one; and 0 and 1, which the sample may have."""
+        train = task().train
+        for mean, deviation in ((train.x[1:].mean(0), train.x[1:].std(0)), (np.zeros((9, 3)), np.ones((9, 3)))):
+            np.savez(tmp_path / "m.npz", mean=mean.astype(np.float64), deviation=deviation.astype(np.float64))
+            asked = ssm_bounds.ask(file, data=task(), input_bound=1, input_moments=tmp_path / "m.npz")
+            assert ssm_bounds.certify(asked).rung(OF_ROWS).refusal is None
+
+    def test_moments_are_not_written_over(self, file, tmp_path):
+        moments = tmp_path / "before.npz"
+        np.savez(moments, mean=np.full((9, 3), 0.1), deviation=np.full((9, 3), 0.5))
+        before = moments.read_bytes()
+        rows = task().train
+        np.savez(tmp_path / "rows.npz", x_train=rows.x, y_train=rows.y)
+        stated = ["--data", tmp_path / "rows.npz", "--input-bound", "1", "--input-moments", moments, "--out", moments]
+        result = CliRunner().invoke(main, ["certify", str(file), *map(str, stated)])
+        assert result.exit_code == 2 and "this file is read or written already" in result.stderr
+        assert moments.read_bytes() == before
 
     @pytest.mark.parametrize(
         ("arrays", "message"),

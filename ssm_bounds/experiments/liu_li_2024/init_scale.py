@@ -219,12 +219,18 @@ def _of_layers(rows: Sequence[Row]) -> list[Criterion]:
         own = [row for row in rows if row.settings["model"] == model]
         before = [_spread(group, f"before {i}") for group in _groups(own, "skip", "seed") for i in _NUMBERS]
         after = [_mean_spread(group, f"after {i}") for group in _groups(own, "skip") for i in _NUMBERS]
+        single = [_spread(group, f"after {i}") for group in _groups(own, "skip", "seed") for i in _NUMBERS]
         scales = [
             mean(row.numbers[f"after {i}"] for row in group) for group in _groups(own, "skip", "seed") for i in _NUMBERS
         ]
         found += [
             Criterion(f"{model}, smallest spread in a layer before", min(before), ">=", BEFORE, control=True),
-            Criterion(f"{model}, largest spread in a layer after, mean over seeds", max(after), "<=", AFTER_DEEP),
+            Criterion(
+                f"{model}, largest spread in a layer after, mean over seeds (of one seed: {max(single):.4g})",
+                max(after),
+                "<=",
+                AFTER_DEEP,
+            ),
             Criterion(f"{model}, smallest rms after, mean over inputs", min(scales), ">=", SCALES[0]),
             Criterion(f"{model}, largest rms after, mean over inputs", max(scales), "<=", SCALES[1]),
         ]
@@ -272,6 +278,9 @@ EXPERIMENT = Experiment(
         "Dividing each layer by its measured rms would make it exactly 1, whatever the inputs. Scaling by tau is safe "
         "in that no channel's root mean square over the batch exceeds 1, and shrinks instead: layer by layer the "
         "outputs are smaller than 1 by what the numbers 'after' say.",
+        "In models of several layers the spread before is the least of any seed, and the spread after a mean over "
+        "seeds, with the largest of one seed beside it. This departs from what was to be reached, at most 4: of single "
+        "seeds of the preset paper one misses it, residual, without a skip, seed 2, layer 2, by 4.03.",
         "Two layers and more: tau is a heuristic there, layer by layer, and nothing is proved of the model's output.",
     ),
 )

@@ -140,6 +140,19 @@ def test_the_tail_of_one_slow_mode_is_attained(monkeypatch):
     assert endless.l1 == pytest.approx(whole.sizes[0] / -math.expm1(-0.125), rel=1e-9)
 
 
+def skips(w, D, *, C=0.0):
+    """One mode A = -1 a channel, dt = 1."""
+    d = len(w)
+    return S4D(C=[[[C, 0.0]]] * d, log_dt=[0.0] * d, log_A_real=[[0.0]] * d, A_imag=[[0.0]] * d, D=D, W=[np.asarray(w)])
+
+
+def _psi(weights, mean, deviation=1.0):
+    """Of one token."""
+    mean = np.asarray(mean)
+    taps = measure(weights, T=1, input_bound=1.0).taps
+    return standardised(weights, Units(mean, np.full_like(mean, deviation)), taps, np.zeros((3, *mean.shape)))
+
+
 class TestStandardised:
     @pytest.mark.parametrize("name", LAYERS)
     @pytest.mark.parametrize("centred", [True, False])
@@ -172,6 +185,36 @@ class TestStandardised:
         found = standardised(weights, Units(), taps, x)
         assert (found.psi_1, found.psi_2) == (taps.l1, None)
         assert found.q_x == pytest.approx(np.square(x).mean(0).max(), rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("w", "C", "D", "mean"),
+        [(1e-200, 1e-200, 0.0, 1e300), (1e-160, 0.0, 1e-164, 1e300), (1e-300, 0.0, 2.4e-24, 1e150),
+         (1e-300, 0.0, 2e-24, 1e308), (1e-320, 1.0, 0.0, 1e300), (1.0, 1e-310, 0.0, 1e308)],
+    )  # fmt: skip
+    def test_what_underflows_before_a_large_mean(self, w, C, D, mean):
+        weights = skips([w], [D], C=C)
+        k = 2 * arb(C) * (1 - arb(-1).exp()) + arb(D)
+        found = _psi(weights, [[mean]], deviation=mean)
+        assert abs(arb(w) * k * arb(mean)) <= found.psi_2 and abs(arb(w) * k * arb(mean)) <= found.psi_1
+
+    def test_a_sum_that_cancels(self):
+        """Skips alone, so that taps are exact: the rounding of products and of their sum, and nothing else."""
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            w, D, mean = rng.normal(size=(3, 33))
+            mean[-1] = -float(np.sum(w[:-1] * D[:-1] * mean[:-1])) / (w[-1] * D[-1])
+            terms = [Fraction(a) * Fraction(b) * Fraction(c) for a, b, c in zip(w, D, mean, strict=True)]
+            found = Fraction(_psi(skips(w, D), [mean]).psi_2)
+            assert abs(sum(terms)) <= found <= abs(sum(terms)) + sum(map(abs, terms)) * Fraction(1, 10**12)
+
+    def test_how_far_taps_can_be_off_counts(self, monkeypatch):
+        """The exact taps are at the end of what is enclosed."""
+        rng = np.random.default_rng(0)
+        w, mean, off = rng.normal(size=(3, 5))
+        monkeypatch.setattr(measured, "enclosed", lambda *_: (np.zeros((5, 1)), np.abs(off)[:, None]))
+        exact = sum(abs(Fraction(a) * Fraction(b) * Fraction(c)) for a, b, c in zip(w, off, mean, strict=True))
+        found = Fraction(_psi(skips(w, np.zeros(5)), [mean]).psi_2)
+        assert exact <= found <= exact * (1 + Fraction(1, 10**12))
 
     def test_units_of_more_lags_than_are_computed(self, monkeypatch):
         weights = layer(d=3, N=4)

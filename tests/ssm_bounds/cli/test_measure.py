@@ -188,6 +188,107 @@ BAD = {
 }
 
 
+LISTS = {
+    "a gap": (("0.", "2."), "no layer has the number 1, and there are later ones: what stands in its place"),
+    "a late start": (("1.", "2."), "no layer has the number 0"),
+    "two lists": (("a.0.", "b.1."), "layers stand in several lists, 'a.', 'b.'"),
+    "a zero in front": (("x.0.", "x.01."), "layer 'x.01.': expected layers that are numbered"),
+    "another script": (("x.0.", "x.\u0661."), "expected layers that are numbered"),
+    "a power": (("x.0.", "x.\u00b9."), "expected layers that are numbered"),
+    "many digits": (("0.", f"{'1' * 5000}."), "expected layers that are numbered"),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_layers_in_no_known_order(case, rows, tmp_path):
+    data, _ = rows()
+    prefixes, message = LISTS[case]
+    state = Public(0).state_dict()
+    found = {prefix + key: value for prefix in prefixes for key, value in state.items()}
+    result = run(saved(tmp_path / "s4d.pth", found), "--data", data)
+    assert result.exit_code == 2 and result.stdout == "" and message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_terminal_obeys_a_name(rows, tmp_path):
+    data, _ = rows()
+    path = saved(tmp_path / "s4d.pth", {f"x\x1b[31m.0.{key}": value for key, value in Public(0).state_dict().items()})
+    for form in ("table", "json", "markdown", "csv"):
+        result = run(path, "--data", data, "--format", form)
+        assert result.exit_code == 0 and "x?[31m.0" in result.stdout and "\x1b" not in result.stdout
+        assert "u001b" not in result.stdout
+
+
+def _filled(name, value):
+    return lambda f: f.update({name: torch.full_like(f[name].double(), value)})
+
+
+def _undamped(f):
+    _filled("kernel.log_A_real", -800.0)(f)
+    _filled("kernel.A_imag", 0.0)(f)
+
+
+EXTREME = {
+    "dt": (_filled("kernel.log_dt", 800.0), "mode 0 of channel 0: dt is outside 1e-150 to 1e150 (kernel.log_dt)"),
+    "no A": (_undamped, "|A| is outside 1e-150 to 1e150 (kernel.log_A_real, kernel.A_imag)"),
+    "fast": (_filled("kernel.A_imag", 1e300), "|A| is outside"),
+    "turns": (_filled("kernel.A_imag", 1e12), "it turns by 2^30 radians or more over T = 9 tokens (kernel.A_imag"),
+    "steep": (_filled("kernel.log_A_real", 40.0), "a step of 2^40 or more (kernel.log_A_real, kernel.log_dt)"),
+    "C": (_filled("kernel.C", 1e308), "layer 'layer': "),
+    "D": (_filled("D", 1e308), "layer 'layer': tau or a mean square exceeds float64 on these rows"),
+}
+
+
+@pytest.mark.parametrize("case", EXTREME)
+def test_what_would_be_printed_without_a_meaning(case, rows, tmp_path):
+    data, _ = rows()
+    change, message = EXTREME[case]
+    result = run(saved(tmp_path / "s4d.pth", _broken(change)), "--data", data)
+    assert result.exit_code == 2 and result.stdout == "" and message in result.stderr
+    assert len(result.stderr.splitlines()) == 1 and "s4d.pth" in result.stderr
+
+
+def test_rows_beyond_float64(rows, tmp_path):
+    data = tmp_path / "huge.npz"
+    np.savez(data, x_train=np.full((4, 9, 3), 1e200), y_train=np.arange(4) % 2)
+    result = run(saved(tmp_path / "s4d.pth", Public(0).state_dict()), "--data", data)
+    assert result.exit_code == 2 and result.stdout == "" and "the rows are too large" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("most", "message"),
+    [
+        ("_MOST_POWERS", "6 modes and T = 9 take 18 powers, at most 17 are made"),
+        ("_MOST_TAPS", "27 taps at T = 9, at most 17"),
+    ],
+)
+def test_work_is_bounded(most, message, rows, tmp_path, monkeypatch):
+    data, _ = rows()
+    path = saved(tmp_path / "s4d.pth", Public(0).state_dict())
+    monkeypatch.setattr(tally, most, 27)
+    assert run(path, "--data", data).exit_code == 0
+    monkeypatch.setattr(tally, most, 17)
+    result = run(path, "--data", data)
+    assert result.exit_code == 2 and message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_no_ratio_where_rounding_decides(rows, tmp_path):
+    """One row that is orthogonal to the taps: tau and the mean square are 0 but for rounding."""
+    found = Public(0).state_dict()
+    with torch.no_grad():
+        own = Public(0).double()
+        taps = own.y(torch.eye(9, dtype=torch.float64)[:, :, None].expand(9, 9, 3))[:, -1].numpy()
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x = rng.normal(size=(9, 3))
+        x[:, :2] -= (taps * ((taps * x).sum(0) / np.square(taps).sum(0)))[:, :2]
+        np.savez(tmp_path / "one.npz", x_train=x[None], y_train=np.zeros(1, int))
+        path = saved(tmp_path / "s4d.pth", {key: value.double() for key, value in found.items()})
+        document = json.loads(run(path, "--data", tmp_path / "one.npz", "--format", "json").stdout)
+        ratio = document["layers"][0]["channels"]["ratio"]
+        assert ratio[:2] == [None, None] and ratio[2] == pytest.approx(1, abs=1e-9)
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_what_cannot_be_read(case, rows, tmp_path):
     data, _ = rows()

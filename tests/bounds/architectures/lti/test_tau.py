@@ -139,6 +139,17 @@ class TestUnits:
         assert largest <= Fraction(found) <= largest * (1 + Fraction(1, 10**12)) + Fraction(1, 10**290)
         assert found == pytest.approx(whole.mean_square(padded, T + longer), rel=1e-12)
 
+    def test_units_that_are_no_sums_of_few_powers_of_two(self):
+        """Nearest, half of them would come out below."""
+        rng = np.random.default_rng(0)
+        below = 0
+        for x, mean, deviation in rng.uniform(0.1, 3, size=(100, 3)).tolist():
+            exact = ((Fraction(x) - Fraction(mean)) / Fraction(deviation)) ** 2
+            found = Units(np.array([[mean]]), np.array([[deviation]])).mean_square(np.array([[[x]]]), 1)
+            assert exact <= Fraction(found) <= exact * (1 + Fraction(1, 10**13))
+            below += Fraction(((x - mean) / deviation) ** 2) < exact
+        assert below > 20
+
     def test_zeros_in_front_count_where_the_mean_is_not_0(self):
         units = Units(np.array([[3.0], [0.0]]), np.ones((2, 1)))
         assert units.mean_square(np.ones((4, 1, 1)), 2) == pytest.approx(9, rel=1e-12)

@@ -65,6 +65,24 @@ def test_a_layer_that_was_not_scaled_is_seen():
     assert any("residual, largest spread" in words for words in found)
 
 
+def test_one_seed_above_the_mean_is_printed():
+    """A second seed with twice the largest number in one layer: the criterion takes the mean, its words the larger."""
+    residual = [row for row in rows("init-scale") if row.settings["model"] == "residual"]
+    top = max(residual, key=lambda row: row.numbers["after 3"])
+    spread = top.numbers["after 3"] / min(row.numbers["after 3"] for row in residual)
+    second = [
+        Row(
+            row.settings | {"seed": 2},
+            {**row.numbers, "after 3": row.numbers["after 3"] * (2 if row is top else 1)},
+        )
+        for row in residual
+    ]
+    found = init_scale.EXPERIMENT.criteria([*rows("init-scale"), *second])
+    (own,) = (each for each in found if each.words.startswith("residual, largest spread"))
+    assert own.words.endswith(f"mean over seeds (of one seed: {2 * spread:.4g})")
+    assert own.value == pytest.approx(1.5 * spread)
+
+
 def test_a_kernel_in_the_wrong_order_is_seen(monkeypatch):
     """Of Brownian inputs alone: stationary ones cannot see it."""
     monkeypatch.setattr(init_scale, "second_moment", lambda taps, mean, K: second_moment(taps.flip(1), mean, K))
