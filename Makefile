@@ -43,7 +43,8 @@ pages: .venv/.ready
 	$(BIN)/python -m ssm_bounds.proofs.chapters docs/theory
 	$(BIN)/python -m ssm_bounds.report.pages docs
 
-# every theorem of proofs/rocq, and then every file below them down to Coq's own library, by the independent checker
+# every theorem of proofs/rocq, and then, by the independent checker, every file below them down to Coq's own library,
+# but for the library Interval
 kernel: .venv/.ready
 	$(BIN)/python -m ssm_bounds.proofs.rocq.kernel --all
 
