@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -66,6 +67,24 @@ def test_it_is_the_same_function_divided_by_the_size_of_its_features(kind, real)
     assert again.at[0] == found.at[5] and again.off[0] == found.off[5]
 
 
+@pytest.mark.parametrize("kind", [1, 2])
+def test_rows_of_all_lengths_are_read_at_their_last_token(kind):
+    """Padded on the right: phi, the gate, C and the state are those of the last token that is none."""
+    model = classifier(kind, False, pad=2)
+    length = np.array([1, 2, T, 4, 5, 3])
+    x = np.random.default_rng(1).integers(0, 2, size=(len(length), T))
+    x[np.arange(T) >= length[:, None]] = 2
+    found = scored(model, last(model, T, UNIT), x)
+    expected = [by_hand(model, [row[:n]])[0] for row, n in zip(x, length, strict=True)]
+    assert np.abs(found.at - expected).max() < 1e-4
+    for i, n in enumerate(length):
+        alone = scored(replace(model, pad=None), last(model, T, UNIT), x[i : i + 1, :n])
+        assert alone.at[0] == found.at[i]
+    for part in features(model, x):
+        ends = part.h.at[:, part.lengths - 1, np.arange(len(part.rows))]
+        assert np.array_equal(part.lengths, length[part.rows]) and np.array_equal(part.phi.at, ends)
+
+
 def test_the_radius_holds():
     """Against 60 digits, from the features on."""
     model, x = classifier(1, False), rows(False, 3)
@@ -124,6 +143,29 @@ def test_a_start_without_bias_has_a_centre_and_no_certificate():
     assert float(L[-1]) == 0 and all(float(Q[i, 2]) == 0 for i in range(D))
     with pytest.raises(DomainError, match="mapped to 0"):
         last(model, T, UNIT)
+
+
+def test_sums_and_products_of_near_numbers_hold_their_own_rounding():
+    """Against fractions: numbers that are known exactly, and both ends of those that are not."""
+    rng = np.random.default_rng(2)
+    for off in (0.0, 1e-18, 1e-3):
+        x, y = (Near(rng.normal(size=(40, 3)), np.full((40, 3), off)) for _ in range(2))
+        ends = [
+            [Fraction(float(at)) + side * Fraction(off) for at in part.at.ravel()]
+            for part in (x, y)
+            for side in (1, -1)
+        ]
+        for found, exact in (
+            ((x * y), [[a * b for a, b in zip(ends[i], ends[j], strict=True)] for i in (0, 1) for j in (2, 3)]),
+            ((x + y), [[a + b for a, b in zip(ends[i], ends[i + 2], strict=True)] for i in (0, 1)]),
+            (x.sum(0), [[sum(each[k::3]) for k in range(3)] for each in ends[:2]]),
+        ):
+            errors = [
+                [abs(a - Fraction(float(b))) for a, b in zip(each, found.at.ravel(), strict=True)] for each in exact
+            ]
+            assert all(e <= Fraction(float(o)) for row in errors for e, o in zip(row, found.off.ravel(), strict=True))
+            if off == 0:  # and something was rounded
+                assert any(errors[0]) and (found.off < 1e-12).all()
 
 
 def test_functions_of_near_numbers_hold_those_of_all_ends():
