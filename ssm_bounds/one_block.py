@@ -21,6 +21,7 @@ from ssm_bounds import bases, evidence, words
 from ssm_bounds import coding as codings
 from ssm_bounds.answered import Answered
 from ssm_bounds.bounds.gaps import losses
+from ssm_bounds.bounds.ladder.last_block import LastBlock
 from ssm_bounds.bounds.ladder.one_block import pac_bayes
 from ssm_bounds.bounds.ladder.rung import Rung
 from ssm_bounds.bounds.ladder.telescope import Family
@@ -48,6 +49,10 @@ SCALED = (
     "a final norm, or one after the gate, divides logits by a positive number, which moves no error: margins, their "
     "radius and the mean loss are those before it (theory M5.2)"
 )
+SAME = (
+    "--base is the model itself, weights and config: the prior is centred at what is bounded, and the condition is "
+    "that all of it was fixed before the rows"
+)
 OTHERS = (
     f"for every rung but occam, occam-chained and occam-paired, which are about the program {words.PROGRAM}, the "
     f"hold-out too: {REAL}"
@@ -68,9 +73,12 @@ class BlockQuestion(OfFolder):
 
     @property
     def margins(self) -> str:
-        if self.reading.scale:
-            return "training margins in units of its features"
-        return "training margins before its norms" if self.divided else "training margins"
+        block = self.family.block
+        by = [
+            *(["before its norms"] if self.divided else []),
+            *([f"divided by {block.last.divided}"] if isinstance(block, LastBlock) else []),
+        ]
+        return " ".join(["training margins", " and ".join(by)]).strip()
 
     @property
     def divided(self) -> bool:
@@ -139,7 +147,12 @@ def ask(
     require_models(models_on_test)
     if known is not None:
         require_rows(classifier, known.task, value["T"])
-    start, price, said = reading.prior()
+    try:
+        start, price, said = reading.prior()
+    except DomainError as error:
+        if base is None:
+            raise
+        raise DomainError(f"{around}: nothing is certified around the last block of this base: {error}") from error
     family = Family(reading.block(value["T"], start, price, None if known is None else known.task.train.x))
     question = BlockQuestion(
         checkpoint=File(path, reading.kind, classifier.sha256),
@@ -160,7 +173,11 @@ def ask(
         automatic=automatic,
         notes=(f"{reading.rung} pays for {family.block.numbers} numbers; {SMALLER}",),
     )
-    remarks = (*([SCALED] if question.divided else []), *([reading.scale] if reading.scale else []))
+    remarks = (
+        *([SCALED] if question.divided else []),
+        *([reading.scale] if reading.scale else []),
+        *([SAME] if base is not None and base.sha256 == classifier.sha256 else []),
+    )
     question = replace(question, notes=(*question.notes, *remarks))
     if known is None:
         return question

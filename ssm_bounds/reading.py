@@ -42,7 +42,7 @@ FEATURES = f"the features before the last block are those that the program {word
 
 class Reading(Protocol):
     """``rung``: the name of its bound, which rests on ``rests_on``; ``kind`` of model; ``assumed`` of programs;
-    ``scale``: what margins are in units of, if it is not 1."""
+    ``scale``: what divides logits beside norms, if anything does."""
 
     @property
     def classifier(self) -> Classifier: ...
@@ -157,7 +157,7 @@ class InBall:
 
     @property
     def scale(self) -> str:
-        of = "its last input" if self.base is None else "its feature at the last token"
+        of = "x_T, its last input" if self.base is None else "phi, its feature at the last token"
         return (
             f"the logit of a row is divided by c plus the l2 norm of {of}, c a power of two that is paid for, which "
             "moves no error: margins, their radius and the mean loss are those of the quotient (theory M6.4)"

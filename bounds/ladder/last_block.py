@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ssm_bounds.bounds.architectures.mamba.last import OF_READOUT, Last, around, on_box
+from ssm_bounds.bounds.architectures.mamba.last import OF_READOUT, Last, around, furthest, on_box
 from ssm_bounds.bounds.architectures.mamba.last_costs import costs
 from ssm_bounds.bounds.evaluate.balls import Enclosure
 from ssm_bounds.bounds.evaluate.elementary import Floats, total
@@ -40,7 +40,12 @@ class LastBlock(Boxed):
 
     @property
     def where(self) -> str:
-        return f"over all inputs of at most {self.last.T} tokens in the ball of the block's norm"
+        over = f"over all inputs of at most {self.last.T} tokens in the ball of the block's norm"
+        return f"{over}, logits divided by {self.last.divided} (its choice is in ln(1/pi))"
+
+    @property
+    def counted(self) -> Mapping[str, float]:
+        return {"c": self.last.unit}
 
     def posteriors(self, g: Fraction) -> tuple[Posterior, ...]:
         """One, if any."""
@@ -57,7 +62,7 @@ class LastBlock(Boxed):
 @np.errstate(all="ignore")
 def certified_last(block: LastBlock, width: Widths, g: Fraction) -> Posterior:
     """Everything of the posterior with these widths around ``block``, which is in units of g already."""
-    return priced(block, width, g, 0.0, max(on_box(block.own, width)))
+    return priced(block, width, g, 0.0, furthest(block.own, width))
 
 
 @np.errstate(all="ignore")
@@ -90,7 +95,7 @@ def fitted_last(block: LastBlock) -> Widths | None:
     def shrunk(factor: float) -> Widths:
         return {name: h / factor for name, h in width.items()}
 
-    return shrunk(least(lambda factor: max(on_box(own, shrunk(factor))), -1.4, 4.2))
+    return shrunk(least(lambda factor: furthest(own, shrunk(factor)), -1.4, 4.2))
 
 
 def _near(last: Last, width: Widths) -> float:

@@ -85,7 +85,7 @@ class Boxed:
         raise NotImplementedError
 
     @property
-    def counted(self) -> Mapping[str, int]:
+    def counted(self) -> Mapping[str, float]:
         """What else a record says of them."""
         return {}
 

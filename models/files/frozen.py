@@ -38,6 +38,11 @@ def base_of(path: Path, found: Classifier, base: Path) -> Classifier:
             raise DomainError(f"{path}: tensor {quote(name)} is not that of the base; {_ONLY}")
     if len(other.layers) != count:
         raise DomainError(f"{path}: has {count} blocks, and the base {len(other.layers)}; {_ONLY}")
+    if found.pad != other.pad:
+        raise DomainError(
+            f"{path}: pad_token_id is {_said(found.pad)}, and that of the base {_said(other.pad)}: it decides which "
+            "token of a row is the last; expected the same in both configs (theory M6.4)"
+        )
     shapes = [{name: x.shape for name, x in _arrays(each.layers[-1]).items()} for each in (found, other)]
     if shapes[0] != shapes[1]:
         raise DomainError(f"{path}: its last block is not of the sizes of that of the base")
@@ -48,6 +53,10 @@ def base_of(path: Path, found: Classifier, base: Path) -> Classifier:
 
 
 _ONLY = "without --occam only the last block and the head may be others than those of --base (theory M6.4)"
+
+
+def _said(pad: int | None) -> str:
+    return "null" if pad is None else str(pad)
 
 
 def _settings(part: Any) -> Any:

@@ -305,7 +305,7 @@ def _judged(claim: Claim) -> str:
 def _scored(tally: Tally, certificate: Certificate, *, margins: bool) -> str:
     where = certificate.question.margins.removeprefix("training margins")
     error = f"error {share_string(tally.counted, tally.n)} ({tally.counted} rows)"
-    text = f"n = {tally.n}, loss{where} {tally.loss:.4f}, {error}"
+    text = f"n = {tally.n}, loss{f' of margins{where}' if where else ''} {tally.loss:.4f}, {error}"
     if tally.program:
         text += f" by {tally.program}"
     if margins:

@@ -295,7 +295,7 @@ def test_what_the_file_leaves_open_is_a_condition(folder, tmp_path):
 def test_with_a_final_norm_margins_are_those_before_it(tmp_path):
     found = ssm_bounds.certify(ssm_bounds.ask(trained(tmp_path / "normed", final_norm=True), data=task(test=False)))
     text = markdown([found])
-    assert "loss before its norms" in text and "margins before its norms" in text
+    assert "loss of margins before its norms" in text and "margins before its norms" in text
     alone = ssm_bounds.certify(ssm_bounds.ask(trained(tmp_path / "alone", final_norm=True)))
     assert "the fraction of its training margins before its norms that" in alone.headline.sentence
 

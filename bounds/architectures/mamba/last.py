@@ -25,6 +25,7 @@ columns by dl_k moves ``L xi`` by at most ``delta |L xi|``, ``delta = sum_k |dl_
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,12 @@ class Last:
     eps: float | None
     unit: float
     reach: Floats | None = None
+
+    @property
+    def divided(self) -> str:
+        """By what the output is divided, beside norms, in words: phi is x_T under a trained map of inputs."""
+        feature = "phi" if self.reach is None else "x_T"
+        return f"c + |{feature}|_2 (c = {self.unit!r})"
 
 
 @np.errstate(all="ignore")
@@ -162,6 +169,14 @@ def on_box(last: Last, box: Box) -> tuple[float, float]:
     """far and near, from the centre to any point of a box."""
     at, readout = around(last, box)
     return output_moves(readout, read_moves(box), moved(last, at, box))
+
+
+def furthest(last: Last, box: Box) -> float:
+    """The larger of far and near; infinity where one of them is no number."""
+    far, near = on_box(last, box)
+    if far > near:
+        return far
+    return near if far <= near else math.inf
 
 
 def _carried1(by: Moves1, at: Primitives1, input_: float) -> Moves1:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from ssm_bounds.bounds.architectures.mamba import last as last_module
 from ssm_bounds.bounds.architectures.mamba.last import (
     ENTRY,
     Readout,
@@ -14,6 +15,7 @@ from ssm_bounds.bounds.architectures.mamba.last import (
     around,
     columns,
     divisor,
+    furthest,
     input_move,
     moved,
     output_moves,
@@ -99,3 +101,12 @@ def test_moduli_of_omega_are_those_of_the_whole_box(kind, real):
     assert (found.omega >= np.abs(middle["omega"]) + box["omega"]).all()
     for name in ("line", "beta"):
         assert math.isclose(getattr(found, name), float(np.linalg.norm(middle[name])), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("pair", "most"), [((1.0, 2.0), 2.0), ((2.0, 1.0), 2.0), ((1.0, math.nan), math.inf), ((math.nan, 1.0), math.inf)]
+)
+def test_the_larger_of_both_counts_and_no_number_is_no_bound(monkeypatch, pair, most):
+    block = block_of(1, False)
+    monkeypatch.setattr(last_module, "on_box", lambda last, box: pair)
+    assert furthest(block.own, {}) == most
