@@ -88,16 +88,26 @@ def along(program: Program, x: NDArray, positions: int) -> Iterator[Array]:
     Whatever T, no more is held than a piece of the activations and ``positions`` logits. Raises: as :func:`run`.
     """
     checked(program, x, None)
-    whole = np.ones(1, dtype=bool)
-    with np.errstate(all="ignore"):
-        for _, h, good in _pieces(program, x):
-            good = whole & np.logical_and.accumulate(good)
-            whole = good[-1]
-            for first in range(0, h.shape[1], positions):
-                part = slice(first, first + positions)
-                z, ok = program.head(np.ascontiguousarray(h[:, part]))
-                z[:, ~(good[part] & ok)] = np.nan
-                yield np.ascontiguousarray(z[:, :, 0].T)
+    whole, pieces = np.ones(1, dtype=bool), _pieces(program, x)
+    while True:
+        with np.errstate(all="ignore"):  # never across a yield: it would be whoever reads that has it
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        _, h, good = piece
+        good = whole & np.logical_and.accumulate(good)
+        whole = good[-1]
+        for first in range(0, h.shape[1], positions):
+            part = slice(first, first + positions)
+            yield _read_out(program, h[:, part], good[part])
+
+
+@np.errstate(all="ignore")
+def _read_out(program: Program, h: Array, good: Flags) -> Array:
+    """Logits (t,V) of the positions h (D,t,1) of one row."""
+    z, ok = program.head(np.ascontiguousarray(h))
+    z[:, ~(good & ok)] = np.nan
+    return np.ascontiguousarray(z[:, :, 0].T)
 
 
 def pooled(program: Program, x: NDArray, lengths: ArrayLike | None = None) -> Pooled:

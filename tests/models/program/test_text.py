@@ -109,6 +109,16 @@ def test_what_is_not_ok_stays_so_in_pieces(models, monkeypatch):
         assert np.array_equal(np.concatenate(list(run.along(broken, x, positions))), whole, equal_nan=True)
 
 
+def test_whoever_reads_the_pieces_keeps_their_own_arithmetic(models):
+    """Between two pieces errors are what the caller said."""
+    with np.errstate(all="raise"):
+        said = np.geterr()
+        pieces = [run.along(each, np.array([[1, 2, 3, 4]]), 1) for each in models[:2]]
+        for _ in zip(*pieces, strict=True):
+            assert np.geterr() == said
+        assert np.geterr() == said
+
+
 def test_memory_does_not_grow_with_the_length(models, monkeypatch):
     monkeypatch.setattr(text, "_VALUES", 79 * 64)
     monkeypatch.setattr(run, "POSITIONS", 64)
