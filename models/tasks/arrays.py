@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ssm_bounds.bounds.values import DomainError
 from ssm_bounds.models.files.atomic import replacing
 from ssm_bounds.models.tasks.groups import read_groups
 from ssm_bounds.models.tasks.labels import Labelled, read_labels
@@ -33,19 +35,25 @@ def read_arrays(path: Path | str, groups: str | None = None) -> tuple[dict[str, 
     path, known = Path(path), (*(f"{name}_{split}" for name in "xy" for split in ("train", "test")), "shift")
     if groups in known:
         raise TaskError(f"{path}: array {groups!r} holds no groups; name the one that does")
-    with path.open("rb") as stream:
-        try:
-            with zipfile.ZipFile(stream) as archive:
-                arrays = read_known(archive, known if groups is None else (*known, groups))
-            shift, named = _sentence(arrays.pop("shift", None)), arrays.pop(groups or "", None)
-            found = _sets(arrays)
-            if groups is not None and "train" in found:
-                found["train"] = found["train"]._replace(groups=_groups(groups, named, found["train"]))
-            return found, shift
-        except TaskError as error:
-            raise TaskError(f"{path}: {error}") from error
-        except Exception as error:  # zipfile raises what its many parts raise, OSError for a seek among them
-            raise TaskError(f"{path}: not an .npz archive ({one_line(error)}); save it with numpy.savez") from error
+    with path.open("rb") as stream, located(path):
+        with zipfile.ZipFile(stream) as archive:
+            arrays = read_known(archive, known if groups is None else (*known, groups))
+        shift, named = _sentence(arrays.pop("shift", None)), arrays.pop(groups or "", None)
+        found = _sets(arrays)
+        if groups is not None and "train" in found:
+            found["train"] = found["train"]._replace(groups=_groups(groups, named, found["train"]))
+        return found, shift
+
+
+@contextmanager
+def located(path: Path) -> Iterator[None]:
+    """What goes wrong in an archive is a TaskError that names its file."""
+    try:
+        yield
+    except (TaskError, DomainError) as error:
+        raise TaskError(f"{path}: {error}") from error
+    except Exception as error:  # zipfile raises what its many parts raise, OSError for a seek among them
+        raise TaskError(f"{path}: not an .npz archive ({_one_line(error)}); save it with numpy.savez") from error
 
 
 def _sets(arrays: dict[str, NDArray]) -> dict[str, Labelled]:
@@ -98,7 +106,7 @@ def read_known(archive: zipfile.ZipFile, names: Iterable[str]) -> dict[str, NDAr
             with warnings.catch_warnings(action="ignore"), archive.open(info) as member:
                 arrays[name] = npy.read_array(member, allow_pickle=False)
         except Exception as error:  # zipfile, zlib, lzma and numpy's header parser each have their own
-            raise TaskError(f"array {name!r} cannot be read: {one_line(error)}") from error
+            raise TaskError(f"array {name!r} cannot be read: {_one_line(error)}") from error
     return arrays
 
 
@@ -127,7 +135,7 @@ def _sentence(shift: NDArray | None) -> str | None:
     return sentence
 
 
-def one_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """What went wrong, on one line."""
     return " ".join(str(error).split())[:160] or type(error).__name__
 

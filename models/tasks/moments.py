@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ssm_bounds.bounds.architectures.lti.tau import Units
-from ssm_bounds.bounds.values import DomainError
-from ssm_bounds.models.tasks.arrays import one_line, read_known
+from ssm_bounds.models.tasks.arrays import located, read_known
 from ssm_bounds.models.tasks.task import TaskError
 
 NAMES = ("mean", "deviation")
@@ -22,18 +21,13 @@ def read_units(path: Path) -> tuple[Units, str]:
 
     Raises: TaskError naming the file and the array, OSError.
     """
-    with path.open("rb") as stream:
-        try:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            with zipfile.ZipFile(stream) as archive:
-                arrays = read_known(archive, NAMES)
-            for name in NAMES:
-                if name not in arrays:
-                    raise TaskError(f"array {name!r} is missing; expected mean and deviation, each (T, d)")
-                if arrays[name].dtype.kind != "f" or arrays[name].dtype.itemsize > 8:
-                    raise TaskError(f"{name}: expected float32 or float64 values, found {arrays[name].dtype}")
-            return Units(*(arrays[name].astype(np.float64) for name in NAMES)), sha256
-        except (TaskError, DomainError) as error:
-            raise TaskError(f"{path}: {error}") from error
-        except Exception as error:  # zipfile raises what its many parts raise
-            raise TaskError(f"{path}: not an .npz archive ({one_line(error)}); save it with numpy.savez") from error
+    with path.open("rb") as stream, located(path):
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        with zipfile.ZipFile(stream) as archive:
+            arrays = read_known(archive, NAMES)
+        for name in NAMES:
+            if name not in arrays:
+                raise TaskError(f"array {name!r} is missing; expected mean and deviation, each (T, d)")
+            if arrays[name].dtype.kind != "f" or arrays[name].dtype.itemsize > 8:
+                raise TaskError(f"{name}: expected float32 or float64 values, found {arrays[name].dtype}")
+        return Units(*(arrays[name].astype(np.float64) for name in NAMES)), sha256

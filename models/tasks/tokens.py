@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_bounds.models.tasks.arrays import one_line, read_known
+from ssm_bounds.models.tasks.arrays import located, read_known
 from ssm_bounds.models.tasks.task import TaskError
 
 
@@ -41,15 +41,10 @@ def read_tokens(path: Path | str) -> Tokens:
     Raises: TaskError naming the file and the array; OSError.
     """
     path = Path(path)
-    with path.open("rb") as stream:
-        try:
-            with zipfile.ZipFile(stream) as archive:
-                arrays = read_known(archive, ("x_train", "x", "lengths"))
-            return _tokens(arrays, str(path))
-        except TaskError as error:
-            raise TaskError(f"{path}: {error}") from error
-        except Exception as error:  # zipfile raises what its many parts raise, OSError for a seek among them
-            raise TaskError(f"{path}: not an .npz archive ({one_line(error)}); save it with numpy.savez") from error
+    with path.open("rb") as stream, located(path):
+        with zipfile.ZipFile(stream) as archive:
+            arrays = read_known(archive, ("x_train", "x", "lengths"))
+        return _tokens(arrays, str(path))
 
 
 def _tokens(arrays: dict[str, NDArray], source: str) -> Tokens:
