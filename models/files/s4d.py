@@ -6,7 +6,6 @@ it. The readout W (k, d) is ours: what follows the layer there is no linear map,
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -66,10 +65,9 @@ def read(path: str | os.PathLike[str]) -> File:
     """
     path = Path(path)
     with located(path):
-        data = read_bytes(path)
-        tensors = small.unwrapped(parse(data)[0], _SAVE)
+        tensors, sha256 = small.opened(path, _SAVE)
         _require_names(tensors.keys())
-        return File(path, hashlib.sha256(data).hexdigest(), _weights(tensors))
+        return File(path, sha256, _weights(tensors))
 
 
 def _require_names(names: Iterable[str]) -> None:

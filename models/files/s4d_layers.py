@@ -7,7 +7,6 @@ with norms, a decoder. Bounds read one linear layer alone (``files/s4d.py``); th
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssm_bounds.models.files import small
-from ssm_bounds.models.files.container import CheckpointError, Tensor, parse, printable, quote, read_bytes
+from ssm_bounds.models.files.container import CheckpointError, Tensor, printable, quote
 from ssm_bounds.models.files.s4d import MOST_MODES, NAMES
 from ssm_bounds.models.files.tensors import located
 from ssm_bounds.models.s4d.weights import SHAPES
@@ -77,9 +76,8 @@ def read(path: str | os.PathLike[str]) -> File:
     """
     path = Path(path)
     with located(path):
-        data = read_bytes(path)
-        tensors = small.unwrapped(parse(data)[0], _SAVE)
-        return _file(path, hashlib.sha256(data).hexdigest(), tensors)
+        tensors, sha256 = small.opened(path, _SAVE)
+        return _file(path, sha256, tensors)
 
 
 def _file(path: Path, sha256: str, tensors: Mapping[str, Tensor]) -> File:

@@ -5,13 +5,21 @@ Of a model that is read whole; ``files.tensors`` reads those of any size.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
-from ssm_bounds.models.files.container import CheckpointError, Tensor, quote
+from ssm_bounds.models.files.container import CheckpointError, Tensor, parse, quote, read_bytes
 from ssm_bounds.models.files.tensors import finite
 from ssm_bounds.models.selective_ssm.weights import WeightsError, check_shapes
+
+
+def opened(path: Path, save: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a file, :func:`unwrapped`, and the SHA-256 of its bytes, read once. Raises: CheckpointError."""
+    data = read_bytes(path)
+    return unwrapped(parse(data)[0], save), hashlib.sha256(data).hexdigest()
 
 
 def unwrapped(tensors: Mapping[str, Tensor], save: str) -> dict[str, Tensor]:
