@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ssm_bounds import words
 from ssm_bounds.bounds.architectures.mamba.heads import Fixed
+from ssm_bounds.bounds.architectures.mamba.last import Last
 from ssm_bounds.bounds.architectures.mamba.suprema import Range
 from ssm_bounds.bounds.architectures.mamba.windows import Windows
 from ssm_bounds.bounds.evaluate.balls import START_BITS, Enclosure, bits, exact
@@ -26,7 +27,7 @@ from ssm_bounds.bounds.ladder.telescope import Block, Boxed, scale_weight
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.mamba.classifier import Classifier
 from ssm_bounds.models.mamba.design import lengths
-from ssm_bounds.models.mamba.last import center, distances, entry, last
+from ssm_bounds.models.mamba.last import last
 from ssm_bounds.models.mamba.last_scores import scored as scored_last
 from ssm_bounds.models.mamba.last_scores import sizes
 from ssm_bounds.models.mamba.near import Near
@@ -118,9 +119,10 @@ class Tabled:
 @dataclass(frozen=True, slots=True, eq=False)
 class InBall:
     """A block over the ball of its norm: that of a model of real inputs with one block, or the last of a model whose
-    other parts are those of ``base``."""
+    other parts are those of ``base``. ``last``: what it is evaluated from, but for T and the unit."""
 
     classifier: Classifier
+    last: Last
     base: Classifier | None = None
 
     @classmethod
@@ -131,10 +133,7 @@ class InBall:
         alone = len(classifier.layers) == 1 and classifier.input_weight is not None
         said = "one block on real inputs is bounded with its map of inputs; leave --base out (theory M6.4)"
         require(base is None or not alone, said)
-        center(classifier)
-        if base is None:
-            distances(entry(classifier))  # a map without a bias, or with dependent columns
-        return cls(classifier, base)
+        return cls(classifier, last(classifier, 1, 1.0), base)
 
     @property
     def kind(self) -> str:
@@ -176,7 +175,7 @@ class InBall:
         j = 0 if x is None else _unit(sizes(self.classifier, x))
         with bits(START_BITS):
             paid = Enclosure.of(price.ball() - exact(scale_weight(j)).log())
-        return LastBlock(last(self.classifier, T, 2.0**j), start, paid)
+        return LastBlock(replace(self.last, T=T, unit=2.0**j), start, paid)
 
     def scored(self, block: Boxed, x: NDArray) -> Near:
         if not isinstance(block, LastBlock):
