@@ -17,6 +17,7 @@ from ssm_bounds.bounds.ladder.argument import Argument, Cost
 from ssm_bounds.bounds.ladder.occam import level
 from ssm_bounds.bounds.ladder.rung import Hypothesis, Rung
 from ssm_bounds.bounds.ladder.word_paired import Paired
+from ssm_bounds.bounds.ladder.word_units import mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +61,7 @@ class ChainedErrors(Argument):
     @property
     def seen(self) -> Enclosure | None:
         """The mean over groups of the base's share of errors; None where rows are the units."""
-        if self.losses is None:
-            return None
-        return Enclosure.point(sum(map(Fraction, self.losses.tolist()), Fraction(0)) / len(self.losses))
+        return None if self.losses is None else Enclosure.point(mean(self.losses))
 
     def sentence(self) -> str:
         base, beyond = (decimal_string(each.upper) for each in (self.base, self.beyond.found.value))
@@ -70,8 +69,8 @@ class ChainedErrors(Argument):
         rate, counted = "error rate", f"{self.errors} errors on {self.beyond.rows.m} rows"
         if self.losses is not None and self.seen is not None:
             rate = "mean over groups of the error rate within the group"
-            mean = decimal_string(self.seen.upper)
-            counted = f"{len(self.losses)} groups, mean error within a group at most {mean}; {counted}"
+            seen = decimal_string(self.seen.upper)
+            counted = f"{len(self.losses)} groups, mean error within a group at most {seen}; {counted}"
         return (
             f"of the base{read} the {rate} is at most {base} ({counted}, a tie or no answer being none), of the word "
             f"above it by at most {beyond}, each at delta/2; {self.beyond.counted}"

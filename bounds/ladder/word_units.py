@@ -17,6 +17,11 @@ from ssm_bounds.bounds.ladder.occam_loss import grid_cost
 from ssm_bounds.bounds.ladder.word import OfWord
 
 
+def mean(losses: Floats) -> Fraction:
+    """Of the losses (n,) of units, exactly."""
+    return sum(map(Fraction, losses.tolist()), Fraction(0)) / len(losses)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OfUnits(Argument):
     """``losses`` (n,): of each unit, from above, at most 1. ``rows``: the word, and its errors row by row; ``found``:
@@ -39,7 +44,7 @@ class OfUnits(Argument):
     @property
     def seen(self) -> Fraction:
         """The mean of the losses."""
-        return sum(map(Fraction, self.losses.tolist()), Fraction(0)) / len(self.losses)
+        return mean(self.losses)
 
     @property
     def floor(self) -> Enclosure:

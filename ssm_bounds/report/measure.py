@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from ssm_bounds.measure import MeasureReport
 from ssm_bounds.models.files.container import printable
 from ssm_bounds.models.s4d.tally import Tally
+from ssm_bounds.report import origin
 from ssm_bounds.report.table import Table
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def document(report: MeasureReport) -> Mapping[str, Any]:
     file = report.file
     keys = ("tau", "mean_square", "ratio", "a", "b")
     return {
-        "schema": SCHEMA,
-        "tool": {"name": "ssm-bounds", "version": version("ssm-bounds")},
+        **origin.head(SCHEMA),
         "heading": HEADING,
         "file": {"path": str(file.path), "sha256": file.sha256},
         "rows": {"source": report.source, "m": report.m, "T": report.T},

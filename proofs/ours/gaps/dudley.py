@@ -14,8 +14,11 @@ dudley = 4 * sym.a + 12 / sympy.sqrt(sym.m) * integral
 deviation = GAP.subs(sym.rademacher, 0)
 claim = Le(gap, GAP.subs(sym.rademacher, dudley))
 
+SYMMETRISED = Step(
+    "symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")
+)
 TWO_SIDED = (
-    Step("symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")),
+    SYMMETRISED,
     # McDiarmid: one example moves G by at most c/m, so each sign deviates by t with probability e^{-2mt^2/c^2}
     Step("half of delta", Eq(2 * sym.m * t**2 / sym.c**2, sympy.log(2 / sym.delta)), Z3()),
     Step(

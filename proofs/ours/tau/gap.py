@@ -5,7 +5,7 @@ from sympy import Eq, Le
 
 from ssm_bounds.bounds import notation as sym
 from ssm_bounds.bounds.gaps.chaining import SAMPLE_GAP
-from ssm_bounds.proofs.ours.gaps.dudley import gap, mean_gap, mean_rad, t
+from ssm_bounds.proofs.ours.gaps.dudley import SYMMETRISED, gap, mean_gap, mean_rad, t
 from ssm_bounds.proofs.solvers import Z3, Axiom
 from ssm_bounds.proofs.statement import Kind, Statement, Step, Verdict
 
@@ -37,9 +37,7 @@ STATEMENT = Statement(
             Le(of_losses, sym.l * sym.rademacher),
             Axiom("contraction: the average of l-Lipschitz functions of one output", "Ledoux and Talagrand 1991, 4.12"),
         ),
-        Step(
-            "symmetrisation", Le(mean_gap, 2 * mean_rad), Axiom("symmetrisation by a ghost sample", "Koltchinskii 2001")
-        ),
+        SYMMETRISED,
         Step(
             "one example",
             Eq(moved, 2 * sym.c / sym.m),
