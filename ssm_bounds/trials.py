@@ -48,8 +48,7 @@ class Trial:
 class Found:
     """``integers``: of every tensor that the ``family`` codes, ``size`` being its rank or dimension. ``about``: the
     bound as the search sees it, in float64. ``stopped``: why it ended early; ``began``: where, if that is not where it
-    was told to. ``before``: what the program pools of the
-    rows, where the word does not move it."""
+    was told to. ``before``: what the program pools of the rows, where the word does not move it."""
 
     family: Family
     integers: Integers
@@ -109,7 +108,8 @@ def _together(executor: Executor, work: Work, trials: Sequence[Trial], progress:
         place, futures = Path(folder), list[Future[Found]]()
         interrupted = False
         try:
-            futures += [executor.submit(_attempt, work, trial, i, folder) for i, trial in enumerate(trials)]
+            for i, trial in enumerate(trials):  # each is known at once, to whoever interrupts
+                futures.append(executor.submit(_attempt, work, trial, i, folder))
             pending = set(futures)
             while pending:
                 _, pending = wait(pending, _EVERY, FIRST_COMPLETED)

@@ -27,7 +27,7 @@ from ssm_bounds.models.s4d.weights import S4D
 
 Array = NDArray[np.float64]
 Complex: TypeAlias = tuple[Array, Array]  # real and imaginary parts
-_LARGEST = 2.0**40  # radians, or nats, of a step
+LARGEST_STEP = 2.0**40  # radians, or nats
 _ACCURATE = 60  # bits of a mode's ball, relative to its modulus
 _LONGEST = 1 << 15  # lags of which taps are computed
 _MOST_TAPS = 1 << 22  # of all channels; later ones by their modes alone
@@ -56,7 +56,7 @@ def modes(weights: S4D) -> Modes:
             exponent = A * steps[j]
             where = f"mode {n} of channel {j}"
             require(
-                bool(abs(exponent.real) < _LARGEST and abs(exponent.imag) < _LARGEST),
+                bool(abs(exponent.real) < LARGEST_STEP and abs(exponent.imag) < LARGEST_STEP),
                 f"{where}: a step of 2^40 or more (kernel.log_dt, kernel.log_A_real, kernel.A_imag)",
             )
             pole = exponent.exp()

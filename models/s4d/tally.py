@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.files.s4d_layers import File, Layer
+from ssm_bounds.models.s4d.measure import LARGEST_STEP
 from ssm_bounds.models.s4d.module import S4DLayer
 from ssm_bounds.models.s4d.tau import Statistics, parts
 
@@ -25,7 +26,6 @@ _BLOCK = 1 << 21  # numbers of a layer's inputs at once
 _EPS = 1e-5  # of a LayerNorm, as torch and the public code have it
 _MOST_POWERS = 1 << 24  # complex numbers of a table of powers of all modes of a layer
 _MOST_TAPS = 1 << 27  # of all layers
-_LARGEST_STEP = 2.0**40  # nats
 _LARGEST_PHASE = 2.0**30  # radians over all tokens: float64 then has the angle within 2^-22
 _EXTREME = 1e150  # beyond it, and below its inverse, products with A or dt may leave float64
 _LOST = 2.0**-40  # a ratio beside sums that cancel is off by about 2^-10 where they are that small, a row or a token
@@ -128,7 +128,7 @@ def _require_modes(layer: Layer, T: int) -> None:
                 (size >= 1 / _EXTREME) & (size <= _EXTREME),
                 "|A| is outside 1e-150 to 1e150 (kernel.log_A_real, kernel.A_imag)",
             ),
-            (real * dt < _LARGEST_STEP, "a step of 2^40 or more (kernel.log_A_real, kernel.log_dt)"),
+            (real * dt < LARGEST_STEP, "a step of 2^40 or more (kernel.log_A_real, kernel.log_dt)"),
             (
                 np.abs(imag) * dt * T < _LARGEST_PHASE,
                 f"it turns by 2^30 radians or more over T = {T:,} tokens (kernel.A_imag, kernel.log_dt)",

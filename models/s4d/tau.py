@@ -13,13 +13,14 @@ the inputs in reverse, by a dot product; no FFT. tau is a measure: what it says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from ssm_bounds.bounds.values import require
 from ssm_bounds.models.s4d.module import S4DLayer
@@ -87,9 +88,8 @@ def watched(model: nn.Module) -> Iterator[list[tuple[S4DLayer, Statistics]]]:
     """Every S4D layer that runs inside, in order, with the statistics of what it is given."""
     seen: list[tuple[S4DLayer, Statistics]] = []
 
-    def note(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(layer, S4DLayer)
-        seen.append((layer, Statistics.of(inputs[0])))
+    def note(layer: S4DLayer, inputs: Tensor) -> None:
+        seen.append((layer, Statistics.of(inputs)))
 
     with _before_each(model, note):
         yield seen
@@ -104,9 +104,8 @@ def rescale_(model: nn.Module, batch: Tensor) -> list[Tensor]:
     """
     found: list[Tensor] = []
 
-    def rescale(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(layer, S4DLayer)
-        statistics = Statistics.of(inputs[0])
+    def rescale(layer: S4DLayer, inputs: Tensor) -> None:
+        statistics = Statistics.of(inputs)
         found.append(tau(layer.taps(len(statistics.mean)), statistics))
         divide_(layer, found[-1])
 
@@ -124,11 +123,15 @@ def divide_(layer: S4DLayer, before: Tensor) -> None:
 
 
 @contextmanager
-def _before_each(model: nn.Module, call: Any) -> Iterator[None]:
+def _before_each(model: nn.Module, call: Callable[[S4DLayer, Tensor], None]) -> Iterator[None]:
     """``call`` with every S4D layer, and what it is given, before it runs."""
-    hooks = [each.register_forward_pre_hook(call) for each in model.modules() if isinstance(each, S4DLayer)]
+
+    def hook(layer: S4DLayer) -> RemovableHandle:
+        return layer.register_forward_pre_hook(lambda _, inputs: call(layer, inputs[0]))
+
+    hooks = [hook(each) for each in model.modules() if isinstance(each, S4DLayer)]
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        for each in hooks:
+            each.remove()
